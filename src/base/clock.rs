@@ -1,0 +1,79 @@
+//! Time is an argument: floors 1 to 5 are handed a [`Now`] and never read a clock themselves.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Monotonic nanoseconds since the process's [`Clock`] was made. Only differences mean anything.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Mono(pub u64);
+
+impl Mono {
+    /// This instant plus `by`, saturating at the far end of time.
+    #[must_use]
+    pub fn after(self, by: Duration) -> Mono {
+        Mono(
+            self.0
+                .saturating_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX)),
+        )
+    }
+
+    /// How long after `earlier` this instant is; zero when it is not after it.
+    #[must_use]
+    pub fn since(self, earlier: Mono) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Wall-clock nanoseconds since the Unix epoch (UTC).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Wall(pub u64);
+
+impl Wall {
+    /// Whole seconds since the Unix epoch, the unit of a JWT's NumericDate (RFC 7519, section 2).
+    #[must_use]
+    pub fn unix_seconds(self) -> u64 {
+        self.0 / 1_000_000_000
+    }
+}
+
+/// One reading of both clocks, taken once per turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Now {
+    /// For deadlines and durations.
+    pub mono: Mono,
+    /// For token life times and records.
+    pub wall: Wall,
+}
+
+/// The process's clock. Copies agree with each other, so every core can own one.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    origin: Instant,
+}
+
+impl Clock {
+    /// A clock whose monotonic zero is this moment.
+    #[must_use]
+    pub fn start() -> Clock {
+        Clock {
+            origin: Instant::now(),
+        }
+    }
+
+    /// Reads both clocks.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        let wall = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Now {
+            mono: Mono::default().after(self.origin.elapsed()),
+            wall: Wall(u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX)),
+        }
+    }
+
+    /// The [`Instant`] at which `at` is reached, for a runtime's timer.
+    #[must_use]
+    pub fn instant(&self, at: Mono) -> Instant {
+        self.origin + Duration::from_nanos(at.0)
+    }
+}

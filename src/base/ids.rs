@@ -1,0 +1,77 @@
+//! Names for things that are recorded. All are opaque; their text form is lowercase hex.
+
+use std::fmt;
+
+/// Sixteen bytes that name a session: a keyed hash of principal, connection and opening time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct SessionId(pub [u8; 16]);
+
+/// Names one exchange within a writer directory: worker number in the top 16 bits, count below.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ExchangeId(pub u64);
+
+impl ExchangeId {
+    /// The `count`th exchange of worker `worker`.
+    #[must_use]
+    pub fn new(worker: u16, count: u64) -> ExchangeId {
+        ExchangeId((u64::from(worker) << 48) | (count & ((1 << 48) - 1)))
+    }
+}
+
+/// Names one writer: one process with its own locked recording directory.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct WriterId(pub [u8; 8]);
+
+macro_rules! hex_text {
+    ($($name:ident => $bytes:expr),*) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let bytes: fn(&$name) -> _ = $bytes;
+                for byte in bytes(self) {
+                    write!(f, "{byte:02x}")?;
+                }
+                Ok(())
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    )*};
+}
+
+hex_text!(
+    SessionId => |id| id.0,
+    ExchangeId => |id| id.0.to_be_bytes(),
+    WriterId => |id| id.0
+);
+
+impl std::str::FromStr for SessionId {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<SessionId, Self::Err> {
+        const WANT: &str = "a session id is 32 hexadecimal digits";
+        let mut id = [0; 16];
+        if text.len() != 32 {
+            return Err(WANT);
+        }
+        for (byte, pair) in id.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| WANT)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| WANT)?;
+        }
+        Ok(SessionId(id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn session_id_text_round_trips() {
+        let id = SessionId([0xab; 16]);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert!("zz".parse::<SessionId>().is_err());
+    }
+}

@@ -1,0 +1,6 @@
+//! Sluice: a fail-closed gateway between callers with a non-human identity and what they call.
+
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod base;
