@@ -27,6 +27,17 @@ pub const TRAILER_BYTES: usize = 8 * 1024;
 const _: () = assert!(HEAD_BYTES < BUFFER_BYTES, "a head fits a buffer");
 const _: () = assert!(HEAD_BYTES <= u16::MAX as usize, "ranges in a head are u16");
 
+// ---- json ----
+
+/// Containers open at once in a JSON text. Graph and MCP stay below 20; parsers behind us begin to
+/// give up at 64 (.NET) and 128 (serde).
+pub const JSON_DEPTH: u32 = 64;
+/// A JSON text that is read as a whole. Offsets in it are kept in 32 bits; a key set, a token's
+/// claims and a tool call are far smaller.
+pub const JSON_BYTES: usize = 64 * 1024 * 1024;
+
+const _: () = assert!(JSON_BYTES <= u32::MAX as usize, "offsets in a text are u32");
+
 // ---- time ----
 
 /// From the first byte of a head to its blank line.
