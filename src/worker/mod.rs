@@ -1,0 +1,3 @@
+//! Floor 6: the data plane, one runtime per core.
+
+pub mod io;
