@@ -4,5 +4,6 @@
 #![warn(missing_docs)]
 
 pub mod base;
+pub mod control;
 pub mod json;
 pub mod worker;

@@ -1,0 +1,198 @@
+//! Listeners, the admin door, routes, and the certificates they use.
+
+use std::net::SocketAddr;
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::super::model::{Admin, Listener, Route};
+use super::super::schema::{self, At, Text};
+use super::{Checker, values};
+use crate::base::secret::Secret;
+use crate::control::config::Place;
+
+/// The admin listener's address where the file has no `admin`.
+const ADMIN_BIND: ([u8; 4], u16) = ([127, 0, 0, 1], 15000);
+
+impl Checker<'_> {
+    pub(super) fn listeners(
+        &mut self,
+        listeners: Option<At<Vec<At<schema::Listener>>>>,
+    ) -> Option<Vec<Listener>> {
+        let At { value, at } = self.need_in_file(listeners, "listeners")?;
+        if value.is_empty() {
+            return self.refuse(at, "at least one listener is needed");
+        }
+        let judged: Vec<_> = value.into_iter().map(|each| self.listener(each)).collect();
+        let listeners: Vec<Listener> = judged.into_iter().collect::<Option<_>>()?;
+        for (index, listener) in listeners.iter().enumerate() {
+            if listeners[..index]
+                .iter()
+                .any(|other| other.bind == listener.bind)
+            {
+                self.refuse::<()>(listener.place, "another listener has this address already");
+            }
+        }
+        Some(listeners)
+    }
+
+    fn listener(&mut self, listener: At<schema::Listener>) -> Option<Listener> {
+        let At { value, at } = listener;
+        let bind = self
+            .need(value.bind, at, "bind")
+            .and_then(|bind| self.address(&bind));
+        let tls = self.tls(value.tls);
+        let (bind, place) = bind?;
+        Some(Listener {
+            bind,
+            tls: tls?,
+            place,
+        })
+    }
+
+    pub(super) fn admin(&mut self, admin: Option<At<schema::Admin>>) -> Option<Admin> {
+        let Some(At { value, at }) = admin else {
+            return Some(Admin {
+                bind: ADMIN_BIND.into(),
+                tls: None,
+                token: None,
+                hosts: Vec::new(),
+            });
+        };
+        let bind = self
+            .need(value.bind, at, "bind")
+            .and_then(|bind| self.address(&bind));
+        let tls = self.tls(value.tls);
+        let token = match value.token {
+            Some(token) => self
+                .found(token.at, self.lookup.secret(&token.value))
+                .map(Some),
+            None => Some(None),
+        };
+        let ((bind, bind_at), tls, token) = (bind?, tls?, token?);
+        if !bind.ip().is_loopback() && (tls.is_none() || token.is_none()) {
+            return self.refuse(
+                bind_at,
+                "off loopback the admin listener needs `tls` and `token`",
+            );
+        }
+        Some(Admin {
+            bind,
+            tls,
+            token,
+            hosts: values(value.hosts)
+                .iter()
+                .map(|host| host.to_ascii_lowercase())
+                .collect(),
+        })
+    }
+
+    fn address(&mut self, text: &Text) -> Option<(SocketAddr, Place)> {
+        match text.value.parse() {
+            Ok(address) => Some((address, text.at)),
+            Err(_) => self.refuse(
+                text.at,
+                "expected an address and a port, such as `127.0.0.1:8443` or `[::]:8443`",
+            ),
+        }
+    }
+
+    pub(super) fn routes(
+        &mut self,
+        routes: Option<At<Vec<At<schema::Route>>>>,
+    ) -> Option<Vec<Route>> {
+        let At { value, .. } = self.need_in_file(routes, "routes")?;
+        let judged: Vec<_> = value.into_iter().map(|each| self.route(each)).collect();
+        let routes: Vec<Route> = judged.into_iter().collect::<Option<_>>()?;
+        for (index, route) in routes.iter().enumerate() {
+            let is_same = |other: &Route| other.host == route.host && other.prefix == route.prefix;
+            if routes[..index].iter().any(is_same) {
+                self.refuse::<()>(route.place, "another route has this host and path already");
+            }
+        }
+        Some(routes)
+    }
+
+    fn route(&mut self, route: At<schema::Route>) -> Option<Route> {
+        let At { value, at } = route;
+        if value.host.is_none() && value.path.is_none() {
+            return self.refuse(at, "a route needs `host` or `path`");
+        }
+        let connection = self
+            .need(value.connection, at, "connection")
+            .and_then(|name| self.index(&name, "connection", |names| &names.connections));
+        let host = match value.host {
+            Some(host) => self.host(&host).map(Some),
+            None => Some(None),
+        };
+        let prefix = match value.path {
+            Some(path) => self.prefix(&path),
+            None => Some(String::new()),
+        };
+        Some(Route {
+            host: host?,
+            prefix: prefix?,
+            connection: connection?,
+            place: at,
+        })
+    }
+
+    fn host(&mut self, host: &Text) -> Option<String> {
+        let is_host = !host.value.is_empty()
+            && host
+                .value
+                .chars()
+                .all(|each| each.is_ascii_alphanumeric() || "-.".contains(each));
+        if !is_host {
+            return self.refuse(host.at, "expected a host name without port");
+        }
+        Some(host.value.to_ascii_lowercase())
+    }
+
+    /// `/graph/**` means the prefix `/graph`, `/**` the empty one.
+    fn prefix(&mut self, path: &Text) -> Option<String> {
+        let prefix = path.value.strip_suffix("/**");
+        let is_plain = |segment: &str| {
+            !matches!(segment, "" | "." | "..")
+                && segment
+                    .chars()
+                    .all(|each| each.is_ascii_alphanumeric() || "-._~".contains(each))
+        };
+        match prefix {
+            Some("") => Some(String::new()),
+            Some(prefix) if prefix.starts_with('/') && prefix[1..].split('/').all(is_plain) => {
+                Some(prefix.to_owned())
+            }
+            _ => self.refuse(path.at, "expected a path prefix such as `/graph/**`"),
+        }
+    }
+}
+
+/// The certificates of a PEM text; at least one.
+pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("not a PEM certificate: {error}"))?;
+    if certificates.is_empty() {
+        return Err("there is no PEM certificate in it".into());
+    }
+    Ok(certificates)
+}
+
+/// The private key of a PEM text.
+pub(super) fn private_key(pem: &Secret) -> Result<PrivateKeyDer<'static>, String> {
+    // The error of the PEM reader may quote what it read, so it is not shown.
+    PrivateKeyDer::from_pem_slice(pem.expose())
+        .map_err(|_| "there is no PEM private key in it".to_owned())
+}
+
+/// Whether the leaf certificate is of this key.
+pub(super) fn belong_together(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<(), String> {
+    let provider = rustls::crypto::ring::default_provider();
+    rustls::sign::CertifiedKey::from_der(chain, key, &provider)
+        .map(drop)
+        .map_err(|error| format!("certificate and key do not work together: {error}"))
+}

@@ -1,0 +1,313 @@
+//! Issuers and credentials.
+
+use std::sync::Arc;
+
+use super::super::model::{
+    Algorithm, Credential, CredentialKind, ENTRA_AUTHORITY, Issuer, IssuerKind,
+};
+use super::super::schema::{self, Text};
+use super::{Checker, place};
+use crate::control::config::Place;
+
+impl Checker<'_> {
+    pub(super) fn issuer(
+        &mut self,
+        name: Arc<str>,
+        at: Place,
+        mut issuer: schema::Issuer,
+    ) -> Option<Issuer> {
+        let audiences = self.audiences(at, &mut issuer);
+        let algorithms = self.algorithms(issuer.algorithms.take());
+        let roots = self.roots(issuer.ca_file.take());
+        let kinds = [
+            ("entra", Checker::entra as fn(&mut Self, _, _) -> _),
+            ("oidc", Checker::oidc),
+        ];
+        let kind = self.need(issuer.kind.take(), at, "kind")?;
+        let judge = self.one_of(&kind, "kind of issuer", &kinds)?;
+        Some(Issuer {
+            name,
+            kind: judge(self, at, issuer)?,
+            audiences: audiences?,
+            algorithms: algorithms?,
+            roots: roots?,
+            place: at,
+        })
+    }
+
+    fn audiences(&mut self, at: Place, issuer: &mut schema::Issuer) -> Option<Vec<String>> {
+        let audiences = self.need(issuer.audiences.take(), at, "audiences")?;
+        if audiences.value.is_empty() {
+            return self.refuse(audiences.at, "at least one audience is needed");
+        }
+        let mut good = Some(());
+        for audience in &audiences.value {
+            let is_graph = [
+                "https://graph.microsoft.com",
+                "00000003-0000-0000-c000-000000000000",
+            ]
+            .contains(&audience.value.trim_end_matches('/'));
+            if audience.value.is_empty() {
+                good = self.refuse(audience.at, "an audience cannot be empty");
+            } else if is_graph {
+                let why = "tokens for Microsoft Graph can be verified by nobody else";
+                good = self.refuse(audience.at, why);
+            }
+        }
+        good.map(|()| super::values(Some(audiences.value)))
+    }
+
+    fn algorithms(&mut self, algorithms: Option<Vec<Text>>) -> Option<Vec<Algorithm>> {
+        let known = [
+            ("RS256", Algorithm::Rs256),
+            ("PS256", Algorithm::Ps256),
+            ("ES256", Algorithm::Es256),
+        ];
+        let Some(algorithms) = algorithms.filter(|list| !list.is_empty()) else {
+            return Some(vec![Algorithm::Rs256]);
+        };
+        let judged: Vec<_> = algorithms
+            .iter()
+            .map(|text| self.one_of(text, "algorithm", &known))
+            .collect();
+        judged.into_iter().collect()
+    }
+
+    fn entra(&mut self, at: Place, issuer: schema::Issuer) -> Option<IssuerKind> {
+        let foreign = self.foreign(
+            "entra",
+            &[
+                ("issuer", place(&issuer.issuer)),
+                ("jwks_uri", place(&issuer.jwks_uri)),
+                ("roles_claim", place(&issuer.roles_claim)),
+                ("groups_claim", place(&issuer.groups_claim)),
+            ],
+        );
+        let authority = self.authority(issuer.authority);
+        let tenant = self.need(issuer.tenant, at, "tenant")?;
+        if ["common", "organizations", "consumers"].contains(&tenant.value.as_str()) {
+            return self.refuse(tenant.at, "issuers of many tenants are not in this version");
+        }
+        if !is_guid(&tenant.value) {
+            return self.refuse(tenant.at, "expected the tenant's id, a GUID");
+        }
+        foreign?;
+        Some(IssuerKind::Entra {
+            tenant: tenant.value.to_ascii_lowercase(),
+            authority: authority?,
+        })
+    }
+
+    fn oidc(&mut self, at: Place, issuer: schema::Issuer) -> Option<IssuerKind> {
+        let foreign = self.foreign(
+            "oidc",
+            &[
+                ("tenant", place(&issuer.tenant)),
+                ("authority", place(&issuer.authority)),
+            ],
+        );
+        let jwks_uri = match issuer.jwks_uri {
+            Some(uri) => self.https(&uri).map(|()| Some(uri.value)),
+            None => Some(None),
+        };
+        let name = self.need(issuer.issuer, at, "issuer")?;
+        self.https(&name)?;
+        foreign?;
+        let claim = |claim: Option<Text>, default: &str| {
+            claim.map_or_else(|| default.to_owned(), |claim| claim.value)
+        };
+        Some(IssuerKind::Oidc {
+            issuer: name.value,
+            jwks_uri: jwks_uri?,
+            roles_claim: claim(issuer.roles_claim, "roles"),
+            groups_claim: claim(issuer.groups_claim, "groups"),
+        })
+    }
+
+    /// An `https` URL without query and fragment.
+    fn https(&mut self, text: &Text) -> Option<()> {
+        let is_good = url::Url::parse(&text.value).is_ok_and(|url| {
+            url.scheme() == "https"
+                && url.has_host()
+                && url.query().is_none()
+                && url.fragment().is_none()
+                && url.username().is_empty()
+                && url.password().is_none()
+        });
+        if is_good {
+            Some(())
+        } else {
+            self.refuse(
+                text.at,
+                "expected an `https://` URL without user, query and fragment",
+            )
+        }
+    }
+
+    fn authority(&mut self, authority: Option<Text>) -> Option<String> {
+        let Some(authority) = authority else {
+            return Some(ENTRA_AUTHORITY.to_owned());
+        };
+        self.https(&authority)?;
+        Some(authority.value.trim_end_matches('/').to_owned())
+    }
+
+    pub(super) fn credential(
+        &mut self,
+        name: Arc<str>,
+        at: Place,
+        mut credential: schema::Credential,
+    ) -> Option<Credential> {
+        let kinds = [
+            (
+                "entra_client",
+                Checker::entra_client as fn(&mut Self, _, _) -> _,
+            ),
+            ("bearer", Checker::bearer),
+            ("header", Checker::header),
+        ];
+        let kind = self.need(credential.kind.take(), at, "kind")?;
+        let judge = self.one_of(&kind, "kind of credential", &kinds)?;
+        Some(Credential {
+            name,
+            kind: judge(self, at, credential)?,
+            place: at,
+        })
+    }
+
+    fn entra_client(
+        &mut self,
+        at: Place,
+        credential: schema::Credential,
+    ) -> Option<CredentialKind> {
+        let foreign = self.foreign(
+            "entra_client",
+            &[
+                ("token", place(&credential.token)),
+                ("name", place(&credential.name)),
+                ("value", place(&credential.value)),
+            ],
+        );
+        let tenant = self.need(credential.tenant, at, "tenant");
+        let client_id = self.need(credential.client_id, at, "client_id");
+        let scope = self.need(credential.scope, at, "scope");
+        let secret = self
+            .need(credential.secret, at, "secret")
+            .and_then(|secret| self.found(secret.at, self.lookup.secret(&secret.value)));
+        let authority = self.authority(credential.authority);
+        let roots = self.roots(credential.ca_file);
+        let tenant = tenant?;
+        let is_tenant = !tenant.value.is_empty()
+            && tenant
+                .value
+                .chars()
+                .all(|each| each.is_ascii_alphanumeric() || "-.".contains(each));
+        if !is_tenant {
+            return self.refuse(tenant.at, "expected the tenant's id or domain");
+        }
+        foreign?;
+        Some(CredentialKind::EntraClient {
+            tenant: tenant.value,
+            client_id: client_id?.value,
+            secret: secret?,
+            scope: scope?.value,
+            authority: authority?,
+            roots: roots?,
+        })
+    }
+
+    fn bearer(&mut self, at: Place, credential: schema::Credential) -> Option<CredentialKind> {
+        let foreign = self.foreign_to_static("bearer", &credential);
+        let name = self.foreign(
+            "bearer",
+            &[
+                ("name", place(&credential.name)),
+                ("value", place(&credential.value)),
+            ],
+        );
+        let token = self.need(credential.token, at, "token")?;
+        let secret = self.found(token.at, self.lookup.secret(&token.value))?;
+        if !secret.expose().iter().all(|byte| byte.is_ascii_graphic()) {
+            return self.refuse(token.at, "a bearer token has no spaces and is plain ASCII");
+        }
+        foreign.and(name)?;
+        Some(CredentialKind::Bearer { token: secret })
+    }
+
+    fn header(&mut self, at: Place, credential: schema::Credential) -> Option<CredentialKind> {
+        let foreign = self.foreign_to_static("header", &credential);
+        let token = self.foreign("header", &[("token", place(&credential.token))]);
+        let name = self.need(credential.name, at, "name");
+        let value = self.need(credential.value, at, "value").and_then(|value| {
+            let secret = self.found(value.at, self.lookup.secret(&value.value))?;
+            let is_value = |byte: &u8| matches!(byte, b' '..=b'~');
+            if secret.expose().iter().all(is_value) {
+                Some(secret)
+            } else {
+                self.refuse(value.at, "a header's value is plain ASCII on one line")
+            }
+        });
+        let name = name?;
+        if !is_field_name(&name.value) {
+            return self.refuse(name.at, "expected the name of a header field");
+        }
+        if is_framing(&name.value) {
+            return self.refuse(
+                name.at,
+                "this field says how a message is read; no credential",
+            );
+        }
+        foreign.and(token)?;
+        Some(CredentialKind::Header {
+            name: name.value,
+            value: value?,
+        })
+    }
+
+    fn foreign_to_static(&mut self, kind: &str, credential: &schema::Credential) -> Option<()> {
+        self.foreign(
+            kind,
+            &[
+                ("tenant", place(&credential.tenant)),
+                ("client_id", place(&credential.client_id)),
+                ("secret", place(&credential.secret)),
+                ("scope", place(&credential.scope)),
+                ("authority", place(&credential.authority)),
+                ("ca_file", place(&credential.ca_file)),
+            ],
+        )
+    }
+}
+
+/// True for `8-4-4-4-12` hexadecimal digits.
+fn is_guid(text: &str) -> bool {
+    let lengths = [8, 4, 4, 4, 12];
+    text.split('-').count() == lengths.len()
+        && text.split('-').zip(lengths).all(|(part, length)| {
+            part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit())
+        })
+}
+
+/// True for a token of RFC 9110 without underscores, which are refused on the wire too.
+pub(super) fn is_field_name(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^`|~".contains(&byte))
+}
+
+/// Fields that decide how a message is read or where it goes.
+pub(super) fn is_framing(name: &str) -> bool {
+    const FRAMING: [&str; 9] = [
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "connection",
+        "keep-alive",
+        "te",
+        "trailer",
+        "upgrade",
+        "expect",
+    ];
+    FRAMING.iter().any(|each| name.eq_ignore_ascii_case(each))
+}

@@ -1,0 +1,86 @@
+//! The bounds an operator may change.
+
+use std::time::Duration;
+
+use super::super::errors::Mistake;
+use super::super::schema::{At, Named, Scalar};
+use super::super::units;
+use super::Checker;
+use crate::base::limits::Limits;
+
+/// How one limit is read from its text.
+type Reader = fn(&mut Limits, &str) -> Result<(), String>;
+
+/// Every limit by its name, with the range it may be set to.
+const KNOWN: [(&str, Reader); 10] = [
+    ("head_time", |limits, text| {
+        time(&mut limits.head_time, text)
+    }),
+    ("body_idle_time", |limits, text| {
+        time(&mut limits.body_idle_time, text)
+    }),
+    ("keep_alive_time", |limits, text| {
+        time(&mut limits.keep_alive_time, text)
+    }),
+    ("write_idle_time", |limits, text| {
+        time(&mut limits.write_idle_time, text)
+    }),
+    ("connect_time", |limits, text| {
+        time(&mut limits.connect_time, text)
+    }),
+    ("first_byte_time", |limits, text| {
+        time(&mut limits.first_byte_time, text)
+    }),
+    ("reply_idle_time", |limits, text| {
+        time(&mut limits.reply_idle_time, text)
+    }),
+    ("request_body_bytes", |limits, text| {
+        limits.request_body_bytes = at_most(units::size(text)?, 1 << 40, "1024GiB")?;
+        Ok(())
+    }),
+    ("key_set_age", |limits, text| {
+        let week = Duration::from_secs(7 * 24 * 3600);
+        limits.key_set_age = at_most(units::duration(text)?, week, "7d")?;
+        Ok(())
+    }),
+    ("clock_skew", |limits, text| {
+        // More would let tokens live on long after their end.
+        let most = Duration::from_secs(300);
+        limits.clock_skew = at_most(units::duration(text)?, most, "5m")?;
+        Ok(())
+    }),
+];
+
+impl Checker<'_> {
+    pub(super) fn limits(&mut self, section: Option<Named<At<Scalar>>>) -> Option<Limits> {
+        let mut limits = Limits::default();
+        let mut good = Some(());
+        for (name, value) in section.map(|section| section.0).unwrap_or_default() {
+            let known = KNOWN.iter().find(|(known, _)| *known == name.value);
+            let Some((_, read)) = known else {
+                let mistake = Mistake::new(name.at, format!("unknown limit `{}`", name.value))
+                    .near(&name.value, KNOWN.iter().map(|(known, _)| *known));
+                self.mistakes.push(mistake);
+                good = None;
+                continue;
+            };
+            if let Err(why) = read(&mut limits, &value.value.0) {
+                good = self.refuse(value.at, why);
+            }
+        }
+        good.map(|()| limits)
+    }
+}
+
+fn time(limit: &mut Duration, text: &str) -> Result<(), String> {
+    let day = Duration::from_secs(24 * 3600);
+    *limit = at_most(units::duration(text)?, day, "1d")?;
+    Ok(())
+}
+
+fn at_most<T: PartialOrd>(value: T, most: T, shown: &str) -> Result<T, String> {
+    if value > most {
+        return Err(format!("this can be at most {shown}"));
+    }
+    Ok(value)
+}

@@ -1,0 +1,293 @@
+//! Judges a file: every section, every mistake, no stopping at the first.
+//!
+//! A function here answers `None` exactly when it has noted a mistake, so the whole is good when
+//! no mistake was noted.
+
+mod edge;
+mod identity;
+mod limits;
+mod policies;
+mod upstream;
+
+use std::sync::Arc;
+
+use super::errors::Mistake;
+use super::model::{AccessLog, Config, Io, Roots, TlsIdentity};
+use super::schema::{self, At, Named, Scalar, Text};
+use super::secrets::{Lookup, read};
+use super::source::{Place, Source};
+
+/// Turns the file as written into a configuration, or into all that is wrong with it.
+pub(super) fn check(
+    file: schema::File,
+    source: &Source,
+    lookup: &Lookup<'_>,
+) -> Result<Config, Vec<Mistake>> {
+    let mut checker = Checker {
+        lookup,
+        mistakes: Vec::new(),
+        names: Names::of(&file),
+    };
+    match checker.file(file, source) {
+        Some(config) if checker.mistakes.is_empty() => Ok(config),
+        _ => Err(checker.mistakes),
+    }
+}
+
+/// What is being judged, and what has been found wrong.
+struct Checker<'c> {
+    lookup: &'c Lookup<'c>,
+    mistakes: Vec<Mistake>,
+    names: Names,
+}
+
+/// All names that sections refer to each other by, in the order of the file.
+struct Names {
+    issuers: Vec<String>,
+    credentials: Vec<String>,
+    connections: Vec<String>,
+    masks: Vec<String>,
+}
+
+impl Names {
+    fn of(file: &schema::File) -> Names {
+        fn keys<T>(section: Option<&Named<T>>) -> Vec<String> {
+            let entries = section.map(|section| section.0.iter());
+            entries
+                .into_iter()
+                .flatten()
+                .map(|(name, _)| name.value.clone())
+                .collect()
+        }
+        Names {
+            issuers: keys(file.issuers.as_ref()),
+            credentials: keys(file.credentials.as_ref()),
+            connections: keys(file.connections.as_ref()),
+            masks: keys(file.masks.as_ref()),
+        }
+    }
+}
+
+impl Checker<'_> {
+    fn file(&mut self, file: schema::File, source: &Source) -> Option<Config> {
+        let listeners = self.listeners(file.listeners);
+        let admin = self.admin(file.admin);
+        let data = self.need_in_file(file.data, "data");
+        let issuers = self.section(file.issuers, Checker::issuer);
+        let credentials = self.section(file.credentials, Checker::credential);
+        let connections = self.section(file.connections, Checker::connection);
+        let routes = self.routes(file.routes);
+        let policies = self.policies(file.policies.unwrap_or_default());
+        let masks = self.section(file.masks, Checker::mask);
+        let limits = self.limits(file.limits);
+        let workers = self.workers(file.workers);
+        let io = self.io(file.io);
+        let access_log = self.access_log(file.access_log);
+        Some(Config {
+            listeners: listeners?,
+            admin: admin?,
+            data: self.lookup.path(&data?.value),
+            issuers: issuers?,
+            credentials: credentials?,
+            connections: connections?,
+            routes: routes?,
+            policies: policies?,
+            masks: masks?,
+            limits: limits?,
+            workers: workers?,
+            io: io?,
+            access_log: access_log?,
+            source: source.clone(),
+        })
+    }
+
+    /// Judges every entry of a section of names.
+    fn section<T, U>(
+        &mut self,
+        section: Option<Named<T>>,
+        judge: fn(&mut Self, Arc<str>, Place, T) -> Option<U>,
+    ) -> Option<Vec<U>> {
+        let mut good = Vec::new();
+        let mut all_good = Some(());
+        for (name, entry) in section.map(|section| section.0).unwrap_or_default() {
+            let is_name = !name.value.is_empty()
+                && name
+                    .value
+                    .chars()
+                    .all(|each| each.is_ascii_alphanumeric() || "-_.".contains(each));
+            if !is_name {
+                let want = "a name is made of letters, digits, `-`, `_` and `.`";
+                all_good = self.refuse(name.at, want);
+            }
+            match judge(self, Arc::from(name.value.as_str()), name.at, entry) {
+                Some(entry) => good.push(entry),
+                None => all_good = None,
+            }
+        }
+        all_good.map(|()| good)
+    }
+
+    fn workers(&mut self, workers: Option<At<Scalar>>) -> Option<usize> {
+        const MOST: usize = 1024;
+        let Some(workers) = workers else {
+            return Some(std::thread::available_parallelism().map_or(1, usize::from));
+        };
+        match workers.value.0.parse() {
+            Ok(count) if (1..=MOST).contains(&count) => Some(count),
+            _ => self.refuse(workers.at, format!("expected a number from 1 to {MOST}")),
+        }
+    }
+
+    fn io(&mut self, io: Option<Text>) -> Option<Option<Io>> {
+        let Some(io) = io else {
+            return Some(None);
+        };
+        let known = [
+            ("uring", Io::Uring),
+            ("epoll", Io::Epoll),
+            ("tokio", Io::Tokio),
+        ];
+        self.one_of(&io, "driver", &known).map(Some)
+    }
+
+    fn access_log(&mut self, log: Option<Text>) -> Option<AccessLog> {
+        match log.as_ref().map(|log| log.value.as_str()) {
+            None | Some("stdout") => Some(AccessLog::Stdout),
+            Some("off") => Some(AccessLog::Off),
+            Some(path) if path.starts_with("file:") => {
+                Some(AccessLog::File(self.lookup.path(path)))
+            }
+            Some(_) => self.refuse(
+                log.map(|log| log.at).unwrap_or_default(),
+                "expected `stdout`, `off` or `file:PATH`",
+            ),
+        }
+    }
+
+    // What follows serves all sections.
+
+    fn refuse<T>(&mut self, place: Place, message: impl Into<String>) -> Option<T> {
+        self.mistakes.push(Mistake::new(place, message));
+        None
+    }
+
+    /// A key that must be there; `owner` is whom it is missing from.
+    fn need<T>(&mut self, value: Option<T>, owner: Place, key: &str) -> Option<T> {
+        if value.is_none() {
+            self.refuse::<()>(owner, format!("the key `{key}` is missing here"));
+        }
+        value
+    }
+
+    fn need_in_file<T>(&mut self, value: Option<T>, key: &str) -> Option<T> {
+        if value.is_none() {
+            let message = format!("the key `{key}` is missing");
+            self.mistakes.push(Mistake::of_file(message));
+        }
+        value
+    }
+
+    /// The index of a name that another section must have.
+    fn index(
+        &mut self,
+        reference: &Text,
+        what: &str,
+        names: fn(&Names) -> &[String],
+    ) -> Option<usize> {
+        let names = names(&self.names);
+        let index = names.iter().position(|name| *name == reference.value);
+        if index.is_none() {
+            let message = format!("unknown {what} `{}`", reference.value);
+            let mistake = Mistake::new(reference.at, message)
+                .near(&reference.value, names.iter().map(String::as_str));
+            self.mistakes.push(mistake);
+        }
+        index
+    }
+
+    /// One of a few words.
+    fn one_of<T: Copy>(&mut self, text: &Text, what: &str, known: &[(&str, T)]) -> Option<T> {
+        let found = known.iter().find(|(word, _)| *word == text.value);
+        if found.is_none() {
+            let mistake = Mistake::new(text.at, format!("unknown {what} `{}`", text.value))
+                .near(&text.value, known.iter().map(|(word, _)| *word));
+            self.mistakes.push(mistake);
+        }
+        found.map(|(_, value)| *value)
+    }
+
+    /// Refuses keys that belong to another kind.
+    fn foreign(&mut self, kind: &str, keys: &[(&str, Option<Place>)]) -> Option<()> {
+        let mut good = Some(());
+        for (key, place) in keys {
+            if let Some(place) = place {
+                good = self.refuse(
+                    *place,
+                    format!("`{key}` does not belong to the kind `{kind}`"),
+                );
+            }
+        }
+        good
+    }
+
+    /// Turns a lookup's answer into a value or a mistake.
+    fn found<T>(&mut self, place: Place, answer: Result<T, String>) -> Option<T> {
+        match answer {
+            Ok(value) => Some(value),
+            Err(why) => self.refuse(place, why),
+        }
+    }
+
+    /// Roots to trust: a PEM file with at least one certificate, each of which can be a root.
+    fn roots(&mut self, path: Option<Text>) -> Option<Option<Roots>> {
+        let Some(text) = path else {
+            return Some(None);
+        };
+        let path = self.lookup.path(&text.value);
+        let pem = self.found(text.at, read(&path))?;
+        let judged = edge::certificates(&pem).and_then(|certificates| {
+            let mut store = rustls::RootCertStore::empty();
+            certificates.into_iter().try_for_each(|certificate| {
+                let bad = |error| format!("a certificate cannot be a root: {error}");
+                store.add(certificate).map_err(bad)
+            })
+        });
+        self.found(
+            text.at,
+            judged.map_err(|why| format!("{}: {why}", path.display())),
+        )?;
+        Some(Some(Roots { path, pem }))
+    }
+
+    /// A certificate chain and a key that belong together.
+    fn tls(&mut self, tls: Option<At<schema::Tls>>) -> Option<Option<TlsIdentity>> {
+        let Some(At { value: tls, at }) = tls else {
+            return Some(None);
+        };
+        let cert = self.need(tls.cert, at, "cert");
+        let key = self.need(tls.key, at, "key");
+        let cert = cert.and_then(|cert| {
+            let bytes = self.found(cert.at, self.lookup.bytes(&cert.value))?;
+            let chain = self.found(cert.at, edge::certificates(&bytes))?;
+            Some((cert.at, bytes, chain))
+        });
+        let key = key.and_then(|key| {
+            let secret = self.found(key.at, self.lookup.secret(&key.value))?;
+            Some((key.at, secret))
+        });
+        let ((cert_at, cert, chain), (key_at, key)) = (cert?, key?);
+        let der = self.found(key_at, edge::private_key(&key))?;
+        self.found(cert_at, edge::belong_together(chain, der))?;
+        Some(Some(TlsIdentity { cert, key }))
+    }
+}
+
+/// The values of texts.
+fn values(texts: Option<Vec<Text>>) -> Vec<String> {
+    texts.into_iter().flatten().map(|text| text.value).collect()
+}
+
+/// Where an optional text stands.
+fn place(text: &Option<Text>) -> Option<Place> {
+    text.as_ref().map(|text| text.at)
+}

@@ -1,0 +1,64 @@
+//! References to what must not stand in the file itself: `env:NAME` and `file:PATH`.
+
+use std::path::{Path, PathBuf};
+
+use crate::base::secret::Secret;
+
+/// The largest file a reference may name: far beyond any secret, certificate or list of literals.
+const REFERENCE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Where references are looked up. A function for the environment, so that tests need not change it.
+pub(super) struct Lookup<'l> {
+    pub directory: &'l Path,
+    pub environment: &'l dyn Fn(&str) -> Option<String>,
+}
+
+impl Lookup<'_> {
+    /// A path of the file, relative to the file's own directory.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.directory
+            .join(path.strip_prefix("file:").unwrap_or(path))
+    }
+
+    /// A secret: what the reference leads to, without a trailing line end, and never empty.
+    pub fn secret(&self, reference: &str) -> Result<Secret, String> {
+        let mut bytes = self.bytes(reference)?;
+        while matches!(bytes.last(), Some(b'\n' | b'\r')) {
+            bytes.pop();
+        }
+        if bytes.is_empty() {
+            return Err(format!("what `{reference}` leads to is empty"));
+        }
+        Ok(Secret::new(bytes))
+    }
+
+    /// What a reference leads to, as it is.
+    pub fn bytes(&self, reference: &str) -> Result<Vec<u8>, String> {
+        if let Some(name) = reference.strip_prefix("env:") {
+            return (self.environment)(name)
+                .map(String::into_bytes)
+                .ok_or_else(|| format!("the variable `{name}` is not set"));
+        }
+        if let Some(path) = reference.strip_prefix("file:") {
+            return read(&self.directory.join(path));
+        }
+        // The text is not repeated: it may be the very secret that should not stand here.
+        Err("expected a reference: `env:NAME` or `file:PATH`".into())
+    }
+}
+
+/// Reads a file that a configuration names, bounded, with an error that names it.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
+    use std::io::Read as _;
+    let shown = path.display();
+    let file =
+        std::fs::File::open(path).map_err(|error| format!("cannot open {shown}: {error}"))?;
+    let mut bytes = Vec::new();
+    file.take(REFERENCE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| format!("cannot read {shown}: {error}"))?;
+    if bytes.len() as u64 > REFERENCE_BYTES {
+        return Err(format!("{shown} is larger than {REFERENCE_BYTES} bytes"));
+    }
+    Ok(bytes)
+}

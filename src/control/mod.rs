@@ -1,0 +1,3 @@
+//! Floor 6: the control plane, on threads of its own.
+
+pub mod config;
