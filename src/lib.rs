@@ -6,4 +6,5 @@
 pub mod base;
 pub mod control;
 pub mod json;
+pub mod tls;
 pub mod worker;
