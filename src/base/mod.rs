@@ -1,7 +1,12 @@
 //! Floor 1: what every room stands on. Nothing here knows a protocol.
 
+pub mod access;
+pub mod addresses;
 pub mod buffers;
 pub mod clock;
+pub mod counters;
+pub mod credential;
 pub mod ids;
 pub mod limits;
+pub mod mailbox;
 pub mod secret;

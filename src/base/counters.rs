@@ -1,0 +1,241 @@
+//! Counts that each core keeps for itself and anybody may read: relaxed atomics, no lock, no label
+//! looked up. The control plane sums them when it is asked for metrics.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use crossbeam::utils::CachePadded;
+
+/// Upper ends of the latency buckets, in microseconds. A gateway's own work is tens of
+/// microseconds; an upstream's is up to a minute.
+pub const LATENCY_BUCKETS: [u64; 16] = [
+    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+    1_000_000, 5_000_000, 15_000_000, 60_000_000,
+];
+
+/// What is counted, by the names that are shown. Fixed when the configuration is loaded.
+#[derive(Clone, Debug, Default)]
+pub struct Labels {
+    /// Connections, in the order of the configuration.
+    pub connections: Vec<Arc<str>>,
+    /// How an exchange can end.
+    pub outcomes: &'static [&'static str],
+    /// Why a request can be refused.
+    pub refusals: &'static [&'static str],
+}
+
+/// The counts of all cores.
+#[derive(Debug)]
+pub struct Counters {
+    labels: Labels,
+    cores: Box<[CachePadded<Core>]>,
+}
+
+/// The counts of one core. Each is written by that core only.
+#[derive(Debug)]
+pub struct Core {
+    outcomes_each: usize,
+    /// By connection, then outcome.
+    exchanges: Box<[AtomicU64]>,
+    /// By connection.
+    latencies: Box<[Latency]>,
+    refusals: Box<[AtomicU64]>,
+    events: [AtomicU64; Event::ALL.len()],
+}
+
+/// A histogram over [`LATENCY_BUCKETS`]; the last bucket is for all beyond.
+#[derive(Debug, Default)]
+pub struct Latency {
+    buckets: [AtomicU64; LATENCY_BUCKETS.len() + 1],
+    sum_micros: AtomicU64,
+}
+
+/// What else a core counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A caller's connection was accepted.
+    CallerOpened,
+    /// A caller's connection has ended.
+    CallerClosed,
+    /// A connection upstream was opened.
+    UpstreamOpened,
+    /// A connection upstream served once more.
+    UpstreamReused,
+    /// Connecting upstream failed.
+    UpstreamFailed,
+    /// A byte came from a caller.
+    CallerIn,
+    /// A byte went to a caller.
+    CallerOut,
+    /// A value was masked.
+    Masked,
+    /// A connection's task panicked.
+    Panicked,
+}
+
+impl Event {
+    /// All events, in the order of their counters.
+    pub const ALL: [Event; 9] = [
+        Event::CallerOpened,
+        Event::CallerClosed,
+        Event::UpstreamOpened,
+        Event::UpstreamReused,
+        Event::UpstreamFailed,
+        Event::CallerIn,
+        Event::CallerOut,
+        Event::Masked,
+        Event::Panicked,
+    ];
+}
+
+impl Counters {
+    /// Counts for `cores` cores, all zero.
+    #[must_use]
+    pub fn new(labels: Labels, cores: usize) -> Counters {
+        let core = |_| CachePadded::new(Core::new(&labels));
+        Counters {
+            cores: (0..cores).map(core).collect(),
+            labels,
+        }
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// One core's counts.
+    #[must_use]
+    pub fn core(&self, core: usize) -> Option<&Core> {
+        self.cores.get(core).map(|core| &**core)
+    }
+
+    /// Exchanges of a connection with an outcome, over all cores.
+    #[must_use]
+    pub fn exchanges(&self, connection: usize, outcome: usize) -> u64 {
+        self.sum(|core| core.exchange_slot(connection, outcome))
+    }
+
+    /// Refusals for a reason, over all cores.
+    #[must_use]
+    pub fn refusals(&self, reason: usize) -> u64 {
+        self.sum(|core| core.refusals.get(reason))
+    }
+
+    /// Occurrences of an event, over all cores.
+    #[must_use]
+    pub fn events(&self, event: Event) -> u64 {
+        self.sum(|core| core.events.get(event as usize))
+    }
+
+    /// A connection's latencies over all cores: the sum in microseconds and the count per bucket.
+    #[must_use]
+    pub fn latencies(&self, connection: usize) -> (u64, [u64; LATENCY_BUCKETS.len() + 1]) {
+        let mut buckets = [0; LATENCY_BUCKETS.len() + 1];
+        for (index, bucket) in buckets.iter_mut().enumerate() {
+            *bucket = self.sum(|core| core.latencies.get(connection)?.buckets.get(index));
+        }
+        let sum = self.sum(|core| Some(&core.latencies.get(connection)?.sum_micros));
+        (sum, buckets)
+    }
+
+    fn sum<'c>(&'c self, pick: impl Fn(&'c Core) -> Option<&'c AtomicU64>) -> u64 {
+        let counts = self.cores.iter().filter_map(|core| pick(core));
+        counts.map(|count| count.load(Relaxed)).sum()
+    }
+}
+
+impl Core {
+    fn new(labels: &Labels) -> Core {
+        let zeros = |count| (0..count).map(|_| AtomicU64::new(0)).collect();
+        Core {
+            outcomes_each: labels.outcomes.len(),
+            exchanges: zeros(labels.connections.len() * labels.outcomes.len()),
+            latencies: labels
+                .connections
+                .iter()
+                .map(|_| Latency::default())
+                .collect(),
+            refusals: zeros(labels.refusals.len()),
+            events: Default::default(),
+        }
+    }
+
+    /// An exchange has ended. Indices beyond the labels are ignored.
+    pub fn exchange(&self, connection: usize, outcome: usize, took: Duration) {
+        if let Some(count) = self.exchange_slot(connection, outcome) {
+            add(count, 1);
+        }
+        if let Some(latency) = self.latencies.get(connection) {
+            let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+            let bucket = LATENCY_BUCKETS.partition_point(|end| *end < micros);
+            add(&latency.buckets[bucket], 1);
+            add(&latency.sum_micros, micros);
+        }
+    }
+
+    /// A request was refused. An index beyond the labels is ignored.
+    pub fn refused(&self, reason: usize) {
+        if let Some(count) = self.refusals.get(reason) {
+            add(count, 1);
+        }
+    }
+
+    /// Something happened `times` times.
+    pub fn count(&self, event: Event, times: u64) {
+        add(&self.events[event as usize], times);
+    }
+
+    fn exchange_slot(&self, connection: usize, outcome: usize) -> Option<&AtomicU64> {
+        if outcome >= self.outcomes_each {
+            return None;
+        }
+        self.exchanges
+            .get(connection * self.outcomes_each + outcome)
+    }
+}
+
+/// One writer only, so a load and a store do instead of a locked addition.
+fn add(count: &AtomicU64, times: u64) {
+    count.store(count.load(Relaxed).wrapping_add(times), Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cores_add_up_and_strange_indices_are_ignored() {
+        let labels = Labels {
+            connections: vec!["a".into(), "b".into()],
+            outcomes: &["done", "cut"],
+            refusals: &["no token"],
+        };
+        let counters = Counters::new(labels, 2);
+        for core in 0..2 {
+            let core = counters.core(core).unwrap();
+            core.exchange(1, 0, Duration::from_micros(100));
+            core.exchange(1, 2, Duration::from_secs(3600));
+            core.exchange(9, 0, Duration::ZERO);
+            core.refused(0);
+            core.refused(1);
+            core.count(Event::CallerIn, 7);
+        }
+        assert_eq!((counters.exchanges(1, 0), counters.exchanges(1, 1)), (2, 0));
+        assert_eq!((counters.exchanges(0, 0), counters.refusals(0)), (0, 2));
+        assert_eq!(counters.events(Event::CallerIn), 14);
+        let (sum, buckets) = counters.latencies(1);
+        assert_eq!(sum, 2 * (100 + 3_600_000_000));
+        assert_eq!((buckets[0], buckets[LATENCY_BUCKETS.len()]), (2, 2));
+        assert!(counters.core(2).is_none());
+    }
+
+    #[test]
+    fn every_event_has_its_place() {
+        for (index, event) in Event::ALL.into_iter().enumerate() {
+            assert_eq!(event as usize, index);
+        }
+    }
+}
