@@ -4,6 +4,7 @@
 #![warn(missing_docs)]
 
 pub mod base;
+pub mod cli;
 pub mod control;
 pub mod json;
 pub mod tls;
