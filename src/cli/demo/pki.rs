@@ -15,6 +15,7 @@ pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
     pem: String,
+    key_pem: String,
 }
 
 /// A certificate for one of the demo's servers, with its key.
@@ -30,7 +31,17 @@ pub struct Leaf {
 impl Authority {
     /// A fresh authority with a fresh key.
     pub fn generate() -> Result<Authority, Failure> {
-        let key = KeyPair::generate().doing("generate the demo authority's key")?;
+        Authority::with_key(KeyPair::generate().doing("generate the demo authority's key")?)
+    }
+
+    /// The authority of an earlier run, from its key. Its certificate is signed anew; clients that
+    /// trust either one trust both, for name and key are the same.
+    pub fn from_key(key_pem: &str) -> Result<Authority, Failure> {
+        Authority::with_key(KeyPair::from_pem(key_pem).doing("read the demo authority's key")?)
+    }
+
+    fn with_key(key: KeyPair) -> Result<Authority, Failure> {
+        let key_pem = key.serialize_pem();
         let mut params = CertificateParams::default();
         params.distinguished_name = named("Sluice demo authority (throw-away)");
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -41,6 +52,7 @@ impl Authority {
         Ok(Authority {
             certificate: certificate.der().clone(),
             pem: certificate.pem(),
+            key_pem,
             issuer: Issuer::new(params, key),
         })
     }
@@ -48,6 +60,11 @@ impl Authority {
     /// The authority's certificate, for `ca_file` and `curl --cacert`.
     pub fn pem(&self) -> &str {
         &self.pem
+    }
+
+    /// The authority's key, for [`Authority::from_key`].
+    pub fn key_pem(&self) -> &str {
+        &self.key_pem
     }
 
     /// A server certificate for loopback, by address and by name.
