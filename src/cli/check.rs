@@ -1,7 +1,7 @@
 //! `sluice check`: is this file good?
 
 use super::failure::Failure;
-use super::terminal::Paint;
+use super::terminal::{self, Paint};
 use crate::control::config;
 use std::path::PathBuf;
 
@@ -25,8 +25,8 @@ pub fn run(args: &CheckArgs) -> Result<(), Failure> {
             args.config.display()
         ))
     })?;
-    println!(
-        "{} {}: {} listening, {} issuers, {} connections, {} policies",
+    let verdict = format!(
+        "{} {}: listeners {}, issuers {}, connections {}, policies {}\n",
         Paint::for_stdout().good("good"),
         args.config.display(),
         config.listeners.len(),
@@ -34,5 +34,5 @@ pub fn run(args: &CheckArgs) -> Result<(), Failure> {
         config.connections.len(),
         config.policies.len(),
     );
-    Ok(())
+    terminal::print(verdict.as_bytes())
 }

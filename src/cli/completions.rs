@@ -1,6 +1,7 @@
 //! `sluice completions`: completion scripts, generated from the same description as the help.
 
 use super::failure::Failure;
+use super::terminal;
 use clap::CommandFactory;
 use clap_complete::Shell;
 
@@ -18,6 +19,7 @@ pub struct CompletionsArgs {
 /// Runs the command.
 pub fn run(args: &CompletionsArgs) -> Result<(), Failure> {
     let mut command = super::Arguments::command();
-    clap_complete::generate(args.shell, &mut command, "sluice", &mut std::io::stdout());
-    Ok(())
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut command, "sluice", &mut script);
+    terminal::print(&script)
 }

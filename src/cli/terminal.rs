@@ -1,11 +1,24 @@
 //! Colours, only where somebody sees them: on a terminal, and not when `NO_COLOR` is set.
 
+use super::failure::{Doing, Failure};
 use anstyle::{AnsiColor, Color, Style};
 use std::fmt::{self, Display};
-use std::io::IsTerminal;
+use std::io::{self, ErrorKind, IsTerminal, Write};
 
 /// Text width the commands write for.
 pub const COLUMNS: usize = 100;
+
+/// Writes to standard output. A reader that has seen enough (`| head`) is no failure.
+///
+/// # Errors
+/// When standard output cannot be written to for another reason.
+pub fn print(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.doing("write to standard output"),
+    }
+}
 
 /// Paints text, or leaves it as it is.
 #[derive(Clone, Copy, Debug)]

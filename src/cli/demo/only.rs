@@ -1,6 +1,7 @@
 //! One of the demo's counterparts alone, for tests with other people's clients and servers.
 
 use super::super::failure::{Doing, Failure};
+use super::super::terminal;
 use super::bearer::{Bearers, fetch_keys};
 use super::cast;
 use super::directory::Directory;
@@ -96,7 +97,8 @@ impl OnlyArgs {
         };
         host.serve(answer, tape);
         let ca = out.join("ca.pem");
-        println!("{}", json!({ "url": url, "ca": ca, "tenant": TENANT }));
+        let about = json!({ "url": url, "ca": ca, "tenant": TENANT });
+        terminal::print(format!("{about}\n").as_bytes())?;
         tokio::signal::ctrl_c().await.doing("wait for Ctrl-C")
     }
 

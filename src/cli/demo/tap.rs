@@ -197,8 +197,10 @@ mod tests {
 
     #[test]
     fn a_full_tape_says_so() {
-        let mut track = Track::default();
-        track.received = vec![0; KEPT_BYTES - 1];
+        let mut track = Track {
+            received: vec![0; KEPT_BYTES - 1],
+            ..Track::default()
+        };
         track.keep(Direction::Received, b"ab").unwrap();
         assert!(track.overflowed);
         assert_eq!(track.received.len(), KEPT_BYTES - 1);

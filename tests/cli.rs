@@ -1,0 +1,153 @@
+//! The command line as a user meets it: the built binary, its output and its exit codes.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn sluice(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    sluice(arguments).output().expect("the binary starts")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("UTF-8")
+}
+
+#[test]
+fn help_goes_to_standard_output_and_names_the_exit_codes() {
+    let output = run(&["--help"]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = stdout(&output);
+    assert!(text.contains("Exit codes:"));
+    assert!(!text.contains('\u{1b}'), "no colour in a pipe");
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 100),
+        "{text}"
+    );
+}
+
+#[test]
+fn every_command_has_a_help_text_with_examples() {
+    let help = stdout(&run(&["--help"]));
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let names: Vec<&str> = commands
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    assert!(names.len() >= 2, "{help}");
+    for name in names {
+        let output = run(&[name, "--help"]);
+        assert_eq!(output.status.code(), Some(0), "{name}");
+        let text = stdout(&output);
+        assert!(text.contains("Examples:"), "{name}:\n{text}");
+    }
+}
+
+#[test]
+fn a_command_line_that_makes_no_sense_exits_with_2() {
+    for arguments in [
+        &["frobnicate"][..],
+        &["check", "--loudly"],
+        &["completions", "csh"],
+        &[],
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        assert!(!output.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn completions_are_printed_for_every_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = run(&["completions", shell]);
+        assert_eq!(output.status.code(), Some(0), "{shell}");
+        assert!(stdout(&output).contains("sluice"), "{shell}");
+    }
+}
+
+#[test]
+fn a_reader_that_hangs_up_is_no_failure() {
+    let mut child = sluice(&["completions", "bash"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(stderr(&output), "");
+}
+
+/// A configuration that is good once `tls.crt`, `tls.key` and `secret` stand beside it.
+const GOOD: &str = r#"listeners: [{ bind: 127.0.0.1:0, tls: { cert: file:tls.crt, key: file:tls.key } }]
+data: data
+issuers:
+  entra: { kind: entra, tenant: 7e2f4c1a-93d0-4b7e-9a55-0c3d8e61f0a2, audiences: [api://sluice] }
+credentials:
+  fixed: { kind: bearer, token: file:secret }
+connections:
+  graph: { protocol: http, upstream: https://graph.example, credential: fixed, record: durable }
+routes:
+  - { path: /graph/**, connection: graph }
+policies:
+  - name: readers
+    connection: graph
+    who: { issuer: entra, roles: [Directory.Read] }
+    rules:
+      - allow: GET /v1.0/users
+      - deny: DELETE /**
+"#;
+
+fn write_config(directory: &Path, yaml: &str) -> String {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    for (name, text) in [
+        ("tls.crt", made.cert.pem()),
+        ("tls.key", made.signing_key.serialize_pem()),
+        ("secret", "hunter2-hunter2".to_owned()),
+        ("sluice.yaml", yaml.to_owned()),
+    ] {
+        std::fs::write(directory.join(name), text).expect("a file");
+    }
+    directory.join("sluice.yaml").display().to_string()
+}
+
+#[test]
+fn check_says_good_to_a_good_file() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = write_config(directory.path(), GOOD);
+    let output = run(&["check", "-c", &path]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).starts_with("good "));
+    assert!(
+        !directory.path().join("data").exists(),
+        "check changes nothing"
+    );
+}
+
+#[test]
+fn check_shows_every_mistake_where_it_stands() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let typo = GOOD.replace("record: durable", "recrod: durable");
+    let path = write_config(directory.path(), &typo);
+    let output = run(&["check", "-c", &path]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    assert!(text.contains("sluice.yaml:8:"), "{text}");
+    assert!(text.contains("did you mean `record`?"), "{text}");
+    assert!(!text.contains("hunter2"), "no secret in any output");
+
+    let missing = run(&["check", "-c", "/nonexistent/sluice.yaml"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(stderr(&missing).contains("/nonexistent/sluice.yaml"));
+}
