@@ -105,6 +105,7 @@ impl Default for Limits {
         }
     }
 }
+
 // ---- tls ----
 
 /// Bytes a peer may send before the handshake is complete. Long certificate chains reach some

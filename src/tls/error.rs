@@ -59,6 +59,12 @@ pub enum TlsConfigError {
     /// The certificate is PEM, but no certificate.
     #[error("the certificate cannot be used: {0}")]
     Certificate(rustls::Error),
+    /// The certificate was good until some time ago: peers refuse it.
+    #[error("the certificate has expired")]
+    Expired,
+    /// The certificate will be good later: until then, peers refuse it.
+    #[error("the certificate is not valid yet")]
+    NotYetValid,
     /// The file of authorities is no PEM.
     #[error("the certificate authorities are not valid PEM: {0}")]
     RootPem(rustls_pki_types::pem::Error),

@@ -9,9 +9,13 @@
 //! [`Session::seal`] is handed them.
 
 mod config;
+mod drive;
 mod error;
+mod seal;
 mod session;
+mod validity;
 
 pub use config::{Roots, client_config, server_config, server_name};
 pub use error::{TlsConfigError, TlsError};
 pub use session::{Progress, Session};
+pub use validity::Validity;

@@ -1,23 +1,15 @@
 //! One TLS connection, either side of it.
 
-use std::ops::DerefMut;
 use std::sync::Arc;
 
-use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
-use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
-use rustls::unbuffered::{
-    ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedConnectionCommon,
-    UnbufferedStatus, WriteTraffic,
-};
-use rustls::{ClientConfig, CommonState, InvalidMessage, ServerConfig};
+use rustls::client::UnbufferedClientConnection;
+use rustls::server::UnbufferedServerConnection;
+use rustls::{ClientConfig, CommonState, ServerConfig};
 use rustls_pki_types::ServerName;
 
-use super::TlsError;
+use super::{TlsError, drive, seal};
 use crate::base::buffers::Buffer;
-use crate::base::limits::{TLS_FRAGMENT_BYTES, TLS_HANDSHAKE_BYTES};
-
-/// What a record of ours is longer than its content (at most 29 bytes), with room to spare.
-const SEALING_ROOM: usize = 64;
+use crate::base::limits::TLS_FRAGMENT_BYTES;
 
 /// What [`Session::open`] stopped for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,14 +39,14 @@ enum Side {
 
 /// What a session knows beside rustls's own state.
 #[derive(Default)]
-struct Flow {
+pub(super) struct Flow {
     /// Opened, but there was no room for it: at most one record.
     overflow: Vec<u8>,
     /// Bytes at the front of `cipher` that rustls has seen and wants to see again.
-    seen: usize,
+    pub(super) seen: usize,
     /// Bytes consumed before the handshake was complete.
-    handshake: usize,
-    peer_closed: bool,
+    pub(super) handshake: usize,
+    pub(super) peer_closed: bool,
     closed: bool,
     /// Set while a call is judging its input, and for ever when it fails.
     broken: bool,
@@ -102,8 +94,8 @@ impl Session {
     ) -> Result<Progress, TlsError> {
         let Session { side, flow } = self;
         flow.poisoned(|flow| match side {
-            Side::Server(server) => open(&mut **server, flow, cipher, plain, out),
-            Side::Client(client) => open(&mut **client, flow, cipher, plain, out),
+            Side::Server(server) => drive::open(&mut **server, flow, cipher, plain, out),
+            Side::Client(client) => drive::open(&mut **client, flow, cipher, plain, out),
         })
     }
 
@@ -124,11 +116,11 @@ impl Session {
                 return Err(TlsError::Closed);
             }
             match side {
-                Side::Server(server) => write(&mut **server, flow, cipher, out, |w, out| {
-                    seal(w, plain, out)
+                Side::Server(server) => drive::write(&mut **server, flow, cipher, out, |w, out| {
+                    seal::seal(w, plain, out)
                 }),
-                Side::Client(client) => write(&mut **client, flow, cipher, out, |w, out| {
-                    seal(w, plain, out)
+                Side::Client(client) => drive::write(&mut **client, flow, cipher, out, |w, out| {
+                    seal::seal(w, plain, out)
                 }),
             }
         })
@@ -146,8 +138,8 @@ impl Session {
                 return Ok(());
             }
             match side {
-                Side::Server(server) => write(&mut **server, flow, cipher, out, close),
-                Side::Client(client) => write(&mut **client, flow, cipher, out, close),
+                Side::Server(server) => drive::write(&mut **server, flow, cipher, out, seal::close),
+                Side::Client(client) => drive::write(&mut **client, flow, cipher, out, seal::close),
             }
         })
     }
@@ -212,7 +204,7 @@ impl Flow {
     }
 
     /// Moves opened bytes to where they are wanted; keeps those that do not fit.
-    fn deliver(&mut self, record: &[u8], plain: &mut Buffer) {
+    pub(super) fn deliver(&mut self, record: &[u8], plain: &mut Buffer) {
         let count = if self.overflow.is_empty() {
             plain.append(record)
         } else {
@@ -222,309 +214,15 @@ impl Flow {
     }
 
     /// Makes room for another record if there is any; answers whether there is.
-    fn has_room(&mut self, plain: &mut Buffer) -> bool {
+    pub(super) fn has_room(&mut self, plain: &mut Buffer) -> bool {
         if !self.overflow.is_empty() {
             let count = plain.append(&self.overflow);
             self.overflow.drain(..count);
+            if self.overflow.is_empty() {
+                self.overflow = Vec::new(); // An idle connection owns no buffer.
+            }
         }
         // A buffer too small for any record is served from the overflow.
         self.overflow.is_empty() && (plain.spare().len() >= TLS_FRAGMENT_BYTES || plain.is_empty())
-    }
-}
-
-/// The two kinds of rustls connections, which share no trait of rustls's.
-trait Unbuffered: DerefMut<Target = UnbufferedConnectionCommon<Self::Data>> {
-    type Data;
-
-    fn process<'c, 'i>(&'c mut self, records: &'i mut [u8])
-    -> UnbufferedStatus<'c, 'i, Self::Data>;
-}
-
-impl Unbuffered for UnbufferedServerConnection {
-    type Data = ServerConnectionData;
-
-    fn process<'c, 'i>(
-        &'c mut self,
-        records: &'i mut [u8],
-    ) -> UnbufferedStatus<'c, 'i, Self::Data> {
-        self.process_tls_records(records)
-    }
-}
-
-impl Unbuffered for UnbufferedClientConnection {
-    type Data = ClientConnectionData;
-
-    fn process<'c, 'i>(
-        &'c mut self,
-        records: &'i mut [u8],
-    ) -> UnbufferedStatus<'c, 'i, Self::Data> {
-        self.process_tls_records(records)
-    }
-}
-
-fn open<C: Unbuffered>(
-    connection: &mut C,
-    flow: &mut Flow,
-    cipher: &mut Buffer,
-    plain: &mut Buffer,
-    out: &mut Vec<u8>,
-) -> Result<Progress, TlsError> {
-    if flow.handshake == 0 {
-        speaks_tls(cipher.filled())?;
-    }
-    loop {
-        if !flow.has_room(plain) {
-            return Ok(Progress::PlainFull);
-        }
-        let handshaking = connection.is_handshaking();
-        let status = connection.process(cipher.filled_mut());
-        let mut discard = status.discard;
-        let mut resting = false;
-        let state = status.state.map(|state| match state {
-            ConnectionState::ReadTraffic(mut traffic) => {
-                while let Some(record) = traffic.next_record() {
-                    let record = record.map_err(TlsError::Protocol)?;
-                    discard += record.discard;
-                    flow.deliver(record.payload, plain);
-                }
-                Ok(())
-            }
-            ConnectionState::EncodeTlsData(chunk) => encode(chunk, out),
-            ConnectionState::TransmitTlsData(sent) => {
-                sent.done();
-                Ok(())
-            }
-            ConnectionState::PeerClosed => {
-                flow.peer_closed = true;
-                Ok(())
-            }
-            ConnectionState::BlockedHandshake
-            | ConnectionState::WriteTraffic(_)
-            | ConnectionState::Closed => {
-                resting = true;
-                Ok(())
-            }
-            // Early data is never offered, and a state unknown to us is not for us to guess at.
-            _ => Err(TlsError::Broken),
-        });
-        cipher.consume(discard);
-        // Only a resting connection may hold on to a message that is not all there.
-        flow.seen = if resting { cipher.filled().len() } else { 0 };
-        match state {
-            Ok(handled) => handled?,
-            Err(error) => return Err(refuse(connection, cipher, out, error)),
-        }
-        if handshaking {
-            flow.handshake += discard;
-            if flow.handshake > TLS_HANDSHAKE_BYTES {
-                return Err(TlsError::HandshakeTooLong);
-            }
-        }
-        if !resting {
-            continue;
-        }
-        if flow.peer_closed {
-            cipher.consume(cipher.filled().len()); // Nothing may follow a close_notify.
-            flow.seen = 0;
-            return Ok(Progress::PeerClosed);
-        }
-        if cipher.is_full() && !cipher.is_empty() {
-            return Err(TlsError::MessageTooLong);
-        }
-        return Ok(Progress::NeedBytes);
-    }
-}
-
-/// Judges the very first byte, so that plain HTTP gets a clear answer however it is split.
-fn speaks_tls(bytes: &[u8]) -> Result<(), TlsError> {
-    match bytes.first() {
-        Some(first) if first.is_ascii_alphabetic() => Err(TlsError::PlainText),
-        _ => Ok(()),
-    }
-}
-
-/// Collects the alerts that tell the peer why, and names the error.
-fn refuse<C: Unbuffered>(
-    connection: &mut C,
-    cipher: &mut Buffer,
-    out: &mut Vec<u8>,
-    error: rustls::Error,
-) -> TlsError {
-    // Each alert comes once, before the input is looked at (and fails) again.
-    loop {
-        let status = connection.process(cipher.filled_mut());
-        let discard = status.discard;
-        let alert = match status.state {
-            Ok(ConnectionState::EncodeTlsData(chunk)) => encode(chunk, out).is_ok(),
-            _ => false,
-        };
-        cipher.consume(discard);
-        if !alert {
-            break;
-        }
-    }
-    match error {
-        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)
-            if connection.is_handshaking() =>
-        {
-            TlsError::NotTls
-        }
-        error => TlsError::Protocol(error),
-    }
-}
-
-/// Lets `act` write, after whatever the protocol itself wants to send first.
-fn write<C: Unbuffered>(
-    connection: &mut C,
-    flow: &mut Flow,
-    cipher: &mut Buffer,
-    out: &mut Vec<u8>,
-    act: impl FnOnce(&mut WriteTraffic<'_, C::Data>, &mut Vec<u8>) -> Result<(), TlsError>,
-) -> Result<(), TlsError> {
-    loop {
-        // No more than was seen before: sealing must not open anything.
-        let Some(seen) = cipher.filled_mut().get_mut(..flow.seen) else {
-            return Err(TlsError::Broken);
-        };
-        let status = connection.process(seen);
-        let discard = status.discard;
-        let state = status.state.map_err(TlsError::Protocol)?;
-        match state {
-            ConnectionState::WriteTraffic(mut traffic) => {
-                act(&mut traffic, out)?;
-                cipher.consume(discard);
-                flow.seen -= discard.min(flow.seen);
-                return Ok(());
-            }
-            ConnectionState::EncodeTlsData(chunk) => encode(chunk, out)?,
-            ConnectionState::TransmitTlsData(sent) => sent.done(),
-            ConnectionState::PeerClosed => flow.peer_closed = true,
-            ConnectionState::BlockedHandshake => return Err(TlsError::Handshaking),
-            ConnectionState::Closed => return Err(TlsError::Closed),
-            _ => return Err(TlsError::Broken),
-        }
-        cipher.consume(discard);
-        flow.seen -= discard.min(flow.seen);
-    }
-}
-
-fn seal<'a, D>(
-    traffic: &mut WriteTraffic<'_, D>,
-    plain: impl IntoIterator<Item = &'a [u8]>,
-    out: &mut Vec<u8>,
-) -> Result<(), TlsError> {
-    let mut slices = plain.into_iter();
-    let mut slice: &[u8] = &[];
-    loop {
-        // Full records straight from where the bytes are.
-        let whole = slice.len() - slice.len() % TLS_FRAGMENT_BYTES;
-        if whole > 0 {
-            let (records, rest) = slice.split_at(whole);
-            encrypt(traffic, records, out)?;
-            slice = rest;
-        }
-        // The rest is gathered behind what is sealed, and sealed from there into its own place.
-        let start = out.len();
-        while out.len() - start < TLS_FRAGMENT_BYTES {
-            if slice.is_empty() {
-                match slices.next() {
-                    Some(next) => slice = next,
-                    None => break,
-                }
-                if out.len() == start && slice.len() >= TLS_FRAGMENT_BYTES {
-                    break;
-                }
-            }
-            let room = TLS_FRAGMENT_BYTES - (out.len() - start);
-            let (gathered, rest) = slice.split_at(slice.len().min(room));
-            out.extend_from_slice(gathered);
-            slice = rest;
-        }
-        let gathered = out.len() - start;
-        if gathered > 0 {
-            encrypt_in_place(traffic, start, out)?;
-        } else if slice.is_empty() {
-            return Ok(());
-        }
-    }
-}
-
-/// Replaces the plain bytes from `start` on by their record.
-fn encrypt_in_place<D>(
-    traffic: &mut WriteTraffic<'_, D>,
-    start: usize,
-    out: &mut Vec<u8>,
-) -> Result<(), TlsError> {
-    let end = out.len();
-    let room = end - start + SEALING_ROOM;
-    let sealed = grow(out, room, |before, record| {
-        traffic.encrypt(&before[start..], record)
-    });
-    match sealed {
-        Ok(()) => drop(out.drain(start..end)),
-        // No plain byte may be left where records are expected.
-        Err(_) => out.truncate(start),
-    }
-    sealed
-}
-
-fn encrypt<D>(
-    traffic: &mut WriteTraffic<'_, D>,
-    plain: &[u8],
-    out: &mut Vec<u8>,
-) -> Result<(), TlsError> {
-    let records = plain.len().div_ceil(TLS_FRAGMENT_BYTES);
-    let room = plain.len() + records * SEALING_ROOM;
-    grow(out, room, |_, record| traffic.encrypt(plain, record))
-}
-
-fn close<D>(traffic: &mut WriteTraffic<'_, D>, out: &mut Vec<u8>) -> Result<(), TlsError> {
-    grow(out, SEALING_ROOM, |_, alert| {
-        traffic.queue_close_notify(alert)
-    })
-}
-
-/// Appends what `write` writes, first guessing that it takes `room` bytes.
-fn grow(
-    out: &mut Vec<u8>,
-    mut room: usize,
-    mut write: impl FnMut(&[u8], &mut [u8]) -> Result<usize, EncryptError>,
-) -> Result<(), TlsError> {
-    let start = out.len();
-    loop {
-        out.resize(start + room, 0);
-        let (before, after) = out.split_at_mut(start);
-        match write(before, after) {
-            Ok(length) => {
-                out.truncate(start + length);
-                return Ok(());
-            }
-            Err(EncryptError::InsufficientSize(need)) if need.required_size > room => {
-                room = need.required_size;
-            }
-            Err(_) => {
-                out.truncate(start);
-                return Err(TlsError::Exhausted);
-            }
-        }
-    }
-}
-
-fn encode<D>(mut chunk: EncodeTlsData<'_, D>, out: &mut Vec<u8>) -> Result<(), TlsError> {
-    let start = out.len();
-    // Asked for with no room, it says how much it needs.
-    let Err(EncodeError::InsufficientSize(need)) = chunk.encode(&mut []) else {
-        return Err(TlsError::Broken);
-    };
-    out.resize(start + need.required_size, 0);
-    match chunk.encode(&mut out[start..]) {
-        Ok(length) => {
-            out.truncate(start + length);
-            Ok(())
-        }
-        Err(_) => {
-            out.truncate(start);
-            Err(TlsError::Broken)
-        }
     }
 }
