@@ -120,3 +120,52 @@ const _: () = assert!(
     TLS_FRAGMENT_BYTES + TLS_RECORD_OVERHEAD < BUFFER_BYTES,
     "a record fits a buffer"
 );
+
+// ---- auth ----
+
+/// A bearer token. Entra's largest (200 groups and as many roles) stay near 12 KiB.
+pub const TOKEN_BYTES: usize = 16 * 1024;
+/// A token's header, as base64url. Real ones are 100 to 300 bytes.
+pub const TOKEN_HEADER_BYTES: usize = 4 * 1024;
+/// A key's name. Entra's are 27 bytes; it is copied into messages and logs.
+pub const KID_BYTES: usize = 256;
+/// One claim that names somebody or something: object, client, role, group, scope.
+pub const CLAIM_TEXT_BYTES: usize = 256;
+/// Audiences of one token, and of one issuer's configuration.
+pub const TOKEN_AUDIENCES: usize = 32;
+/// Roles, groups or scopes of one token (Entra puts at most 200 groups into a JWT).
+pub const TOKEN_MEMBERSHIPS: usize = 512;
+/// A key set document. Entra's, with certificates, is about 20 KiB.
+pub const JWKS_BYTES: usize = 256 * 1024;
+/// Keys of one key set.
+pub const JWKS_KEYS: usize = 64;
+/// An RSA modulus, in bits: weaker can be factored, stronger only costs us time.
+pub const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+/// A public RSA exponent: FIPS 186-5 (appendix A.1.1) starts at 65537; ring ends below 2^33.
+pub const RSA_EXPONENT: std::ops::RangeInclusive<u64> = 65_537..=0xffff_ffff;
+/// The most that may be configured as [`KEY_SET_AGE`]: a key that was withdrawn serves so long.
+pub const KEY_SET_AGE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+/// The most that may be configured as skew: it lengthens the life of every token.
+pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);
+/// The latest NumericDate that is taken for a date: the last second of the year 9999.
+pub const NUMERIC_DATE_MAX: u64 = 253_402_300_799;
+/// A wall clock before 2020-01-01 is not set, and nothing that expires can be judged by it.
+pub const WALL_CLOCK_MIN: u64 = 1_577_836_800;
+/// How long a verified token is remembered before it is verified again.
+pub const TOKEN_CACHE_TIME: Duration = Duration::from_secs(300);
+/// Verified tokens that one core remembers.
+pub const CORE_TOKENS: usize = 4096;
+/// Bytes of verified tokens that all cores together remember.
+pub const SHARED_TOKEN_BYTES: u64 = 64 * 1024 * 1024;
+/// Key names that were asked for and are unknown, remembered by each core so that repeating one
+/// does not ask the issuer again.
+pub const UNKNOWN_KIDS: usize = 256;
+/// How long an unknown key name is remembered: a key that an issuer is slow to publish works soon.
+pub const UNKNOWN_KID_TIME: Duration = Duration::from_secs(60);
+
+const _: () = assert!(TOKEN_BYTES < HEAD_BYTES, "a token fits a head");
+const _: () = assert!(TOKEN_HEADER_BYTES < TOKEN_BYTES);
+const _: () = assert!(KID_BYTES < TOKEN_HEADER_BYTES);
+const _: () = assert!(KEY_SET_AGE.as_secs() <= KEY_SET_AGE_MAX.as_secs());
+const _: () = assert!(CLOCK_SKEW.as_secs() <= CLOCK_SKEW_MAX.as_secs());
+const _: () = assert!(TOKEN_CACHE_TIME.as_secs() < KEY_SET_AGE.as_secs());

@@ -1,0 +1,136 @@
+//! Floor 3: who calls. A bearer token goes in, an [`Identity`] comes out, or the reason why not.
+//!
+//! ```text
+//!   Authorization ─ bearer ─► Authenticator::authenticate
+//!                                │
+//!             known token ◄──────┤ cache     last of the connection, this core's, the process's;
+//!                                │           expiry, key age and generation checked at every hit
+//!                                ▼
+//!                               jwt          three parts, strict base64url and JSON, header judged
+//!                                ▼
+//!                             snapshot       issuer by exact `iss`, key by `kid` ──► NeedKey
+//!                                ▼
+//!                              verify        ring, under an algorithm that is configured
+//!                                ▼
+//!                              claims        audience, times
+//!                                ▼
+//!                          entra │ oidc      what that kind of issuer says of its subjects
+//!                                ▼
+//!                             Identity
+//! ```
+//!
+//! The control plane fetches key sets, reads them with [`parse_jwks`] and publishes them through
+//! [`PublishedKeys`]; nothing here touches a network or a clock. Nothing here shows a token either:
+//! errors are constants, and what remembers a token has no `Debug`.
+
+mod authenticator;
+mod cache;
+mod claims;
+mod entra;
+mod error;
+pub mod inspect;
+mod issuer;
+mod jwt;
+mod keyset;
+mod oidc;
+mod snapshot;
+mod subject;
+mod verify;
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+pub use authenticator::{Authenticator, KeyWanted, Verdict};
+pub use cache::{LastBearer, SharedTokens};
+pub use error::{AuthError, Claim, Part};
+pub use issuer::{Issuer, IssuerError, IssuerKind, IssuerSpec};
+pub use jwt::bearer;
+pub use keyset::{JwksError, Key, Keys, LeftOut, Unusable, parse_jwks};
+pub use snapshot::{KeySets, PublishedKeys, Superseded, Trust};
+pub use subject::{Grounds, Groups, Principal, PrincipalKind};
+pub use verify::Algorithm;
+
+/// A door: the caller is known, by a token that verified.
+///
+/// What a policy may go by is in its [`Grounds`]. Clones stand for the same proof.
+#[derive(Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Identity(Arc<Proven>);
+
+#[derive(PartialEq, Eq)]
+struct Proven {
+    grounds: Grounds,
+    token_id: Option<String>,
+    expires: u64,
+    issuer: Arc<Issuer>,
+    key: Arc<Key>,
+    generation: u64,
+}
+
+impl Identity {
+    /// The only maker. It asks for the proof that a signature verified, which only `verify` makes.
+    fn prove(
+        _: verify::Verified,
+        subject: subject::Subject,
+        issuer: Arc<Issuer>,
+        key: Arc<Key>,
+        generation: u64,
+    ) -> Identity {
+        let (grounds, token_id, expires) = subject.into_parts();
+        Identity(Arc::new(Proven {
+            grounds,
+            token_id,
+            expires,
+            issuer,
+            key,
+            generation,
+        }))
+    }
+
+    /// What a policy may go by.
+    #[must_use]
+    pub fn grounds(&self) -> &Grounds {
+        &self.0.grounds
+    }
+
+    /// The issuer's own name of this token (`uti`, `jti`), for the recording.
+    #[must_use]
+    pub fn token_id(&self) -> Option<&str> {
+        self.0.token_id.as_deref()
+    }
+
+    /// The second since 1970 in which the token expires.
+    #[must_use]
+    pub fn expires(&self) -> u64 {
+        self.0.expires
+    }
+
+    /// The second in which it stops being accepted: [`Identity::expires`] plus the issuer's skew.
+    #[must_use]
+    pub fn usable_until(&self) -> u64 {
+        self.0
+            .expires
+            .saturating_add(self.0.issuer.skew().as_secs())
+    }
+
+    /// The generation of keys under which it was proven.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.0.generation
+    }
+}
+
+impl Deref for Identity {
+    type Target = Grounds;
+
+    fn deref(&self) -> &Grounds {
+        &self.0.grounds
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({})", self.0.grounds.principal())
+    }
+}

@@ -1,0 +1,166 @@
+//! What a token's claims say of its holder, once judged. It says so whether or not the signature
+//! was verified: only an [`Identity`](super::Identity) opens a door.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Who a caller is, in the terms of policies, approvals, sessions and logs.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Principal {
+    issuer: Arc<str>,
+    tenant: Option<Box<str>>,
+    object: Box<str>,
+    client: Option<Box<str>>,
+    kind: PrincipalKind,
+}
+
+/// Whether a principal acts for itself.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum PrincipalKind {
+    /// An application that acts for itself: its roles and its client id authorise it.
+    Application,
+    /// A user on whose behalf a client acts: the client's id authorises nothing.
+    User,
+}
+
+impl Principal {
+    /// The configured name of the issuer.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The tenant, where the issuer has tenants.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref()
+    }
+
+    /// The issuer's own, unchanging name of the subject (`oid` or `sub`).
+    #[must_use]
+    pub fn object(&self) -> &str {
+        &self.object
+    }
+
+    /// The client that the token was issued to. Authorises nothing by itself: that is
+    /// [`Grounds::client`].
+    #[must_use]
+    pub fn client(&self) -> Option<&str> {
+        self.client.as_deref()
+    }
+
+    /// Whether it acts for itself.
+    #[must_use]
+    pub fn kind(&self) -> PrincipalKind {
+        self.kind
+    }
+}
+
+/// `issuer/tenant/object`, for logs. `/` stands in no issuer's name and in no tenant's, so only the
+/// last part can hold one.
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/", self.issuer)?;
+        if let Some(tenant) = &self.tenant {
+            write!(f, "{tenant}/")?;
+        }
+        f.write_str(&self.object)
+    }
+}
+
+/// What of a caller a policy may go by.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Grounds {
+    principal: Arc<Principal>,
+    roles: Arc<[Box<str>]>,
+    groups: Membership,
+    scopes: Arc<[Box<str>]>,
+}
+
+/// The groups of a caller, as far as its token tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Groups<'a> {
+    /// These, and no others.
+    Known(&'a [Box<str>]),
+    /// Too many for the token: unknown. What depends on them must refuse.
+    Overage,
+}
+
+impl Grounds {
+    /// Who it is.
+    #[must_use]
+    pub fn principal(&self) -> &Arc<Principal> {
+        &self.principal
+    }
+
+    /// The roles that the issuer assigned.
+    #[must_use]
+    pub fn roles(&self) -> &[Box<str>] {
+        &self.roles
+    }
+
+    /// The groups, or that they are not known.
+    #[must_use]
+    pub fn groups(&self) -> Groups<'_> {
+        match &self.groups {
+            Membership::Known(groups) => Groups::Known(groups),
+            Membership::Overage => Groups::Overage,
+        }
+    }
+
+    /// What a user allowed the client to do.
+    #[must_use]
+    pub fn scopes(&self) -> &[Box<str>] {
+        &self.scopes
+    }
+
+    /// The client, where it may authorise: only of an application that acts for itself.
+    #[must_use]
+    pub fn client(&self) -> Option<&str> {
+        match self.principal.kind {
+            PrincipalKind::Application => self.principal.client(),
+            PrincipalKind::User => None,
+        }
+    }
+}
+
+/// [`Groups`], owned.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Membership {
+    Known(Vec<Box<str>>),
+    Overage,
+}
+
+/// Judged claims.
+#[derive(Debug)]
+pub(super) struct Subject {
+    pub(super) issuer: Arc<str>,
+    pub(super) tenant: Option<String>,
+    pub(super) object: String,
+    pub(super) client: Option<String>,
+    pub(super) kind: PrincipalKind,
+    pub(super) roles: Vec<Box<str>>,
+    pub(super) groups: Membership,
+    pub(super) scopes: Vec<Box<str>>,
+    pub(super) token_id: Option<String>,
+    pub(super) expires: u64,
+}
+
+impl Subject {
+    /// The grounds, the token's own name, and the second in which it expires.
+    pub(super) fn into_parts(self) -> (Grounds, Option<String>, u64) {
+        let grounds = Grounds {
+            principal: Arc::new(Principal {
+                issuer: self.issuer,
+                tenant: self.tenant.map(String::into_boxed_str),
+                object: self.object.into(),
+                client: self.client.map(String::into_boxed_str),
+                kind: self.kind,
+            }),
+            roles: self.roles.into(),
+            groups: self.groups,
+            scopes: self.scopes.into(),
+        };
+        (grounds, self.token_id, self.expires)
+    }
+}

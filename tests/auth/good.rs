@@ -1,0 +1,176 @@
+//! Tokens that must pass, and what they say of their holder.
+
+use super::forge::{CLIENT, Draft, Gate, NOW, OBJECT, Signer, TENANT, at, oidc_spec};
+use serde_json::json;
+use sluice::auth::{Groups, Identity, IssuerKind, PrincipalKind, Verdict};
+
+fn proven(draft: &Draft) -> Identity {
+    match Gate::new().judge(&draft.token(), at(0)) {
+        Verdict::Proven(identity) => identity,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn texts(list: &[Box<str>]) -> Vec<&str> {
+    list.iter().map(|text| &**text).collect()
+}
+
+#[test]
+fn each_algorithm_verifies() {
+    for (alg, kid, signer) in [
+        ("RS256", "rsa", Signer::Rs256),
+        ("PS256", "rsa", Signer::Ps256),
+        ("PS256", "rsa-ps", Signer::Ps256),
+        ("ES256", "ec", Signer::Es256),
+    ] {
+        let _identity = proven(&Draft::entra_app().by(alg, kid, signer));
+        let _identity = proven(&Draft::oidc().by(alg, kid, signer));
+    }
+}
+
+#[test]
+fn an_application_of_entra() {
+    let v2 = proven(&Draft::entra_app());
+    let v1 = proven(&Draft::entra_app_v1());
+    assert_eq!(
+        v1.principal(),
+        v2.principal(),
+        "both versions are one principal"
+    );
+    assert_eq!(
+        v2.principal().to_string(),
+        format!("entra/{TENANT}/{OBJECT}")
+    );
+    assert_eq!(v2.principal().issuer(), "entra");
+    assert_eq!(v2.principal().tenant(), Some(TENANT));
+    assert_eq!(v2.principal().object(), OBJECT);
+    assert_eq!(v2.principal().kind(), PrincipalKind::Application);
+    assert_eq!(v2.client(), Some(CLIENT));
+    assert_eq!(texts(v2.roles()), ["Directory.Read"]);
+    assert_eq!(v2.groups(), Groups::Known(&[]));
+    assert_eq!(v2.token_id(), Some("abcDEF123"));
+    assert_eq!(v2.expires(), NOW + 3600);
+}
+
+#[test]
+fn a_user_of_entra_is_not_authorised_by_the_client() {
+    let user = proven(&Draft::entra_user());
+    assert_eq!(user.principal().kind(), PrincipalKind::User);
+    assert_eq!(user.principal().client(), Some(CLIENT));
+    assert_eq!(user.client(), None);
+    assert_eq!(texts(user.scopes()), ["Files.Read", "Mail.Send"]);
+}
+
+#[test]
+fn names_of_objects_have_one_spelling() {
+    let mut draft = Draft::entra_app();
+    draft.claims["oid"] = json!(OBJECT.to_uppercase());
+    draft.claims["tid"] = json!(TENANT.to_uppercase());
+    assert_eq!(
+        proven(&draft).principal(),
+        proven(&Draft::entra_app()).principal()
+    );
+}
+
+#[test]
+fn groups_that_do_not_fit_are_unknown_not_none() {
+    let with = |twist: fn(&mut Draft)| {
+        let mut draft = Draft::entra_app();
+        twist(&mut draft);
+        proven(&draft)
+    };
+    let overage: [fn(&mut Draft); 4] = [
+        |d| d.claims["_claim_names"] = json!({"groups": "src1"}),
+        |d| d.claims["hasgroups"] = json!(true),
+        |d| d.claims["hasgroups"] = json!("true"),
+        |d| {
+            d.claims["groups"] = json!(["a"]);
+            d.claims["_claim_names"] = json!({"groups": "src1"});
+        },
+    ];
+    for twist in overage {
+        assert_eq!(with(twist).groups(), Groups::Overage);
+    }
+    let known = with(|d| {
+        d.claims["groups"] = json!(["sec-ops", "Zürich"]);
+        d.claims["_claim_names"] = json!({"other": "src1"});
+        d.claims["hasgroups"] = json!(false);
+    });
+    let Groups::Known(groups) = known.groups() else {
+        panic!("known");
+    };
+    assert_eq!(texts(groups), ["sec-ops", "Zürich"]);
+}
+
+#[test]
+fn dates_may_be_fractions_and_clocks_may_differ() {
+    for twist in [
+        |d: &mut Draft| d.claims["exp"] = json!(NOW as f64 + 3600.789),
+        |d: &mut Draft| d.claims["exp"] = json!(NOW - 59),
+        |d: &mut Draft| d.claims["nbf"] = json!(NOW + 60),
+        |d: &mut Draft| d.claims["iat"] = json!(NOW as f64 + 59.5),
+        |d: &mut Draft| d.claims["nbf"] = json!(0),
+        |d: &mut Draft| d.without("iat"),
+    ] {
+        let mut draft = Draft::entra_app();
+        twist(&mut draft);
+        let _identity = proven(&draft);
+    }
+}
+
+#[test]
+fn a_client_of_a_generic_issuer() {
+    let agent = proven(&Draft::oidc());
+    assert_eq!(agent.principal().to_string(), "idp/agent-7");
+    assert_eq!(agent.principal().tenant(), None);
+    assert_eq!(agent.client(), Some("agent-7"), "it is its own subject");
+    assert_eq!(texts(agent.scopes()), ["read", "write"]);
+    assert_eq!(agent.token_id(), Some("t-1"));
+
+    let mut on_behalf = Draft::oidc();
+    on_behalf.claims["sub"] = json!("alice");
+    let alice = proven(&on_behalf);
+    assert_eq!(alice.principal().client(), Some("agent-7"));
+    assert_eq!(alice.client(), None);
+}
+
+#[test]
+fn claims_for_roles_and_groups_are_configured() {
+    let mut spec = oidc_spec();
+    if let IssuerKind::Oidc { roles, groups, .. } = &mut spec.kind {
+        *roles = "https://idp.example/roles".into();
+        *groups = "teams".into();
+    }
+    let mut draft = Draft::oidc();
+    draft.claims["https://idp.example/roles"] = json!(["reader"]);
+    draft.claims["teams"] = json!(["blue"]);
+    draft.claims["roles"] = json!(["ignored"]);
+    draft.rename("scope", "scp");
+    draft.claims["scp"] = json!(["read"]);
+    let Verdict::Proven(identity) = Gate::of([spec]).judge(&draft.token(), at(0)) else {
+        panic!("proven");
+    };
+    assert_eq!(texts(identity.roles()), ["reader"]);
+    assert_eq!(texts(identity.scopes()), ["read"]);
+    assert!(matches!(identity.groups(), Groups::Known([team]) if &**team == "blue"));
+}
+
+#[test]
+fn nothing_shows_a_token() {
+    let draft = Draft::entra_app();
+    let token = draft.token();
+    let signature = token.rsplit('.').next().unwrap();
+    let identity = proven(&draft);
+    let mut gate = Gate::new();
+    let verdict = gate.judge(&token, at(0));
+    for shown in [
+        format!("{identity:?}"),
+        format!("{verdict:?}"),
+        format!("{:?}", gate.core),
+    ] {
+        assert!(
+            !shown.contains(signature) && !shown.contains(&token[..20]),
+            "{shown}"
+        );
+    }
+}

@@ -1,0 +1,9 @@
+//! From tokens to identities, by everything the crate makes public.
+
+mod aloud;
+mod attacks;
+mod forge;
+mod good;
+mod keys;
+mod oracle;
+mod remember;
