@@ -106,6 +106,12 @@ impl Default for Limits {
     }
 }
 
+// ---- worker/io ----
+
+/// How long an accept loop rests when descriptors or memory are short: long enough not to spin,
+/// short enough to be there when some come free.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
 // ---- tls ----
 
 /// Bytes a peer may send before the handshake is complete. Long certificate chains reach some

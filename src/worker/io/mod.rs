@@ -23,6 +23,8 @@ use std::time::Instant;
 
 use futures_util::FutureExt;
 
+use crate::base::limits::ACCEPT_PAUSE;
+
 pub use choice::{CoreMain, Engine, IoChoice, UnknownIo, engine};
 pub use monoio::{Epoll, Uring};
 pub use socket::{Listening, Socket, Watch};
@@ -123,6 +125,26 @@ pub trait Driver: Copy + 'static {
     /// # Errors
     /// When no runtime can be built.
     fn run<F: Future>(main: F) -> io::Result<F::Output>;
+}
+
+/// [`Driver::accept`] for a loop that must not die: while the machine is short of descriptors or
+/// memory it pauses, tells `short`, and tries again. May be dropped at any moment.
+///
+/// # Errors
+/// When the listener itself will not work again.
+pub async fn accept_patiently<D: Driver>(
+    listener: &D::Listener,
+    mut short: impl FnMut(&io::Error),
+) -> io::Result<(D::Stream, SocketAddr)> {
+    loop {
+        match D::accept(listener).await {
+            Err(error) if accept_fault(&error) == AcceptFault::Scarcity => {
+                short(&error);
+                D::sleep_until(Instant::now() + ACCEPT_PAUSE).await;
+            }
+            decided => return decided,
+        }
+    }
 }
 
 /// Accepts all that is queued and hands it to `each`; answers how many that was.

@@ -39,7 +39,7 @@ pub enum AcceptFault {
     /// Of one connection, gone before it was accepted: accept the next.
     Connection,
     /// Of this machine, short of descriptors or memory: pause, then go on. The connection waits
-    /// in the queue.
+    /// in the queue, or is closed when only the runtime had no room for it.
     Scarcity,
     /// Of the listener itself: it will not work again.
     Listener,
