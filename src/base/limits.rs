@@ -175,3 +175,38 @@ const _: () = assert!(KID_BYTES < TOKEN_HEADER_BYTES);
 const _: () = assert!(KEY_SET_AGE.as_secs() <= KEY_SET_AGE_MAX.as_secs());
 const _: () = assert!(CLOCK_SKEW.as_secs() <= CLOCK_SKEW_MAX.as_secs());
 const _: () = assert!(TOKEN_CACHE_TIME.as_secs() < KEY_SET_AGE.as_secs());
+
+// ---- control ----
+
+/// Questions that wait for one part of the control plane.
+pub const QUESTIONS: usize = 1024;
+/// A discovery document. Entra's is under 2 KiB.
+pub const DISCOVERY_BYTES: usize = 64 * 1024;
+/// A token endpoint's answer: a token and little else.
+pub const TOKEN_ANSWER_BYTES: usize = 64 * 1024;
+/// One fetch by the control plane, from name to last byte.
+pub const FETCH_TIME: Duration = Duration::from_secs(10);
+/// Keys are fetched this often without being asked for.
+pub const KEYS_EVERY: Duration = Duration::from_secs(3600);
+/// Fetches that unknown key names may cause at once: a junk name must not block a real roll-over.
+pub const KEY_FETCHES: u32 = 4;
+/// One more such fetch is allowed each time this has passed.
+pub const KEY_FETCH_REFILL: Duration = Duration::from_secs(300);
+/// Key names that an issuer was asked about and does not have, remembered for
+/// [`UNKNOWN_KID_TIME`].
+pub const REFUSED_KIDS: usize = 256;
+/// First and last pause between attempts that fail.
+pub const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// An upstream token is replaced this long before it ends; a short-lived one at four fifths of its
+/// life.
+pub const TOKEN_AHEAD: Duration = Duration::from_secs(300);
+/// The longest life of an upstream token that is believed. Entra's longest is 24 hours or so.
+pub const TOKEN_LIFE_MAX: Duration = Duration::from_secs(48 * 3600);
+/// Upstream names are resolved this often.
+pub const RESOLVE_EVERY: Duration = Duration::from_secs(30);
+/// Addresses kept of one upstream.
+pub const RESOLVED_ADDRESSES: usize = 32;
+/// Connections to the admin listener at one time.
+pub const ADMIN_CONNECTIONS: usize = 64;
+/// Entries of the access log that wait to be written.
+pub const ACCESS_ENTRIES: usize = 4096;

@@ -49,7 +49,10 @@ pub fn parse(
         directory: path.parent().unwrap_or(Path::new("")),
         environment,
     };
-    check::check(file, &source, &lookup).map_err(|mistakes| Mistakes::render(&source, mistakes))
+    let config = check::check(file, &source, &lookup)
+        .map_err(|mistakes| Mistakes::render(&source, mistakes))?;
+    config.trusted_issuers()?;
+    Ok(config)
 }
 
 fn options() -> serde_saphyr::Options {

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::auth;
+pub use crate::auth::Algorithm;
 use crate::base::limits::Limits;
 use crate::base::secret::Secret;
 
@@ -46,6 +48,26 @@ pub struct Config {
 }
 
 impl Config {
+    /// The issuers in the form in which tokens are judged, in the same order.
+    ///
+    /// # Errors
+    /// An issuer that could never be believed.
+    pub fn trusted_issuers(&self) -> Result<Vec<Arc<auth::Issuer>>, Mistakes> {
+        let mut mistakes = Vec::new();
+        let mut issuers = Vec::new();
+        for issuer in &self.issuers {
+            match auth::Issuer::new(issuer.spec(&self.limits)) {
+                Ok(issuer) => issuers.push(Arc::new(issuer)),
+                Err(error) => mistakes.push(Mistake::new(issuer.place, error.to_string())),
+            }
+        }
+        if mistakes.is_empty() {
+            Ok(issuers)
+        } else {
+            Err(self.mistakes(mistakes))
+        }
+    }
+
     /// Renders mistakes that a later room found (a pattern that does not compile, say) the way
     /// this room renders its own.
     #[must_use]
@@ -104,6 +126,44 @@ pub struct Issuer {
     pub place: Place,
 }
 
+impl Issuer {
+    fn spec(&self, limits: &Limits) -> auth::IssuerSpec {
+        let kind = match &self.kind {
+            IssuerKind::Entra { tenant, authority } => auth::IssuerKind::Entra {
+                authority: authority.clone(),
+                tenant: tenant.clone(),
+            },
+            IssuerKind::Oidc {
+                issuer,
+                roles_claim,
+                groups_claim,
+                ..
+            } => auth::IssuerKind::Oidc {
+                issuer: issuer.clone(),
+                roles: roles_claim.clone(),
+                groups: groups_claim.clone(),
+            },
+        };
+        auth::IssuerSpec {
+            name: self.name.to_string(),
+            kind,
+            audiences: self.audiences.clone(),
+            algorithms: self.algorithms.clone(),
+            skew: limits.clock_skew,
+            key_age: limits.key_set_age,
+        }
+    }
+
+    /// Where its keys are, when that is configured.
+    #[must_use]
+    pub fn jwks_uri(&self) -> Option<&str> {
+        match &self.kind {
+            IssuerKind::Oidc { jwks_uri, .. } => jwks_uri.as_deref(),
+            IssuerKind::Entra { .. } => None,
+        }
+    }
+}
+
 /// What an issuer is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IssuerKind {
@@ -129,58 +189,6 @@ pub enum IssuerKind {
 
 /// The authority of Microsoft's global cloud.
 pub const ENTRA_AUTHORITY: &str = "https://login.microsoftonline.com";
-
-impl Issuer {
-    /// The `iss` values that its tokens may carry: for a tenant the v2 and the v1 form, derived
-    /// from the authority.
-    #[must_use]
-    pub fn accepted(&self) -> Vec<String> {
-        match &self.kind {
-            IssuerKind::Oidc { issuer, .. } => vec![issuer.clone()],
-            IssuerKind::Entra { tenant, authority } => {
-                let v1 = if authority == ENTRA_AUTHORITY {
-                    "https://sts.windows.net"
-                } else {
-                    authority
-                };
-                vec![
-                    format!("{authority}/{tenant}/v2.0"),
-                    format!("{v1}/{tenant}/"),
-                ]
-            }
-        }
-    }
-
-    /// The issuer that its discovery document must name.
-    #[must_use]
-    pub fn expected(&self) -> String {
-        match &self.kind {
-            IssuerKind::Oidc { issuer, .. } => issuer.clone(),
-            IssuerKind::Entra { tenant, authority } => format!("{authority}/{tenant}/v2.0"),
-        }
-    }
-
-    /// Where its discovery document is.
-    #[must_use]
-    pub fn discovery(&self) -> String {
-        let issuer = self.expected();
-        format!(
-            "{}/.well-known/openid-configuration",
-            issuer.trim_end_matches('/')
-        )
-    }
-}
-
-/// A signature algorithm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Algorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
-    Rs256,
-    /// RSASSA-PSS with SHA-256.
-    Ps256,
-    /// ECDSA on P-256 with SHA-256.
-    Es256,
-}
 
 /// Trusted roots: a file's path, for messages, and its PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -96,7 +96,7 @@ pub(super) struct Issuer {
     pub ca_file: Option<Text>,
     /// oidc: where the keys are, when the discovery document is not to be asked.
     pub jwks_uri: Option<Text>,
-    /// Signature algorithms accepted: RS256, PS256, ES256; by default RS256.
+    /// Signature algorithms accepted: RS256, PS256, ES256; by default all three.
     pub algorithms: Option<Vec<Text>>,
     /// oidc: the claim that lists roles; by default `roles`.
     pub roles_claim: Option<Text>,

@@ -64,7 +64,7 @@ impl Checker<'_> {
             ("ES256", Algorithm::Es256),
         ];
         let Some(algorithms) = algorithms.filter(|list| !list.is_empty()) else {
-            return Some(vec![Algorithm::Rs256]);
+            return Some(Algorithm::ALL.to_vec());
         };
         let judged: Vec<_> = algorithms
             .iter()

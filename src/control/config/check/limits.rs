@@ -6,7 +6,7 @@ use super::super::errors::Mistake;
 use super::super::schema::{At, Named, Scalar};
 use super::super::units;
 use super::Checker;
-use crate::base::limits::Limits;
+use crate::base::limits::{CLOCK_SKEW_MAX, KEY_SET_AGE_MAX, Limits};
 
 /// How one limit is read from its text.
 type Reader = fn(&mut Limits, &str) -> Result<(), String>;
@@ -39,14 +39,12 @@ const KNOWN: [(&str, Reader); 10] = [
         Ok(())
     }),
     ("key_set_age", |limits, text| {
-        let week = Duration::from_secs(7 * 24 * 3600);
-        limits.key_set_age = at_most(units::duration(text)?, week, "7d")?;
+        limits.key_set_age = at_most(units::duration(text)?, KEY_SET_AGE_MAX, "7d")?;
         Ok(())
     }),
     ("clock_skew", |limits, text| {
         // More would let tokens live on long after their end.
-        let most = Duration::from_secs(300);
-        limits.clock_skew = at_most(units::duration(text)?, most, "5m")?;
+        limits.clock_skew = at_most(units::duration(text)?, CLOCK_SKEW_MAX, "5m")?;
         Ok(())
     }),
 ];

@@ -1,0 +1,180 @@
+//! The control plane's own requests: HTTPS only, no redirects, no proxy, bounded in time and size.
+
+use std::sync::Arc;
+
+use reqwest::{Client, Request, StatusCode, redirect};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use zeroize::Zeroizing;
+
+use super::config::Roots;
+use crate::base::limits::{CONNECT_TIME, FETCH_TIME};
+
+/// A client that trusts one set of roots.
+#[derive(Clone, Debug)]
+pub struct HttpClient(Client);
+
+/// A client that cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// There is nobody to trust.
+    #[error("the system has no trusted roots: name a `ca_file`")]
+    NoRoots,
+    /// What the file holds is not roots.
+    #[error("the roots cannot be used: {0}")]
+    Roots(String),
+    /// TLS or the client itself cannot be set up.
+    #[error("the HTTP client cannot be set up: {0}")]
+    Setup(String),
+}
+
+/// Why there is no answer. Never holds a body: it might hold a token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// Not `https://`, or not a URL at all.
+    #[error("not an https:// URL")]
+    Url,
+    /// The peer could not be reached, or its certificate is not trusted.
+    #[error("cannot be reached: {0}")]
+    Unreachable(String),
+    /// No whole answer in time.
+    #[error("no whole answer within {FETCH_TIME:?}")]
+    Slow,
+    /// The answer broke off.
+    #[error("the answer broke off")]
+    BrokenOff,
+    /// The answer is larger than anything sensible.
+    #[error("the answer is larger than {0} bytes")]
+    TooLarge(usize),
+}
+
+/// An answer, whatever its status.
+pub struct Fetched {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its body, wiped when dropped.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+impl HttpClient {
+    /// A client that trusts these roots alone, or the system's.
+    ///
+    /// # Errors
+    /// When there is nobody to trust.
+    pub fn new(roots: Option<&Roots>) -> Result<HttpClient, ClientError> {
+        let setup = |error: &dyn std::fmt::Display| ClientError::Setup(error.to_string());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| setup(&error))?
+            .with_root_certificates(trusted(roots)?)
+            .with_no_client_auth();
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .https_only(true)
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            .connect_timeout(CONNECT_TIME)
+            .timeout(FETCH_TIME)
+            .build()
+            .map_err(|error| setup(&chain(&error)))?;
+        Ok(HttpClient(client))
+    }
+
+    /// Gets a document of at most `bound` bytes.
+    ///
+    /// # Errors
+    /// When there is no whole answer.
+    pub async fn get(&self, url: &str, bound: usize) -> Result<Fetched, FetchError> {
+        let request = self.0.get(url).header("accept", "application/json").build();
+        self.fetch(request, bound).await
+    }
+
+    /// Posts a form; the answer has at most `bound` bytes.
+    ///
+    /// # Errors
+    /// When there is no whole answer.
+    pub async fn post_form(
+        &self,
+        url: &str,
+        form: String,
+        bound: usize,
+    ) -> Result<Fetched, FetchError> {
+        let request = self
+            .0
+            .post(url)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("accept", "application/json")
+            .body(form)
+            .build();
+        self.fetch(request, bound).await
+    }
+
+    async fn fetch(
+        &self,
+        request: reqwest::Result<Request>,
+        bound: usize,
+    ) -> Result<Fetched, FetchError> {
+        let request = request.map_err(|_| FetchError::Url)?;
+        let mut response = self.0.execute(request).await.map_err(failed)?;
+        let mut body = Zeroizing::new(Vec::new());
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if chunk.len() > bound - body.len() {
+                return Err(FetchError::TooLarge(bound));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Fetched {
+            status: response.status(),
+            body,
+        })
+    }
+}
+
+fn trusted(roots: Option<&Roots>) -> Result<RootCertStore, ClientError> {
+    let mut store = RootCertStore::empty();
+    match roots {
+        Some(roots) => {
+            for certificate in CertificateDer::pem_slice_iter(&roots.pem) {
+                let certificate =
+                    certificate.map_err(|error| ClientError::Roots(error.to_string()))?;
+                store
+                    .add(certificate)
+                    .map_err(|error| ClientError::Roots(error.to_string()))?;
+            }
+        }
+        // One bad certificate among the system's is no reason to trust none of them.
+        None => {
+            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    if store.is_empty() {
+        return Err(ClientError::NoRoots);
+    }
+    Ok(store)
+}
+
+fn failed(error: reqwest::Error) -> FetchError {
+    if error.is_timeout() {
+        FetchError::Slow
+    } else if error.is_builder() {
+        FetchError::Url
+    } else if error.is_connect() || error.is_request() {
+        FetchError::Unreachable(chain(&error.without_url()))
+    } else {
+        FetchError::BrokenOff
+    }
+}
+
+/// An error with its causes, the innermost of which is what says why.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

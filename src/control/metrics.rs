@@ -1,0 +1,181 @@
+//! Metrics in the OpenMetrics text format, summed over the cores when they are asked for.
+
+use std::fmt;
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+
+use super::health::{Health, State};
+use crate::base::access::AccessSender;
+use crate::base::clock::Clock;
+use crate::base::counters::{Counters, Event, LATENCY_BUCKETS};
+
+/// All that is shown.
+pub struct Metrics(Registry);
+
+/// Where the figures come from.
+#[derive(Clone)]
+pub(super) struct Sources {
+    pub counters: Arc<Counters>,
+    pub healths: Arc<[Health]>,
+    pub access: AccessSender,
+    pub clock: Clock,
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sources(..)")
+    }
+}
+
+impl Metrics {
+    pub(super) fn new(sources: Sources) -> Metrics {
+        let mut registry = Registry::with_prefix("sluice");
+        registry.register_collector(Box::new(sources));
+        Metrics(registry)
+    }
+
+    /// The text of one scrape.
+    ///
+    /// # Errors
+    /// Never: a text takes all that is written to it.
+    pub fn encode(&self) -> Result<String, fmt::Error> {
+        let mut out = String::new();
+        text::encode(&mut out, &self.0)?;
+        Ok(out)
+    }
+}
+
+impl Collector for Sources {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.exchanges(&mut encoder)?;
+        self.latencies(&mut encoder)?;
+        self.refusals(&mut encoder)?;
+        self.events(&mut encoder)?;
+        self.healths(&mut encoder)?;
+        let mut dropped = counter(
+            &mut encoder,
+            "access_log_dropped",
+            "Access log entries lost",
+        )?;
+        count(&mut dropped, self.access.dropped())?;
+        let uptime = self.clock.now().mono.0 as f64 / 1e9;
+        encoder
+            .encode_descriptor("uptime_seconds", "Since start", None, MetricType::Gauge)?
+            .encode_gauge(&uptime)
+    }
+}
+
+impl Sources {
+    fn exchanges(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let labels = self.counters.labels();
+        let mut family = counter(encoder, "exchanges", "Exchanges by how they ended")?;
+        for (connection, name) in labels.connections.iter().enumerate() {
+            for (outcome, word) in labels.outcomes.iter().enumerate() {
+                let set = [("connection", &**name), ("outcome", *word)];
+                let times = self.counters.exchanges(connection, outcome);
+                count(&mut family.encode_family(&set)?, times)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn latencies(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let (name, help) = (
+            "exchange_seconds",
+            "From a request's head to its reply's end",
+        );
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+        for (connection, name) in self.counters.labels().connections.iter().enumerate() {
+            let (sum, buckets) = self.counters.latencies(connection);
+            let ends = LATENCY_BUCKETS.iter().map(|end| *end as f64 / 1e6);
+            let ends = ends.chain([f64::MAX]);
+            let buckets: Vec<(f64, u64)> = ends.zip(buckets).collect();
+            let total = buckets.iter().map(|(_, count)| count).sum();
+            family
+                .encode_family(&[("connection", &**name)])?
+                .encode_histogram::<NoLabelSet>(sum as f64 / 1e6, total, &buckets, None)?;
+        }
+        Ok(())
+    }
+
+    fn refusals(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut family = counter(encoder, "refusals", "Requests refused, by reason")?;
+        for (reason, word) in self.counters.labels().refusals.iter().enumerate() {
+            let times = self.counters.refusals(reason);
+            count(&mut family.encode_family(&[("reason", *word)])?, times)?;
+        }
+        Ok(())
+    }
+
+    fn events(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        for event in Event::ALL {
+            let (name, help) = described(event);
+            count(
+                &mut counter(encoder, name, help)?,
+                self.counters.events(event),
+            )?;
+        }
+        let opened = self.counters.events(Event::CallerOpened);
+        let open = opened.saturating_sub(self.counters.events(Event::CallerClosed));
+        let help = "Connections from callers that are open";
+        encoder
+            .encode_descriptor("caller_connections_open", help, None, MetricType::Gauge)?
+            .encode_gauge(&open)
+    }
+
+    fn healths(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let set = |health: &Health| {
+            [("what", health.what()), ("name", health.name())]
+                .map(|(key, value)| (key, value.to_owned()))
+        };
+        let mut family = counter(encoder, "control_attempts", "Fetches by the control plane")?;
+        for health in self.healths.iter() {
+            count(&mut family.encode_family(&set(health))?, health.counts().0)?;
+        }
+        let mut family = counter(encoder, "control_failures", "Fetches that failed")?;
+        for health in self.healths.iter() {
+            count(&mut family.encode_family(&set(health))?, health.counts().1)?;
+        }
+        let help = "Whether the last fetch worked";
+        let mut family =
+            encoder.encode_descriptor("control_good", help, None, MetricType::Gauge)?;
+        for health in self.healths.iter() {
+            let is_good = i64::from(*health.state() == State::Good);
+            family.encode_family(&set(health))?.encode_gauge(&is_good)?;
+        }
+        Ok(())
+    }
+}
+
+fn counter<'s>(
+    encoder: &'s mut DescriptorEncoder<'_>,
+    name: &'s str,
+    help: &str,
+) -> Result<MetricEncoder<'s>, fmt::Error> {
+    encoder.encode_descriptor(name, help, None, MetricType::Counter)
+}
+
+fn count(encoder: &mut MetricEncoder<'_>, times: u64) -> fmt::Result {
+    encoder.encode_counter::<NoLabelSet, u64, u64>(&times, None)
+}
+
+fn described(event: Event) -> (&'static str, &'static str) {
+    match event {
+        Event::CallerOpened => ("caller_connections", "Connections accepted from callers"),
+        Event::CallerClosed => (
+            "caller_connections_ended",
+            "Connections of callers that ended",
+        ),
+        Event::UpstreamOpened => ("upstream_connections", "Connections opened upstream"),
+        Event::UpstreamReused => ("upstream_reuses", "Exchanges on a pooled connection"),
+        Event::UpstreamFailed => ("upstream_connect_failures", "Connects upstream that failed"),
+        Event::CallerIn => ("caller_in_bytes", "Bytes from callers"),
+        Event::CallerOut => ("caller_out_bytes", "Bytes to callers"),
+        Event::Masked => ("masked_values", "Values masked"),
+        Event::Panicked => ("panics", "Connections ended by a defect of ours"),
+    }
+}

@@ -1,0 +1,307 @@
+//! An issuer on loopback with a private CA, that speaks Entra's paths and misbehaves on demand.
+
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use http_body_util::{BodyExt as _, StreamBody, combinators::BoxBody};
+use hyper::body::{Frame, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+/// The only tenant.
+pub const TENANT: &str = "7e2f0000-0000-0000-0000-000000000001";
+
+/// How it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behaviour {
+    Good,
+    /// This status, for everything.
+    Status(u16),
+    /// A redirect to itself, for everything.
+    Redirect,
+    /// Bytes that are no JSON.
+    Garbage,
+    /// Ten megabytes.
+    Huge,
+    /// Half an answer.
+    BreaksOff,
+    /// Nothing, for long.
+    Slow,
+    /// A discovery document of somebody else.
+    WrongIssuer,
+    /// A discovery document that leads to http.
+    PlainKeys,
+    /// An empty key set.
+    NoKeys,
+    /// A good discovery document, and this status for the key set.
+    KeysStatus(u16),
+}
+
+pub struct LocalIssuer {
+    /// PEM of the authority that signed its certificate.
+    pub ca: String,
+    port: u16,
+    state: Arc<State>,
+    task: JoinHandle<()>,
+}
+
+struct State {
+    behaviour: Mutex<Behaviour>,
+    key: Mutex<(String, EcdsaKeyPair)>,
+    form: Mutex<String>,
+    life: AtomicU64,
+    key_sets: AtomicUsize,
+    tokens: AtomicUsize,
+    redirected: AtomicUsize,
+}
+
+impl LocalIssuer {
+    pub async fn start() -> LocalIssuer {
+        let (ca, acceptor) = certificates();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let state = Arc::new(State {
+            behaviour: Mutex::new(Behaviour::Good),
+            key: Mutex::new(("first".to_owned(), new_key())),
+            form: Mutex::default(),
+            life: AtomicU64::new(3600),
+            key_sets: AtomicUsize::new(0),
+            tokens: AtomicUsize::new(0),
+            redirected: AtomicUsize::new(0),
+        });
+        let shared = state.clone();
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, acceptor.clone(), shared.clone(), port));
+            }
+        });
+        LocalIssuer {
+            ca,
+            port,
+            state,
+            task,
+        }
+    }
+
+    pub fn url(&self) -> String {
+        format!("https://localhost:{}", self.port)
+    }
+
+    pub fn behave(&self, behaviour: Behaviour) {
+        *self.state.behaviour.lock().unwrap() = behaviour;
+    }
+
+    /// Puts a new key in place of the old.
+    pub fn rotate(&self, kid: &str) {
+        *self.state.key.lock().unwrap() = (kid.to_owned(), new_key());
+    }
+
+    /// How long the upstream tokens live that it gives.
+    pub fn token_life(&self, seconds: u64) {
+        self.state.life.store(seconds, SeqCst);
+    }
+
+    /// A caller's token, signed by the current key.
+    pub fn token(&self, kid: &str, now: u64) -> String {
+        let header = format!(r#"{{"alg":"ES256","typ":"JWT","kid":"{kid}"}}"#);
+        let claims = format!(
+            r#"{{"iss":"{}/{TENANT}/v2.0","ver":"2.0","aud":"us","tid":"{TENANT}","idtyp":"app",
+                "oid":"0b1c0000-0000-0000-0000-000000000002","sub":"0b1c0000-0000-0000-0000-000000000002",
+                "azp":"0b1c0000-0000-0000-0000-000000000003","azpacr":"1",
+                "iat":{now},"nbf":{now},"exp":{}}}"#,
+            self.url(),
+            now + 600
+        );
+        let signed = format!(
+            "{}.{}",
+            URL_SAFE_NO_PAD.encode(header),
+            URL_SAFE_NO_PAD.encode(claims)
+        );
+        let key = self.state.key.lock().unwrap();
+        let signature = key.1.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    pub fn key_sets_asked(&self) -> usize {
+        self.state.key_sets.load(SeqCst)
+    }
+
+    pub fn tokens_asked(&self) -> usize {
+        self.state.tokens.load(SeqCst)
+    }
+
+    pub fn redirected(&self) -> usize {
+        self.state.redirected.load(SeqCst)
+    }
+
+    pub fn last_form(&self) -> String {
+        self.state.form.lock().unwrap().clone()
+    }
+
+    /// Closes the listener; answers the port that is now free.
+    pub async fn stop(self) -> u16 {
+        self.task.abort();
+        let _ = self.task.await;
+        self.port
+    }
+}
+
+fn certificates() -> (String, TlsAcceptor) {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    let ca_key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca = params.self_signed(&ca_key).unwrap();
+    let signer = Issuer::new(params, ca_key);
+    let key = KeyPair::generate().unwrap();
+    let leaf = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let leaf = leaf.signed_by(&key, &signer).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![leaf.der().clone()],
+            rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+        )
+        .unwrap();
+    (ca.pem(), TlsAcceptor::from(Arc::new(config)))
+}
+
+fn new_key() -> EcdsaKeyPair {
+    let random = SystemRandom::new();
+    let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
+    EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random).unwrap()
+}
+
+async fn serve(stream: TcpStream, acceptor: TlsAcceptor, state: Arc<State>, port: u16) {
+    let Ok(stream) = acceptor.accept(stream).await else {
+        return;
+    };
+    let service = service_fn(move |request| answer(request, state.clone(), port));
+    let _ = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+type Body = BoxBody<Bytes, std::io::Error>;
+
+async fn answer(
+    request: Request<Incoming>,
+    state: Arc<State>,
+    port: u16,
+) -> Result<Response<Body>, Infallible> {
+    let behaviour = *state.behaviour.lock().unwrap();
+    let path = request.uri().path().to_owned();
+    if path == "/redirected" {
+        state.redirected.fetch_add(1, SeqCst);
+    }
+    let url = format!("https://localhost:{port}");
+    let good = if path.ends_with("/.well-known/openid-configuration") {
+        discovery(behaviour, &url)
+    } else if path.ends_with("/keys") {
+        state.key_sets.fetch_add(1, SeqCst);
+        key_set(&state, behaviour)
+    } else if path.ends_with("/oauth2/v2.0/token") {
+        token(request, &state).await
+    } else {
+        reply(404, "")
+    };
+    Ok(match behaviour {
+        Behaviour::Status(status) => reply(status, r#"{"error":"invalid_client"}"#),
+        Behaviour::Redirect => {
+            let mut response = reply(302, "");
+            let location = format!("{url}/redirected").parse().unwrap();
+            response.headers_mut().insert("location", location);
+            response
+        }
+        Behaviour::Garbage => reply(200, "<html>\u{0} not json"),
+        Behaviour::Huge => reply(200, &" ".repeat(10 << 20)),
+        Behaviour::BreaksOff => breaks_off(),
+        Behaviour::Slow => {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            good
+        }
+        _ => good,
+    })
+}
+
+fn discovery(behaviour: Behaviour, url: &str) -> Response<Body> {
+    let name = match behaviour {
+        Behaviour::WrongIssuer => "https://evil.example".to_owned(),
+        _ => format!("{url}/{TENANT}/v2.0"),
+    };
+    let base = match behaviour {
+        Behaviour::PlainKeys => url.replace("https", "http"),
+        _ => url.to_owned(),
+    };
+    let keys = format!("{base}/{TENANT}/discovery/v2.0/keys");
+    reply(
+        200,
+        &format!(r#"{{"issuer":"{name}","jwks_uri":"{keys}"}}"#),
+    )
+}
+
+fn key_set(state: &State, behaviour: Behaviour) -> Response<Body> {
+    if let Behaviour::KeysStatus(status) = behaviour {
+        return reply(status, "");
+    }
+    if behaviour == Behaviour::NoKeys {
+        return reply(200, r#"{"keys":[]}"#);
+    }
+    let key = state.key.lock().unwrap();
+    let (x, y) = key.1.public_key().as_ref()[1..].split_at(32);
+    let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
+    let kid = &key.0;
+    let set = format!(
+        r#"{{"keys":[{{"kid":"{kid}","kty":"EC","crv":"P-256","use":"sig","x":"{x}","y":"{y}"}}]}}"#
+    );
+    reply(200, &set)
+}
+
+async fn token(request: Request<Incoming>, state: &State) -> Response<Body> {
+    let number = state.tokens.fetch_add(1, SeqCst) + 1;
+    let form = request.into_body().collect().await.unwrap().to_bytes();
+    *state.form.lock().unwrap() = String::from_utf8(form.to_vec()).unwrap();
+    let life = state.life.load(SeqCst);
+    reply(
+        200,
+        &format!(
+            r#"{{"token_type":"Bearer","expires_in":{life},"access_token":"upstream-token-{number}"}}"#
+        ),
+    )
+}
+
+fn reply(status: u16, body: &str) -> Response<Body> {
+    let body = http_body_util::Full::new(Bytes::copy_from_slice(body.as_bytes()));
+    let mut response = Response::new(body.map_err(|never| match never {}).boxed());
+    *response.status_mut() = hyper::StatusCode::from_u16(status).unwrap();
+    response
+}
+
+fn breaks_off() -> Response<Body> {
+    let frames = [
+        Ok(Frame::data(Bytes::from_static(b"{\"issuer\":"))),
+        Err(std::io::Error::other("gone")),
+    ];
+    let frames = futures_util::stream::iter(frames).then(async |frame| {
+        // What came before must have left, or it is no half answer.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        frame
+    });
+    let body = StreamBody::new(Box::pin(frames));
+    Response::new(BoxBody::new(body))
+}
