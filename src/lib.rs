@@ -8,5 +8,6 @@ pub mod base;
 pub mod cli;
 pub mod control;
 pub mod json;
+pub mod mask;
 pub mod tls;
 pub mod worker;

@@ -38,6 +38,17 @@ pub const JSON_BYTES: usize = 64 * 1024 * 1024;
 
 const _: () = assert!(JSON_BYTES <= u32::MAX as usize, "offsets in a text are u32");
 
+// ---- mask ----
+
+/// Texts within texts that are followed: MCP puts JSON into a JSON string, sometimes twice.
+pub const MASK_LEVELS: usize = 4;
+/// Bytes of a member name that can be asked for.
+pub const MASK_NAME_BYTES: usize = 256;
+/// Literals of one profile.
+pub const MASK_LITERALS: usize = 100_000;
+/// Bytes of a JSON number that is matched; a longer one is no number that anybody reads.
+pub const MASK_NUMBER_BYTES: usize = 512;
+
 // ---- time ----
 
 /// From the first byte of a head to its blank line.

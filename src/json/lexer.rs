@@ -194,6 +194,12 @@ impl Lexer {
             }
     }
 
+    /// Bytes of the pieces that were read.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.before
+    }
+
     /// True while the lexer stands inside a string.
     #[must_use]
     pub fn in_string(&self) -> bool {

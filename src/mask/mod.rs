@@ -1,0 +1,159 @@
+//! Floor 3: what must not be seen is taken out of what flows by.
+//!
+//! ```text
+//! chunk ─> Stream ──> sse (event streams) ──> Text ──> Reader (JSON in it) ──> Text ──> Reader …
+//!             │  └──> Reader (JSON bodies) ──> Text ──────────┘
+//!             │            │ fields, links      │ literals, recognisers
+//!             │            └──────── spans ─────┘
+//!             └──> Weave: spans and bytes ──> Masked: slices of the chunk, of what was held back,
+//!                                              and placeholders
+//! ```
+//!
+//! - A [`Reader`](reader) follows JSON and knows member names; a [`Text`](text) is what one string
+//!   decodes to, with a map back to the bytes it came from. Text may hold JSON again, which the next
+//!   reader follows, down to [`MASK_LEVELS`](crate::base::limits::MASK_LEVELS).
+//! - Every decoded byte is matched at exactly one level, so that no match can cut an escape in two.
+//! - Member names are matched too (maps keyed by an address exist); masking two of them can leave
+//!   one name twice, which is better than leaving the address.
+//! - Bytes that no match can reach any more are released; nothing is held past the end of a
+//!   string, an event or the body.
+//! - A body that cannot be read is [`Unreadable`] from the byte where it shows, for ever.
+
+mod find;
+mod head;
+mod kind;
+mod literals;
+mod reader;
+mod recognise;
+mod replace;
+mod spec;
+mod sse;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod text;
+mod weave;
+
+pub use head::{HeadRefused, MaskedHead};
+pub use kind::ContentKind;
+pub use recognise::Recogniser;
+pub use replace::Replace;
+pub use spec::{Links, MaskError, MaskSpec, Masks};
+pub use stream::Stream;
+
+use crate::json::JsonError;
+use weave::Segment;
+
+/// Why a body is withheld. Says nothing of what is in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// A content coding that is not taken off.
+    #[error("content coding is not read")]
+    Coding,
+    /// A charset other than UTF-8.
+    #[error("charset is not read")]
+    Charset,
+    /// A content type that is not text, or none at all.
+    #[error("content type is not read")]
+    Type,
+    /// A JSON content type, and not JSON.
+    #[error("not JSON: {0}")]
+    Json(#[from] JsonError),
+    /// A number longer than any real one.
+    #[error("number too long")]
+    Number,
+    /// The stream refused before, and refuses for ever.
+    #[error("refused before")]
+    Broken,
+}
+
+/// One thing that was masked: which rule and where, never what.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hit {
+    /// Index of the rule in its profile; see [`Masks::kind`].
+    pub rule: u16,
+    /// Offset of the first masked byte in the body as it came in.
+    pub offset: u64,
+    /// Bytes masked by this rule.
+    pub length: u64,
+}
+
+/// Bytes in which nothing stands that must not be seen. A door: only this room makes one, and the
+/// recording takes nothing else.
+#[must_use]
+pub struct Masked<'a> {
+    chunk: &'a [u8],
+    held: &'a [u8],
+    notes: &'a [u8],
+    masks: Option<&'a Masks>,
+    /// `None`: the chunk as it is.
+    segments: Option<&'a [Segment]>,
+    hits: &'a [Hit],
+    length: usize,
+}
+
+/// The door for a connection without masks: the bytes as they are.
+pub fn unmasked(chunk: &[u8]) -> Masked<'_> {
+    Masked {
+        chunk,
+        held: &[],
+        notes: &[],
+        masks: None,
+        segments: None,
+        hits: &[],
+        length: chunk.len(),
+    }
+}
+
+impl<'a> Masked<'a> {
+    /// The bytes, in order. Slices of the chunk are the chunk's own memory.
+    pub fn slices(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let Masked {
+            chunk,
+            held,
+            notes,
+            masks,
+            segments,
+            ..
+        } = *self;
+        let whole = segments.is_none().then_some(chunk);
+        let listed = segments
+            .into_iter()
+            .flatten()
+            .map(move |segment| match segment {
+                Segment::Chunk { from, to } => &chunk[*from as usize..*to as usize],
+                Segment::Held { from, to } => &held[*from as usize..*to as usize],
+                Segment::Note { from, to } => &notes[*from as usize..*to as usize],
+                Segment::Rule(rule) => masks.map_or(&[][..], |masks| masks.placeholder(*rule)),
+                Segment::Quote(level) => replace::quote(*level),
+            });
+        whole
+            .into_iter()
+            .chain(listed)
+            .filter(|slice| !slice.is_empty())
+    }
+
+    /// What was masked in these bytes.
+    #[must_use]
+    pub fn hits(&self) -> &'a [Hit] {
+        self.hits
+    }
+
+    /// How many bytes these are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// True when there is nothing to hand on, for instance because all of a chunk is held back.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+}
+
+impl std::fmt::Debug for Masked<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Masked({} bytes, {} hits)", self.length, self.hits.len())
+    }
+}

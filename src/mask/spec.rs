@@ -1,0 +1,325 @@
+//! A profile of masks: as configured, and compiled.
+
+use std::collections::HashMap;
+
+use ring::hmac;
+
+use super::find::{Finder, Verdict};
+use super::literals::Literals;
+use super::recognise::Recogniser;
+use super::replace::{Disguise, Replace, Style};
+use crate::base::limits::{MASK_LITERALS, MASK_NAME_BYTES};
+use crate::base::secret::Secret;
+
+/// What an operator asks to have masked.
+#[derive(Clone, Default, Debug)]
+pub struct MaskSpec {
+    /// Member names whose values are masked whole, whatever they are (`null` stays: there is
+    /// nothing to hide). Compared decoded and, for ASCII, without case, because what must not be
+    /// seen must not depend on spelling. `a.b` is a member `b` of a member `a`, arrays in between
+    /// do not count.
+    pub fields: Vec<String>,
+    /// Kinds of values known by their form.
+    pub recognise: Vec<Recogniser>,
+    /// Texts that are masked wherever they stand.
+    pub literals: Vec<String>,
+    /// Literals match in any ASCII case.
+    pub literals_ignore_case: bool,
+    /// What stands in place of a masked value, unless `replace` says otherwise: a text in which
+    /// `{kind}` is the field's name, the recogniser's, or `literal`. Empty: `[{kind}]`.
+    pub default: String,
+    /// By field name, recogniser name, or `literal`.
+    pub replace: HashMap<String, Replace>,
+    /// The key of pseudonyms. Without one, asking for pseudonyms is refused.
+    pub pseudonym_key: Option<Secret>,
+    /// Links that are rewritten so that paging does not walk around the gateway.
+    pub links: Option<Links>,
+}
+
+/// Members whose values are links to the upstream.
+#[derive(Clone, Debug)]
+pub struct Links {
+    /// Member names, for instance `@odata.nextLink`.
+    pub members: Vec<String>,
+    /// The upstream's origin and base path, for instance `https://graph.microsoft.com`.
+    pub upstream: String,
+}
+
+/// Why a profile is refused.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum MaskError {
+    /// A field name that is empty, too long, or has an empty part.
+    #[error("field name {0:?} is empty, has an empty part, or is too long")]
+    Field(String),
+    /// An empty literal would match everywhere.
+    #[error("a literal is empty")]
+    EmptyLiteral,
+    /// More literals than the search is built for.
+    #[error("more than {MASK_LITERALS} literals, or too long for one search")]
+    Literals,
+    /// A replacement that does not fit into a JSON string as it is.
+    #[error("the replacement for {0:?} has a quote, a backslash or a control character")]
+    Replacement(String),
+    /// A replacement for something that is not masked: most likely a typing error.
+    #[error("{0:?} has a replacement, but is not masked")]
+    Unused(String),
+    /// Pseudonyms without a key could be undone by trying all values.
+    #[error("pseudonyms need a key")]
+    NoKey,
+    /// An upstream that is not an absolute URL without quotes.
+    #[error("{0:?} is not a base for links")]
+    Link(String),
+}
+
+/// A compiled profile, shared by all streams that use it.
+pub struct Masks {
+    pub(super) finder: Finder,
+    pub(super) key: hmac::Key,
+    rules: Vec<Rule>,
+    names: Names,
+    pub(super) upstream: Vec<u8>,
+    /// Something could be found in a JSON number.
+    pub(super) numbers: bool,
+}
+
+struct Rule {
+    kind: Box<str>,
+    style: Style,
+    placeholder: Box<[u8]>,
+}
+
+/// What is to be done with the value of a member.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Member {
+    Hide(u16),
+    Link,
+}
+
+/// Separates names in a path; never part of UTF-8.
+pub(super) const SEPARATOR: u8 = 0xFF;
+
+/// Member names by length, since most names of a body have the length of none.
+#[derive(Default)]
+struct Names {
+    by_length: Vec<Vec<(Box<[u8]>, Member)>>,
+}
+
+impl Names {
+    /// `path` is names joined and ended by [`SEPARATOR`].
+    fn add(&mut self, path: &[u8], member: Member) {
+        let last = path[..path.len() - 1]
+            .rsplit(|&byte| byte == SEPARATOR)
+            .next();
+        let length = last.unwrap_or_default().len();
+        if self.by_length.len() <= length {
+            self.by_length.resize_with(length + 1, Vec::new);
+        }
+        self.by_length[length].push((path.into(), member));
+    }
+
+    #[inline]
+    fn find(&self, path: &[u8], name_from: usize) -> Option<Member> {
+        let candidates = self.by_length.get(path.len() - 1 - name_from)?;
+        let fits = |wanted: &[u8]| {
+            path.len().checked_sub(wanted.len()).is_some_and(|start| {
+                path[start..].eq_ignore_ascii_case(wanted)
+                    && (start == 0 || path[start - 1] == SEPARATOR)
+            })
+        };
+        candidates
+            .iter()
+            .find_map(|(wanted, member)| fits(wanted).then_some(*member))
+    }
+}
+
+impl Masks {
+    /// Judges and compiles a profile.
+    pub fn compile(spec: &MaskSpec) -> Result<Masks, MaskError> {
+        let mut rules = Rules {
+            spec,
+            rules: Vec::new(),
+        };
+        let mut names = Names::default();
+        for field in &spec.fields {
+            let path = path_of(field).ok_or_else(|| MaskError::Field(field.clone()))?;
+            names.add(&path, Member::Hide(rules.add(field)?));
+        }
+        let mut recognisers = Vec::new();
+        for &recogniser in &spec.recognise {
+            recognisers.push((recogniser, rules.add(recogniser.name())?));
+        }
+        if spec.literals.iter().any(String::is_empty) {
+            return Err(MaskError::EmptyLiteral);
+        }
+        let (mut literals, mut literal_rule) = (None, 0);
+        if !spec.literals.is_empty() {
+            literal_rule = rules.add("literal")?;
+            let few = spec.literals.len() <= MASK_LITERALS;
+            let compiled =
+                few.then(|| Literals::compile(&spec.literals, spec.literals_ignore_case));
+            literals = Some(compiled.flatten().ok_or(MaskError::Literals)?);
+        }
+        rules.all_used()?;
+        let mut upstream = Vec::new();
+        if let Some(links) = &spec.links {
+            upstream = link_base(&links.upstream)?;
+            for member in &links.members {
+                let mut name = member.clone().into_bytes();
+                if name.is_empty() || name.len() > MASK_NAME_BYTES {
+                    return Err(MaskError::Field(member.clone()));
+                }
+                name.push(SEPARATOR);
+                names.add(&name, Member::Link);
+            }
+        }
+        let finder = Finder {
+            literals,
+            literal_rule,
+            recognisers,
+        };
+        let secret = spec.pseudonym_key.as_ref().map(Secret::expose);
+        Ok(Masks {
+            numbers: finder.in_numbers(),
+            finder,
+            key: hmac::Key::new(hmac::HMAC_SHA256, secret.unwrap_or_default()),
+            rules: rules.rules,
+            names,
+            upstream,
+        })
+    }
+
+    /// The name of rule `rule`: a field's, a recogniser's, or `literal`.
+    #[must_use]
+    pub fn kind(&self, rule: u16) -> &str {
+        self.rules
+            .get(usize::from(rule))
+            .map_or("", |rule| &rule.kind)
+    }
+
+    pub(super) fn style(&self, rule: u16) -> Style {
+        self.rules
+            .get(usize::from(rule))
+            .map_or(Style::Plain, |rule| rule.style)
+    }
+
+    pub(super) fn placeholder(&self, rule: u16) -> &[u8] {
+        self.rules
+            .get(usize::from(rule))
+            .map_or(b"[masked]", |rule| &rule.placeholder)
+    }
+
+    /// What is to be done with the last member of `path`, whose name begins at `name_from`.
+    pub(super) fn member(&self, path: &[u8], name_from: usize) -> Option<Member> {
+        self.names.find(path, name_from)
+    }
+
+    /// Appends `value` masked by recognisers and literals, for what is not a body: header values,
+    /// paths, queries. Answers how many things were masked.
+    pub fn scrub(&self, value: &[u8], out: &mut Vec<u8>) -> usize {
+        let (mut hits, mut covered) = (0, 0);
+        let mut hots = Vec::new();
+        self.finder.scan(value, 0, &mut hots);
+        let mut matches: Vec<_> = hots
+            .into_iter()
+            .filter_map(|hot| match self.finder.judge(value, hot, true) {
+                (Verdict::Match(range), rule) => Some((range, rule)),
+                _ => None,
+            })
+            .collect();
+        matches.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
+        for (at, (range, rule)) in matches.iter().enumerate() {
+            hits += 1;
+            if range.start >= covered {
+                out.extend_from_slice(&value[covered..range.start]);
+                let overlapped = matches
+                    .get(at + 1)
+                    .is_some_and(|(next, other)| next.start < range.end && other != rule);
+                let mut disguise = Disguise::new(self.style(*rule), &self.key);
+                disguise.add(&value[range.clone()]);
+                if (overlapped && disguise.shows()) || !disguise.write(self.kind(*rule), out) {
+                    out.extend_from_slice(self.placeholder(*rule));
+                }
+            }
+            covered = covered.max(range.end);
+        }
+        out.extend_from_slice(&value[covered..]);
+        hits
+    }
+}
+
+/// Rules as they are added, each with its replacement.
+struct Rules<'s> {
+    spec: &'s MaskSpec,
+    rules: Vec<Rule>,
+}
+
+impl Rules<'_> {
+    fn add(&mut self, kind: &str) -> Result<u16, MaskError> {
+        let refused = || MaskError::Replacement(kind.to_owned());
+        let index = u16::try_from(self.rules.len()).map_err(|_| refused())?;
+        let template = match self.spec.default.as_str() {
+            "" => "[{kind}]",
+            template => template,
+        };
+        let (style, template) = match self.spec.replace.get(kind) {
+            Some(Replace::Text(text)) => (Style::Plain, text.as_str()),
+            Some(Replace::Pseudonym) if self.spec.pseudonym_key.is_none() => {
+                return Err(MaskError::NoKey);
+            }
+            Some(Replace::Pseudonym) => (Style::Pseudonym, template),
+            Some(Replace::KeepLast4) => (Style::KeepLast4, template),
+            None => (Style::Plain, template),
+        };
+        let placeholder = template.replace("{kind}", kind);
+        if !stands_as_it_is(&placeholder) || !stands_as_it_is(kind) {
+            return Err(refused());
+        }
+        self.rules.push(Rule {
+            kind: kind.into(),
+            style,
+            placeholder: placeholder.into_bytes().into(),
+        });
+        Ok(index)
+    }
+
+    fn all_used(&self) -> Result<(), MaskError> {
+        let used = |kind: &str| self.rules.iter().any(|rule| &*rule.kind == kind);
+        match self.spec.replace.keys().find(|kind| !used(kind)) {
+            Some(kind) => Err(MaskError::Unused(kind.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// True for what needs no escape in a JSON string, however deep it stands.
+pub(super) fn stands_as_it_is(text: &str) -> bool {
+    text.chars()
+        .all(|c| c != '"' && c != '\\' && !c.is_control())
+}
+
+fn path_of(field: &str) -> Option<Vec<u8>> {
+    let mut path = Vec::new();
+    // Annotations like `manager@odata.bind` have a dot of their own; they are one name.
+    let parts: Vec<&str> = if field.contains('@') {
+        vec![field]
+    } else {
+        field.split('.').collect()
+    };
+    for part in parts {
+        if part.is_empty() || part.len() > MASK_NAME_BYTES {
+            return None;
+        }
+        path.extend_from_slice(part.as_bytes());
+        path.push(SEPARATOR);
+    }
+    Some(path)
+}
+
+fn link_base(upstream: &str) -> Result<Vec<u8>, MaskError> {
+    let base = upstream.trim_end_matches('/');
+    if base.contains("://") && stands_as_it_is(base) {
+        Ok(base.as_bytes().to_vec())
+    } else {
+        Err(MaskError::Link(upstream.to_owned()))
+    }
+}

@@ -1,0 +1,251 @@
+//! One body on its way through: chunks in, what may be seen out.
+
+use std::sync::Arc;
+
+use super::find::Hot;
+use super::reader::{Level, Reader, end_text, limits, push_text, reset, settle};
+use super::sse::{Events, Piece};
+use super::text::{Context, Origin};
+use super::weave::Weave;
+use super::{ContentKind, Masked, Masks, Unreadable};
+use crate::base::limits::MASK_LEVELS;
+
+/// Masks one body, then the next: keeps its memory.
+pub struct Stream {
+    masks: Arc<Masks>,
+    link_base: Vec<u8>,
+    state: State,
+    weave: Weave,
+    reader: Reader,
+    levels: Box<[Level]>,
+    events: Events,
+    /// In the body, where the line end stands that joins two data lines.
+    joint: Option<u64>,
+    hots: Vec<Hot>,
+    scratch: Vec<Hot>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    Flowing(ContentKind),
+    Finished,
+    Broken,
+}
+
+impl Stream {
+    /// A stream for a body of that kind. Links that point to the upstream are made to point to
+    /// `link_base` (an absolute URL, for instance `https://gateway.example/graph`).
+    #[must_use]
+    pub fn new(masks: Arc<Masks>, kind: ContentKind, link_base: &str) -> Stream {
+        let mut stream = Stream {
+            masks: Arc::clone(&masks),
+            link_base: Vec::new(),
+            state: State::Broken,
+            weave: Weave::default(),
+            reader: Reader::default(),
+            levels: (0..MASK_LEVELS).map(|_| Level::default()).collect(),
+            events: Events::default(),
+            joint: None,
+            hots: Vec::new(),
+            scratch: Vec::new(),
+        };
+        stream.reset(masks, kind, link_base);
+        stream
+    }
+
+    /// Ready for another body. A `link_base` that does not fit into JSON as it is breaks the
+    /// stream: every push refuses.
+    pub fn reset(&mut self, masks: Arc<Masks>, kind: ContentKind, link_base: &str) {
+        let base = link_base.trim_end_matches('/');
+        self.state = if super::spec::stands_as_it_is(base) {
+            State::Flowing(kind)
+        } else {
+            State::Broken
+        };
+        self.masks = masks;
+        self.link_base.clear();
+        self.link_base.extend_from_slice(base.as_bytes());
+        self.weave.reset();
+        self.reader.reset(0);
+        reset(&mut self.levels);
+        self.events = Events::default();
+        self.joint = None;
+    }
+
+    /// The next chunk of the body. After a refusal every push refuses.
+    pub fn push<'a>(&'a mut self, chunk: &'a [u8]) -> Result<Masked<'a>, Unreadable> {
+        self.advance(chunk, false)
+    }
+
+    /// The body is over; hands out what was held back. Refuses when the body is not whole.
+    pub fn finish(&mut self) -> Result<Masked<'_>, Unreadable> {
+        self.advance(&[], true)
+    }
+
+    fn advance<'a>(&'a mut self, chunk: &'a [u8], last: bool) -> Result<Masked<'a>, Unreadable> {
+        // Poisoned while judging: an early return leaves the refusal behind.
+        let State::Flowing(kind) = std::mem::replace(&mut self.state, State::Broken) else {
+            return Err(Unreadable::Broken);
+        };
+        self.weave.begin();
+        let mut work = Work {
+            context: Context {
+                masks: &self.masks,
+                weave: &mut self.weave,
+                hots: &[],
+                passed: 0,
+                scratch: &mut self.scratch,
+                link_base: &self.link_base,
+                long_number: false,
+            },
+            reader: &mut self.reader,
+            levels: &mut self.levels,
+            events: &mut self.events,
+            joint: &mut self.joint,
+        };
+        if !work.context.masks.finder.is_empty() {
+            work.context.masks.finder.scan(chunk, 0, &mut self.hots);
+            work.context.hots = &self.hots;
+        }
+        let now = work.context.weave.base + chunk.len() as u64;
+        work.read(kind, chunk)?;
+        if last {
+            work.finish(kind, now)?;
+        }
+        if work.context.long_number {
+            return Err(Unreadable::Number);
+        }
+        settle(work.levels, &mut work.context);
+        let root = matches!(kind, ContentKind::Json | ContentKind::JsonLines);
+        let root = (root && !last).then_some(&*work.reader);
+        let (mut safe, mut consumed) = limits(root, work.levels, now, &work.context);
+        if let Some(joint) = *work.joint {
+            (safe, consumed) = (safe.min(joint), consumed.min(joint));
+        }
+        self.weave.release(chunk, &self.masks, safe, consumed);
+        self.state = if last {
+            State::Finished
+        } else {
+            State::Flowing(kind)
+        };
+        Ok(Masked {
+            chunk,
+            held: &self.weave.held,
+            notes: &self.weave.notes,
+            masks: Some(&self.masks),
+            segments: Some(&self.weave.segments),
+            hits: &self.weave.hits,
+            length: self.weave.length,
+        })
+    }
+}
+
+/// The parts of a stream at work on one chunk.
+struct Work<'w, 'c> {
+    context: Context<'c>,
+    reader: &'w mut Reader,
+    levels: &'w mut [Level],
+    events: &'w mut Events,
+    joint: &'w mut Option<u64>,
+}
+
+impl Work<'_, '_> {
+    fn read(&mut self, kind: ContentKind, chunk: &[u8]) -> Result<(), Unreadable> {
+        let base = self.context.weave.base;
+        match kind {
+            ContentKind::Json => self.json(chunk, base),
+            ContentKind::JsonLines => {
+                // A line feed cannot stand within a JSON string, so it always ends a line.
+                let mut at = base;
+                for line in chunk.split_inclusive(|&byte| byte == b'\n') {
+                    self.json(line, at)?;
+                    at += line.len() as u64;
+                    if line.ends_with(b"\n") {
+                        self.end_line(at)?;
+                    }
+                }
+                Ok(())
+            }
+            ContentKind::EventStream => {
+                self.events(chunk, base);
+                Ok(())
+            }
+            ContentKind::Text => {
+                let origin = Origin::Plain { at: base };
+                push_text(self.levels, 0, chunk, origin, &mut self.context);
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(&mut self, kind: ContentKind, now: u64) -> Result<(), Unreadable> {
+        match kind {
+            ContentKind::Json => self
+                .reader
+                .finish(now, self.levels, &mut self.context)
+                .map_err(Unreadable::Json),
+            ContentKind::JsonLines => self.end_line(now),
+            ContentKind::EventStream | ContentKind::Text => {
+                self.end_joined();
+                end_text(self.levels, now, &mut self.context);
+                Ok(())
+            }
+        }
+    }
+
+    fn json(&mut self, bytes: &[u8], at: u64) -> Result<(), Unreadable> {
+        let origin = Origin::Plain { at };
+        self.reader
+            .read(bytes, origin, None, self.levels, &mut self.context)
+            .map_err(|(error, _)| Unreadable::Json(error))
+    }
+
+    fn end_line(&mut self, at: u64) -> Result<(), Unreadable> {
+        if !self.reader.is_blank() {
+            self.reader
+                .finish(at, self.levels, &mut self.context)
+                .map_err(Unreadable::Json)?;
+        }
+        self.reader.reset(0);
+        Ok(())
+    }
+
+    fn events(&mut self, chunk: &[u8], base: u64) {
+        let mut at = 0;
+        while let Some(piece) = self.events.next(chunk, &mut at) {
+            match piece {
+                Piece::Data { from, to } => {
+                    let start = base + from as u64;
+                    if let Some(joint) = self.joint.take() {
+                        let origin = Origin::Escape {
+                            from: joint,
+                            to: start,
+                        };
+                        push_text(self.levels, 0, b"\n", origin, &mut self.context);
+                    }
+                    let origin = Origin::Plain { at: start };
+                    push_text(self.levels, 0, &chunk[from..to], origin, &mut self.context);
+                }
+                Piece::Other { from, to } => {
+                    self.end_joined();
+                    let origin = Origin::Plain {
+                        at: base + from as u64,
+                    };
+                    push_text(self.levels, 0, &chunk[from..to], origin, &mut self.context);
+                }
+                Piece::DataEnd { at } => *self.joint = Some(base + at as u64),
+                Piece::OtherEnd { at } | Piece::EventEnd { at } => {
+                    self.end_joined();
+                    end_text(self.levels, base + at as u64, &mut self.context);
+                }
+            }
+        }
+    }
+
+    /// The data lines before are whole: what comes is not joined to them.
+    fn end_joined(&mut self) {
+        if let Some(joint) = self.joint.take() {
+            end_text(self.levels, joint, &mut self.context);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Weaves spans and bytes into what may be seen: a list of slices.
+
+use std::ops::Range;
+
+use super::{Hit, Masks};
+
+/// A piece of the output, by reference.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Segment {
+    /// Bytes of the chunk that was pushed.
+    Chunk { from: u32, to: u32 },
+    /// Bytes that were held back from earlier chunks.
+    Held { from: u32, to: u32 },
+    /// A replacement that was written for one value.
+    Note { from: u32, to: u32 },
+    /// The placeholder of a rule.
+    Rule(u16),
+    /// A quote, escaped as often as its level wants.
+    Quote(u8),
+}
+
+/// Bytes that must not be seen, and what stands in their place. Offsets count from the body's start.
+#[derive(Clone, Debug)]
+pub(super) struct Span {
+    pub start: u64,
+    /// [`OPEN`] while the end is not known.
+    pub end: u64,
+    /// [`NO_RULE`] for a link: rewritten, not masked.
+    pub rule: u16,
+    /// The level whose quotes go around the placeholder; `None` when quotes stand there already.
+    pub quotes: Option<u8>,
+    /// A replacement of its own among the notes.
+    pub note: Option<Range<u32>>,
+    /// The note shows part of the value, so it may stand only where no other rule masks.
+    pub shows: bool,
+}
+
+pub(super) const OPEN: u64 = u64::MAX;
+pub(super) const NO_RULE: u16 = u16::MAX;
+
+/// Spans not woven in yet, and the bytes that wait for them.
+#[derive(Default)]
+pub(super) struct Weave {
+    /// Sorted: earliest first, then longest first.
+    spans: Vec<Span>,
+    /// Offset of the first byte not decided about.
+    released: u64,
+    /// Bytes before this one are masked.
+    covered: u64,
+    /// Offset of the chunk that is being pushed.
+    pub base: u64,
+    /// Bytes from `released` to `base` that wait, and those that will wait after this chunk.
+    pub held: Vec<u8>,
+    next_held: Vec<u8>,
+    pub notes: Vec<u8>,
+    next_notes: Vec<u8>,
+    pub segments: Vec<Segment>,
+    pub hits: Vec<Hit>,
+    pub length: usize,
+}
+
+impl Weave {
+    /// Forgets the body before; keeps the memory.
+    pub fn reset(&mut self) {
+        self.spans.clear();
+        self.released = 0;
+        self.covered = 0;
+        self.base = 0;
+        self.next_held.clear();
+        self.next_notes.clear();
+        self.begin();
+    }
+
+    /// Before a chunk: what had to wait is what waits, what was handed out is forgotten.
+    pub fn begin(&mut self) {
+        std::mem::swap(&mut self.held, &mut self.next_held);
+        self.next_held.clear();
+        std::mem::swap(&mut self.notes, &mut self.next_notes);
+        self.next_notes.clear();
+        self.segments.clear();
+        self.hits.clear();
+        self.length = 0;
+    }
+
+    pub fn add(&mut self, span: Span) {
+        let order = |span: &Span| {
+            (
+                span.start,
+                std::cmp::Reverse(span.end),
+                span.quotes.is_none(),
+            )
+        };
+        let place = self
+            .spans
+            .partition_point(|other| order(other) <= order(&span));
+        self.spans.insert(place, span);
+    }
+
+    /// Ends the one span that is open.
+    pub fn close(&mut self, end: u64, note: Option<Range<u32>>, shows: bool) {
+        if let Some(at) = self.spans.iter().position(|span| span.end == OPEN) {
+            let mut span = self.spans.remove(at);
+            span.end = end;
+            span.note = note;
+            span.shows = shows;
+            self.add(span);
+        }
+    }
+
+    /// After a chunk: releases what no further span can reach. `safe` is where the next span can
+    /// begin at the earliest, `consumed` where an open one can end: before a half-read escape.
+    pub fn release(&mut self, chunk: &[u8], masks: &Masks, safe: u64, consumed: u64) {
+        let mut done = 0;
+        while let Some(span) = self.spans.get(done).cloned() {
+            if span.start < self.covered {
+                // Overlaps what is masked already: one hole, however many rules dug it.
+                if span.end == OPEN {
+                    break;
+                }
+                self.covered = self.covered.max(span.end);
+                self.hit(&span);
+                done += 1;
+                continue;
+            }
+            if span.start >= safe {
+                break;
+            }
+            self.plain(span.start, chunk.len());
+            if span.end == OPEN || safe < span.end {
+                // The place is known, the replacement is not: the bytes go, the hole stays open.
+                break;
+            }
+            let overlapped = self
+                .spans
+                .get(done + 1)
+                .is_some_and(|next| next.start < span.end && next.rule != span.rule);
+            self.replace(&span, overlapped, masks);
+            self.hit(&span);
+            self.covered = span.end;
+            done += 1;
+        }
+        self.spans.drain(..done);
+        let stop = self.spans.first().map_or(safe, |span| {
+            if span.end == OPEN && span.start < self.covered {
+                self.covered = self.covered.max(consumed);
+            }
+            safe.min(span.start.max(self.covered))
+        });
+        self.skip();
+        self.plain(stop.max(self.released), chunk.len());
+        self.keep(chunk, consumed);
+    }
+
+    /// Hands out the bytes up to `end` as they are.
+    fn plain(&mut self, end: u64, chunk_length: usize) {
+        self.skip();
+        let (from, to) = (self.released, end);
+        if from >= to {
+            return;
+        }
+        let held_from = self.base - self.held.len() as u64;
+        if from < self.base {
+            let stop = to.min(self.base);
+            self.segments.push(Segment::Held {
+                from: (from - held_from) as u32,
+                to: (stop - held_from) as u32,
+            });
+        }
+        if to > self.base {
+            let start = from.max(self.base) - self.base;
+            let stop = (to - self.base).min(chunk_length as u64);
+            self.segments.push(Segment::Chunk {
+                from: start as u32,
+                to: stop as u32,
+            });
+        }
+        self.length += (to - from) as usize;
+        self.released = to;
+    }
+
+    fn skip(&mut self) {
+        self.released = self.released.max(self.covered);
+    }
+
+    fn replace(&mut self, span: &Span, overlapped: bool, masks: &Masks) {
+        if let Some(level) = span.quotes {
+            self.segment(Segment::Quote(level), super::replace::quote(level).len());
+        }
+        match &span.note {
+            Some(note) if !(overlapped && span.shows) => {
+                let (from, to) = (note.start, note.end);
+                self.segment(Segment::Note { from, to }, (to - from) as usize);
+            }
+            _ => self.segment(Segment::Rule(span.rule), masks.placeholder(span.rule).len()),
+        }
+        if let Some(level) = span.quotes {
+            self.segment(Segment::Quote(level), super::replace::quote(level).len());
+        }
+    }
+
+    fn segment(&mut self, segment: Segment, length: usize) {
+        self.segments.push(segment);
+        self.length += length;
+    }
+
+    fn hit(&mut self, span: &Span) {
+        if span.rule != NO_RULE {
+            self.hits.push(Hit {
+                rule: span.rule,
+                offset: span.start,
+                length: span.end - span.start,
+            });
+        }
+    }
+
+    /// Copies what must wait, since the chunk will be gone.
+    fn keep(&mut self, chunk: &[u8], consumed: u64) {
+        let now = self.base + chunk.len() as u64;
+        let held_from = self.base - self.held.len() as u64;
+        // Bytes in the hole that comes first will not be seen, so they need not wait.
+        let from = match self.spans.first() {
+            Some(span) if span.start <= self.released => self.released.max(consumed.min(span.end)),
+            _ => self.released,
+        };
+        if from < self.base {
+            let start = from.saturating_sub(held_from) as usize;
+            self.next_held.extend_from_slice(&self.held[start..]);
+        }
+        if from < now {
+            let start = from.max(self.base) - self.base;
+            self.next_held.extend_from_slice(&chunk[start as usize..]);
+        }
+        for span in &mut self.spans {
+            if let Some(note) = &mut span.note {
+                let from = self.next_notes.len() as u32;
+                self.next_notes
+                    .extend_from_slice(&self.notes[note.start as usize..note.end as usize]);
+                *note = from..self.next_notes.len() as u32;
+            }
+        }
+        self.base = now;
+    }
+}
