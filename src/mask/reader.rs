@@ -427,6 +427,11 @@ impl Reading<'_, '_> {
         });
     }
 
+    /// True when the run may be an array of numbers, which are matched one by one.
+    fn may_hold_numbers(&self, from: usize, to: usize) -> bool {
+        self.context.masks.numbers && memchr::memchr(b'[', &self.bytes[from..to]).is_some()
+    }
+
     /// A number that holds something to mask is masked whole, as a string: half a number with a
     /// placeholder in it would not be JSON.
     fn match_number(&mut self, start: u64, end: u64) {
@@ -544,12 +549,18 @@ impl Sink for Reading<'_, '_> {
             }
             return;
         }
-        if let Some((from, to)) = self.place.run.take() {
+        if let Some((from, to)) = self.place.run
+            && !self.may_hold_numbers(from, to)
+        {
             // Plain text without escapes has no quotes, so no member names: nothing to follow.
+            self.place.run = None;
             let bytes = self.bytes;
             let start = self.origin.boundary(from);
             match_in_place(&bytes[from..to], start, self.context);
-        } else if self.place.below {
+        } else {
+            self.push_run_below();
+        }
+        if self.place.below {
             self.place.below = false;
             end_text(self.below, end, self.context);
         }

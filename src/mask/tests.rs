@@ -619,3 +619,103 @@ proptest! {
         prop_assert_eq!(at_once.0, out);
     }
 }
+
+/// Bodies that are nearly something, to be read as anything.
+fn soup() -> impl Strategy<Value = Vec<u8>> {
+    let pieces = prop::sample::select(vec![
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "\"",
+        "\\\"",
+        "\\\\\\\"",
+        "\\\\",
+        "\\u0022",
+        "\\u005c",
+        "\\n",
+        "\\",
+        "\"mail\":",
+        "\\\"mail\\\":",
+        "\"upn\":",
+        "\"card\":",
+        "\"@odata.nextLink\":\"https://up.example/base",
+        "geheim",
+        "gehei",
+        "m",
+        "Alice ",
+        "Miller",
+        "-Smith",
+        "bob",
+        "@x.example",
+        "\\u0040",
+        "4111111111111111",
+        "123",
+        " ",
+        "\n",
+        "\r\n",
+        "\n\n",
+        "data: ",
+        "data:",
+        "id: ",
+        "\r",
+        "null",
+        "true",
+        "{\"a\":\"",
+        "\"}",
+        "{\\\"a\\\":",
+        "\\\"}",
+        "eyJhbGciOiJSUzI1NiJ9.",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----END ",
+        "abc8Q~",
+        "\u{e9}",
+        "\u{1f600}",
+        "+49 30 901820",
+        "DE89 3704 0044 0532 0130 00",
+        "078-05-1120",
+    ]);
+    prop::collection::vec(pieces, 0..30).prop_map(|pieces| pieces.concat().into_bytes())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_500))]
+
+    #[test]
+    fn pieces_do_not_matter(
+        body in soup(),
+        kind in prop::sample::select(vec![
+            ContentKind::Json, ContentKind::JsonLines, ContentKind::EventStream, ContentKind::Text,
+        ]),
+        in_a_string in any::<bool>(),
+        sizes in prop::collection::vec(1..12_usize, 1..9),
+    ) {
+        let mut spec = spec();
+        spec.recognise = Recogniser::ALL.into();
+        let masks = masks(&spec);
+        let body = if in_a_string {
+            Value::String(String::from_utf8(body).expect("UTF-8")).to_string().into_bytes()
+        } else {
+            body
+        };
+        let mut sizes = sizes.iter().cycle();
+        let mut rest = body.as_slice();
+        let chunks = std::iter::from_fn(|| {
+            let size = sizes.next().map_or(1, |size| *size).min(rest.len());
+            let (chunk, after) = rest.split_at(size);
+            rest = after;
+            (!chunk.is_empty()).then_some(chunk)
+        });
+        let whole = run(&mut stream(&masks, kind), [body.as_slice()]);
+        let pieces = run(&mut stream(&masks, kind), chunks);
+        prop_assert_eq!(&whole, &pieces);
+        if let Ok((out, _)) = whole && in_a_string {
+            prop_assert!(!out.contains("geheim"), "{}", out);
+            if kind == ContentKind::Json {
+                prop_assert!(serde_json::from_str::<Value>(&out).is_ok(), "{}", out);
+            }
+        }
+    }
+}

@@ -93,6 +93,16 @@ impl Weave {
         let place = self
             .spans
             .partition_point(|other| order(other) <= order(&span));
+        // A number within text is matched as JSON and as text; it is one hit.
+        let same = |other: &Span| {
+            (other.start, other.end, other.rule) == (span.start, span.end, span.rule)
+        };
+        if place
+            .checked_sub(1)
+            .is_some_and(|before| same(&self.spans[before]))
+        {
+            return;
+        }
         self.spans.insert(place, span);
     }
 
