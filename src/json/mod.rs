@@ -9,6 +9,9 @@
 mod document;
 mod error;
 mod lexer;
+#[cfg(test)]
+mod oracle;
+mod state;
 mod tape;
 #[cfg(test)]
 mod tests;

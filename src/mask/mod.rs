@@ -22,6 +22,8 @@
 mod find;
 mod head;
 mod kind;
+mod level;
+mod link;
 mod literals;
 mod reader;
 mod recognise;
@@ -32,6 +34,9 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod text;
+#[cfg(test)]
+mod twin;
+mod validate;
 mod weave;
 
 pub use head::{HeadRefused, MaskedHead};

@@ -323,3 +323,38 @@ fn link_base(upstream: &str) -> Result<Vec<u8>, MaskError> {
         Err(MaskError::Link(upstream.to_owned()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::spec;
+    use super::*;
+
+    #[test]
+    fn profiles_that_cannot_work_are_refused() {
+        let refused = |change: fn(&mut MaskSpec)| {
+            let mut spec = spec();
+            change(&mut spec);
+            Masks::compile(&spec).err()
+        };
+        assert_eq!(
+            refused(|spec| spec.literals.push(String::new())),
+            Some(MaskError::EmptyLiteral)
+        );
+        assert_eq!(
+            refused(|spec| spec.pseudonym_key = None),
+            Some(MaskError::NoKey)
+        );
+        assert_eq!(
+            refused(|spec| spec.fields.push("a..b".into())),
+            Some(MaskError::Field("a..b".into()))
+        );
+        assert_eq!(
+            refused(|spec| spec.default = "\"".into()),
+            Some(MaskError::Replacement("mail".into()))
+        );
+        let typo = |spec: &mut MaskSpec| {
+            spec.replace.insert("mial".into(), Replace::Pseudonym);
+        };
+        assert_eq!(refused(typo), Some(MaskError::Unused("mial".into())));
+    }
+}

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::find::Hot;
-use super::reader::{Level, Reader, end_text, limits, push_text, reset, settle};
+use super::level::{Level, end_text, limits, push_text, reset, settle};
+use super::reader::Reader;
 use super::sse::{Events, Piece};
 use super::text::{Context, Origin};
 use super::weave::Weave;

@@ -49,6 +49,23 @@ pub(super) struct Context<'c> {
     pub long_number: bool,
 }
 
+impl Context<'_> {
+    /// The rule of the first thing to mask in a text that stands by itself.
+    pub fn find_in(&mut self, text: &[u8]) -> Option<u16> {
+        let mut hots = std::mem::take(self.scratch);
+        let finder = &self.masks.finder;
+        finder.scan(text, 0, &mut hots);
+        let found = hots
+            .iter()
+            .find_map(|&hot| match finder.judge(text, hot, true) {
+                (Verdict::Match(_), rule) => Some(rule),
+                _ => None,
+            });
+        *self.scratch = hots;
+        found
+    }
+}
+
 /// One text that is being matched piece by piece.
 #[derive(Default)]
 pub(super) struct Text {
@@ -228,5 +245,5 @@ pub(super) fn note(
     let from = notes.len() as u32;
     let shows = disguise.shows();
     let written = disguise.write(context.masks.kind(rule), notes);
-    (written.then(|| from..notes.len() as u32), shows)
+    (written.then_some(from..notes.len() as u32), shows)
 }

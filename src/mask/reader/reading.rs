@@ -1,0 +1,287 @@
+//! What a reader does as it hears of brackets, strings and scalars.
+
+use super::super::level::{Level, end_text, push_text};
+use super::super::link::Link;
+use super::super::replace::Disguise;
+use super::super::spec::{Member, SEPARATOR};
+use super::super::text::{Context, Origin, Text, match_in_place, note};
+use super::super::weave::Span;
+use super::Place;
+use crate::base::limits::{MASK_NAME_BYTES, MASK_NUMBER_BYTES};
+use crate::json::{Container, Scalar, Sink};
+
+/// A reader at work on one piece.
+pub(super) struct Reading<'r, 'c> {
+    pub place: &'r mut Place,
+    pub bytes: &'r [u8],
+    pub origin: Origin,
+    /// The text that this JSON stands in; it is told what stands outside strings, in case this
+    /// turns out not to be JSON.
+    pub outer: Option<&'r mut Text>,
+    pub outer_from: Option<usize>,
+    pub below: &'r mut [Level],
+    pub context: &'r mut Context<'c>,
+}
+
+impl Reading<'_, '_> {
+    /// The text that strings of this JSON are pushed into.
+    fn push_below(&mut self, bytes: &[u8], origin: Origin) {
+        let depth = self.place.level + 1;
+        self.place.below = true;
+        push_text(self.below, depth, bytes, origin, self.context);
+    }
+
+    fn push_run_below(&mut self) {
+        if let Some((from, to)) = self.place.run.take() {
+            let bytes = self.bytes;
+            self.push_below(&bytes[from..to], self.origin.after(from));
+        }
+    }
+
+    fn tell_outer(&mut self, to: usize) {
+        if let (Some(from), Some(outer)) = (self.outer_from.take(), &mut self.outer) {
+            let origin = self.origin.after(from);
+            outer.push(&self.bytes[from..to], origin, self.context);
+        }
+    }
+
+    /// Only `read` bytes of the piece were read; the rest is another's.
+    pub fn piece_over(&mut self, read: usize) {
+        self.push_run_below();
+        self.take_scalar(read);
+        self.tell_outer(read);
+        if read < self.bytes.len() {
+            // A refusal within a string ends the string.
+            self.text_over();
+        }
+    }
+
+    pub fn text_over(&mut self) {
+        if self.place.below {
+            self.place.below = false;
+            end_text(self.below, self.place.cursor, self.context);
+        }
+        if let Some(link) = self.place.link.take() {
+            link.end(self.context);
+        }
+        self.place.number_start = None;
+        self.place.scalar_from = None;
+    }
+
+    fn take_scalar(&mut self, to: usize) {
+        let Some(from) = self.place.scalar_from else {
+            return;
+        };
+        let bytes = &self.bytes[from.min(to)..to];
+        if let Some(disguise) = self.place.disguise() {
+            disguise.add(bytes);
+        } else if self.place.number_start.is_some() {
+            self.place.number.extend_from_slice(bytes);
+            if self.place.number.len() > MASK_NUMBER_BYTES {
+                self.context.long_number = true;
+            }
+        }
+    }
+
+    /// True when the value that begins is hidden, now or already.
+    fn begin_value(&mut self, start: u64, string: bool) -> bool {
+        match self.place.next.take() {
+            _ if self.place.hiding.is_some() => true,
+            Some(Member::Hide(rule)) => {
+                self.place.hide(rule, start, string, self.context);
+                true
+            }
+            Some(Member::Link) if string => {
+                self.place.link = Some(Link::at(start));
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// Decoded bytes of the string that is being read.
+    fn content(&mut self, bytes: &[u8], origin: Origin) {
+        if self.place.key {
+            let room =
+                (MASK_NAME_BYTES + 1 + self.place.name_from).saturating_sub(self.place.path.len());
+            let taken = bytes.len().min(room);
+            self.place.path.extend_from_slice(&bytes[..taken]);
+        }
+        if let Some(link) = self.place.link.take() {
+            self.place.link = link.follow(bytes, origin, self.context);
+        }
+    }
+
+    /// True when the run may be an array of numbers, which are matched one by one.
+    fn may_hold_numbers(&self, from: usize, to: usize) -> bool {
+        self.context.masks.numbers && memchr::memchr(b'[', &self.bytes[from..to]).is_some()
+    }
+
+    /// A number that holds something to mask is masked whole, as a string: half a number with a
+    /// placeholder in it would not be JSON.
+    fn match_number(&mut self, start: u64, end: u64) {
+        let number = std::mem::take(&mut self.place.number);
+        if let Some(rule) = self.context.find_in(&number) {
+            let masks = self.context.masks;
+            let mut disguise = Disguise::new(masks.style(rule), &masks.key);
+            disguise.add(&number);
+            let (note, shows) = note(self.context, disguise, rule);
+            self.context.weave.add(Span {
+                start,
+                end,
+                rule,
+                quotes: Some(self.place.level),
+                note,
+                shows,
+            });
+        }
+        self.place.number = number;
+    }
+}
+
+impl Sink for Reading<'_, '_> {
+    fn open(&mut self, container: Container, at: usize) {
+        let start = self.origin.boundary(at);
+        if self.begin_value(start, false) {
+            if let Some(hiding) = &mut self.place.hiding {
+                hiding.depth += 1;
+                hiding.disguise.add(if container == Container::Object {
+                    b"{"
+                } else {
+                    b"["
+                });
+            }
+            return;
+        }
+        self.place.frames.push(self.place.path.len());
+    }
+
+    fn close(&mut self, _container: Container, at: usize) {
+        let end = self.origin.boundary(at + 1);
+        if let Some(hiding) = &mut self.place.hiding {
+            hiding.disguise.add(b"}");
+            hiding.depth -= 1;
+            if hiding.depth == 0 {
+                self.place.close_hiding(end, self.context);
+            }
+            return;
+        }
+        let length = self.place.frames.pop().unwrap_or(0);
+        self.place.path.truncate(length);
+    }
+
+    fn string_start(&mut self, key: bool, at: usize) {
+        self.tell_outer(at + 1);
+        if let Some(outer) = &mut self.outer {
+            outer.end(self.context);
+        }
+        let start = self.origin.boundary(at + 1);
+        self.place.cursor = start;
+        self.place.key = key && self.place.hiding.is_none();
+        if self.place.key {
+            let length = self.place.frames.last().copied().unwrap_or(0);
+            self.place.path.truncate(length);
+            self.place.name_from = length;
+        } else if !key {
+            self.begin_value(start, true);
+        }
+        if let Some(disguise) = self.place.disguise() {
+            disguise.separate();
+        }
+    }
+
+    fn run(&mut self, from: usize, to: usize) {
+        let bytes = self.bytes;
+        let origin = self.origin.after(from);
+        self.place.cursor = self.origin.boundary(to);
+        if let Some(disguise) = self.place.disguise() {
+            disguise.add(&bytes[from..to]);
+            return;
+        }
+        self.content(&bytes[from..to], origin);
+        let whole_so_far = !self.place.below && self.place.run.is_none();
+        if whole_so_far && matches!(origin, Origin::Plain { .. }) {
+            self.place.run = Some((from, to));
+        } else {
+            self.push_run_below();
+            self.push_below(&bytes[from..to], origin);
+        }
+    }
+
+    fn escape(&mut self, decoded: char, _width: usize, end: usize) {
+        let mut buffer = [0; 4];
+        let bytes: &[u8] = decoded.encode_utf8(&mut buffer).as_bytes();
+        let origin = Origin::Escape {
+            from: self.place.cursor,
+            to: self.origin.boundary(end),
+        };
+        self.place.cursor = self.origin.boundary(end);
+        if let Some(disguise) = self.place.disguise() {
+            disguise.add(bytes);
+            return;
+        }
+        self.content(bytes, origin);
+        self.push_run_below();
+        self.push_below(bytes, origin);
+    }
+
+    fn string_end(&mut self, _key: bool, at: usize) {
+        self.outer_from = Some(at);
+        let end = self.origin.boundary(at);
+        if let Some(hiding) = &self.place.hiding {
+            if hiding.string {
+                self.place.close_hiding(end, self.context);
+            }
+            return;
+        }
+        if let Some((from, to)) = self.place.run
+            && !self.may_hold_numbers(from, to)
+        {
+            // Plain text without escapes has no quotes, so no member names: nothing to follow.
+            self.place.run = None;
+            let bytes = self.bytes;
+            let start = self.origin.boundary(from);
+            match_in_place(&bytes[from..to], start, self.context);
+        } else {
+            self.push_run_below();
+        }
+        if self.place.below {
+            self.place.below = false;
+            end_text(self.below, end, self.context);
+        }
+        if let Some(link) = self.place.link.take() {
+            link.end(self.context);
+        }
+        if self.place.key {
+            self.place.path.push(SEPARATOR);
+            let masks = self.context.masks;
+            self.place.next = masks.member(&self.place.path, self.place.name_from);
+        }
+    }
+
+    fn scalar_start(&mut self, scalar: Scalar, at: usize) {
+        let start = self.origin.boundary(at);
+        if scalar == Scalar::Null {
+            self.place.next = None;
+        }
+        let hidden = self.begin_value(start, false);
+        if !hidden && scalar == Scalar::Number && self.context.masks.numbers {
+            self.place.number.clear();
+            self.place.number_start = Some(start);
+        }
+        if hidden || self.place.number_start.is_some() {
+            self.place.scalar_from = Some(at);
+        }
+    }
+
+    fn scalar_end(&mut self, _scalar: Scalar, end: usize) {
+        self.take_scalar(end);
+        self.place.scalar_from = None;
+        let end = self.origin.boundary(end);
+        match (&self.place.hiding, self.place.number_start.take()) {
+            (Some(hiding), _) if hiding.depth == 0 => self.place.close_hiding(end, self.context),
+            (None, Some(start)) => self.match_number(start, end),
+            _ => {}
+        }
+    }
+}
