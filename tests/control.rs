@@ -3,24 +3,23 @@
 
 #[path = "control/issuer.rs"]
 mod issuer;
+#[path = "control/scene.rs"]
+mod scene;
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use issuer::{Behaviour, LocalIssuer, TENANT};
+use scene::{SECRET, Scene, configuration, request};
 use sluice::auth::{Authenticator, LastBearer, SharedTokens, Verdict};
-use sluice::base::clock::{Clock, Mono};
+use sluice::base::clock::Clock;
 use sluice::base::counters::{Counters, Event, Labels};
-use sluice::control::config::{self, Config, Roots};
+use sluice::base::secret::Secret;
+use sluice::control::config::{self, Roots};
 use sluice::control::http_client::{FetchError, HttpClient};
 use sluice::control::jwks::{KeysError, Origin, fetch_keys};
-use sluice::control::{Control, Parts, Probe, StartError};
-
-const SECRET: &str = "hunter2-the-client-secret";
+use sluice::control::{Control, Parts, StartError};
 
 fn roots(issuer: &LocalIssuer) -> Roots {
     Roots {
@@ -106,112 +105,6 @@ async fn only_trusted_https_is_spoken() {
         .get(&format!("https://localhost:{port}/"), 1024)
         .await;
     assert!(matches!(down.err(), Some(FetchError::Unreachable(_))));
-}
-
-/// A control plane that is told to use `issuer` for everything.
-struct Scene {
-    control: Control,
-    clock: Clock,
-    is_recorder_well: Arc<AtomicBool>,
-    counters: Arc<Counters>,
-    _directory: tempfile::TempDir,
-}
-
-fn configuration(issuer: &LocalIssuer, directory: &Path) -> Config {
-    std::fs::write(directory.join("ca.pem"), &issuer.ca).unwrap();
-    let url = issuer.url();
-    let text = format!(
-        "listeners: [{{ bind: 127.0.0.1:0 }}]
-admin: {{ bind: 127.0.0.1:0 }}
-data: data
-issuers:
-  local: {{ kind: entra, tenant: {TENANT}, authority: {url}, ca_file: ca.pem, audiences: [us] }}
-credentials:
-  reader:
-    kind: entra_client
-    tenant: {TENANT}
-    client_id: reader
-    secret: env:SECRET
-    scope: all
-    authority: {url}
-    ca_file: ca.pem
-  fixed: {{ kind: header, name: X-Key, value: env:SECRET }}
-connections:
-  up: {{ protocol: http, upstream: http://localhost:8080/, credential: reader, record: buffered }}
-routes: [{{ path: /**, connection: up }}]
-access_log: file:access.log
-"
-    );
-    let environment = |name: &str| (name == "SECRET").then(|| SECRET.to_owned());
-    config::parse(&directory.join("sluice.yaml"), text, &environment).unwrap()
-}
-
-impl Scene {
-    fn start(issuer: &LocalIssuer) -> Scene {
-        let directory = tempfile::tempdir().unwrap();
-        let config = configuration(issuer, directory.path());
-        assert!(!format!("{config:?}").contains(SECRET));
-        let clock = Clock::start();
-        let is_recorder_well = Arc::new(AtomicBool::new(true));
-        let well = is_recorder_well.clone();
-        let labels = Labels {
-            connections: vec!["up".into()],
-            outcomes: &["done"],
-            refusals: &["no token"],
-        };
-        let counters = Arc::new(Counters::new(labels, 2));
-        let parts = Parts {
-            counters: counters.clone(),
-            probes: vec![Probe {
-                name: "recorder",
-                check: Box::new(move || {
-                    let is_well = well.load(Relaxed);
-                    is_well.then_some(()).ok_or_else(|| "disk full".to_owned())
-                }),
-            }],
-        };
-        Scene {
-            control: Control::start(&config, clock, parts).unwrap(),
-            clock,
-            is_recorder_well,
-            counters,
-            _directory: directory,
-        }
-    }
-
-    fn get(&self, path: &str) -> (u16, String) {
-        request(self.control.admin_address(), path, "localhost")
-    }
-
-    fn wait_for_ready(&self, want: u16) -> String {
-        let begun = Instant::now();
-        loop {
-            let (status, body) = self.get("/readyz");
-            if status == want {
-                return body;
-            }
-            assert!(begun.elapsed() < Duration::from_secs(10), "{body}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn now(&self) -> Mono {
-        self.clock.now().mono
-    }
-}
-
-fn request(address: SocketAddr, path: &str, host: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-    let body = answer.split_once("\r\n\r\n").unwrap().1.to_owned();
-    (status, body)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -396,4 +289,49 @@ async fn a_port_in_use_refuses_to_start() {
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("started"),
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_tls_and_a_token_only_the_token_opens_the_admin_door() {
+    let issuer = LocalIssuer::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = configuration(&issuer, directory.path());
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    config.admin.tls = Some(config::TlsIdentity {
+        cert: made.cert.pem().into_bytes(),
+        key: Secret::new(made.signing_key.serialize_pem().into_bytes()),
+    });
+    config.admin.token = Some(Secret::new(SECRET.into()));
+    let parts = Parts {
+        counters: Arc::new(Counters::new(Labels::default(), 1)),
+        probes: Vec::new(),
+    };
+    let control = Control::start(&config, Clock::start(), parts).unwrap();
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(trusting(made.cert.der().clone()))
+        .build()
+        .unwrap();
+    let url = format!(
+        "https://localhost:{}/healthz",
+        control.admin_address().port()
+    );
+    for (token, want) in [(None, 401), (Some("wrong"), 401), (Some(SECRET), 200)] {
+        let mut request = client.get(&url);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        assert_eq!(request.send().await.unwrap().status(), want);
+    }
+    tokio::task::block_in_place(|| control.stop());
+}
+
+fn trusting(root: rustls::pki_types::CertificateDer<'static>) -> rustls::ClientConfig {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(root).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth()
 }

@@ -19,7 +19,7 @@ pub mod http_client;
 pub mod jwks;
 mod keeper;
 mod metrics;
-pub mod pace;
+mod pace;
 mod ready;
 mod resolve;
 pub mod tokens;

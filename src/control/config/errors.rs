@@ -149,7 +149,7 @@ fn render(out: &mut String, source: &Source, mistake: &Mistake) -> fmt::Result {
     let position = source.position(place);
     let (line, column) = (position.line, position.column);
     writeln!(out, "{path}:{line}:{column}: {}", mistake.message)?;
-    let (shown, indent) = window(position.text, column);
+    let (shown, indent) = window(&without_secrets(position.text), column);
     let number = line.to_string();
     let gutter = " ".repeat(number.len());
     let width = position
@@ -167,6 +167,37 @@ fn render(out: &mut String, source: &Source, mistake: &Mistake) -> fmt::Result {
         Some(help) => writeln!(out, " {gutter} = {help}"),
         None => Ok(()),
     }
+}
+
+/// The line with every value hidden that stands where only a reference to a secret may stand:
+/// whoever put it there will paste this message somewhere. Widths stay as they are.
+fn without_secrets(line: &str) -> String {
+    const SECRET_KEYS: [&str; 4] = ["secret", "token", "value", "key"];
+    let mut shown = line.to_owned();
+    for key in SECRET_KEYS {
+        let mut from = 0;
+        while let Some(at) = shown[from..].find(key).map(|at| from + at) {
+            from = at + key.len();
+            let is_whole = !shown[..at]
+                .ends_with(|before: char| before.is_ascii_alphanumeric() || before == '_');
+            let after = shown[from..].trim_start_matches(['"', '\'']);
+            let Some(value) = after.strip_prefix(':').filter(|_| is_whole) else {
+                continue;
+            };
+            let start = shown.len() - value.trim_start_matches([' ', '"', '\'']).len();
+            let end = shown[start..]
+                .find([',', '}', '"', '\''])
+                .map_or(shown.len(), |at| start + at);
+            let value = &shown[start..end];
+            if !value.starts_with("env:") && !value.starts_with("file:") && !value.starts_with('{')
+            {
+                let hidden = "\u{2022}".repeat(value.chars().count());
+                shown.replace_range(start..end, &hidden);
+            }
+            from = start;
+        }
+    }
+    shown
 }
 
 /// The part of a long line around `column`, and how far in the column then stands.
@@ -197,3 +228,39 @@ impl fmt::Debug for Mistakes {
 }
 
 impl std::error::Error for Mistakes {}
+
+#[cfg(test)]
+mod tests {
+    use super::without_secrets;
+
+    #[test]
+    fn a_secret_in_the_file_is_not_shown() {
+        for (line, want) in [
+            ("    secret: hunter2", "    secret: •••••••"),
+            (
+                "k: { name: X, value: 'hu r', kind: header }",
+                "k: { name: X, value: '••••', kind: header }",
+            ),
+            (
+                "{ token: env:T, secret: \"x\" }",
+                "{ token: env:T, secret: \"•\" }",
+            ),
+            (
+                "tls: { cert: file:a, key: file:b }",
+                "tls: { cert: file:a, key: file:b }",
+            ),
+            (
+                "key: { kind: header, value: file:x }",
+                "key: { kind: header, value: file:x }",
+            ),
+            (
+                "client_secret: a # token: none",
+                "client_secret: a # token: ••••",
+            ),
+            ("no secrets here: a", "no secrets here: a"),
+            ("secret:", "secret:"),
+        ] {
+            assert_eq!(without_secrets(line), want);
+        }
+    }
+}

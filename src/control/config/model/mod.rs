@@ -1,0 +1,223 @@
+//! The configuration once judged: plain data in which every reference is an index that exists,
+//! every secret is present and every file has been read.
+
+mod calls;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::auth;
+pub use crate::auth::Algorithm;
+use crate::base::limits::Limits;
+use crate::base::secret::Secret;
+pub use calls::*;
+
+use super::errors::{Mistake, Mistakes};
+use super::source::{Place, Source};
+
+/// A whole configuration that has been found good.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where callers connect; at least one.
+    pub listeners: Vec<Listener>,
+    /// The operator's own door.
+    pub admin: Admin,
+    /// Directory of recordings and keys.
+    pub data: PathBuf,
+    /// Issuers of callers' tokens, in the order of the file.
+    pub issuers: Vec<Issuer>,
+    /// Credentials for upstreams, in the order of the file.
+    pub credentials: Vec<Credential>,
+    /// Upstreams, in the order of the file.
+    pub connections: Vec<Connection>,
+    /// Routes, in the order of the file.
+    pub routes: Vec<Route>,
+    /// Policies, in the order of the file.
+    pub policies: Vec<Policy>,
+    /// Masking profiles, in the order of the file.
+    pub masks: Vec<Mask>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Number of worker threads.
+    pub workers: usize,
+    /// How sockets are driven; `None` takes the best that works here.
+    pub io: Option<Io>,
+    /// Where the access log goes.
+    pub access_log: AccessLog,
+    pub(super) source: Source,
+}
+
+impl Config {
+    /// The issuers in the form in which tokens are judged, in the same order.
+    ///
+    /// # Errors
+    /// An issuer that could never be believed.
+    pub fn trusted_issuers(&self) -> Result<Vec<Arc<auth::Issuer>>, Mistakes> {
+        let mut mistakes = Vec::new();
+        let mut issuers = Vec::new();
+        for issuer in &self.issuers {
+            match auth::Issuer::new(issuer.spec(&self.limits)) {
+                Ok(issuer) => issuers.push(Arc::new(issuer)),
+                Err(error) => mistakes.push(Mistake::new(issuer.place, error.to_string())),
+            }
+        }
+        if mistakes.is_empty() {
+            Ok(issuers)
+        } else {
+            Err(self.mistakes(mistakes))
+        }
+    }
+
+    /// Renders mistakes that a later room found (a pattern that does not compile, say) the way
+    /// this room renders its own.
+    #[must_use]
+    pub fn mistakes(&self, mistakes: Vec<Mistake>) -> Mistakes {
+        Mistakes::render(&self.source, mistakes)
+    }
+}
+
+/// An address callers connect to.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Address and port.
+    pub bind: SocketAddr,
+    /// Certificate and key; `None` speaks plain HTTP.
+    pub tls: Option<TlsIdentity>,
+    /// Where it stands in the file.
+    pub place: Place,
+}
+
+/// A certificate chain and its key. That they belong together has been checked.
+#[derive(Clone, Debug)]
+pub struct TlsIdentity {
+    /// PEM chain, leaf first.
+    pub cert: Vec<u8>,
+    /// PEM private key.
+    pub key: Secret,
+}
+
+/// The admin listener.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// Address and port; loopback unless `tls` and `token` are there.
+    pub bind: SocketAddr,
+    /// Certificate and key.
+    pub tls: Option<TlsIdentity>,
+    /// Bearer token every request must show.
+    pub token: Option<Secret>,
+    /// Further names accepted in the `Host` header.
+    pub hosts: Vec<String>,
+}
+
+/// An issuer of tokens.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    /// Its name in the configuration.
+    pub name: Arc<str>,
+    /// What it is.
+    pub kind: IssuerKind,
+    /// Who a token must be for; at least one.
+    pub audiences: Vec<String>,
+    /// Signature algorithms accepted; at least one.
+    pub algorithms: Vec<Algorithm>,
+    /// PEM of the only roots trusted for fetching its keys; `None` trusts the system's.
+    pub roots: Option<Roots>,
+    /// Where it stands in the file.
+    pub place: Place,
+}
+
+impl Issuer {
+    fn spec(&self, limits: &Limits) -> auth::IssuerSpec {
+        let kind = match &self.kind {
+            IssuerKind::Entra { tenant, authority } => auth::IssuerKind::Entra {
+                authority: authority.clone(),
+                tenant: tenant.clone(),
+            },
+            IssuerKind::Oidc {
+                issuer,
+                roles_claim,
+                groups_claim,
+                ..
+            } => auth::IssuerKind::Oidc {
+                issuer: issuer.clone(),
+                roles: roles_claim.clone(),
+                groups: groups_claim.clone(),
+            },
+        };
+        auth::IssuerSpec {
+            name: self.name.to_string(),
+            kind,
+            audiences: self.audiences.clone(),
+            algorithms: self.algorithms.clone(),
+            skew: limits.clock_skew,
+            key_age: limits.key_set_age,
+        }
+    }
+
+    /// Where its keys are, when that is configured.
+    #[must_use]
+    pub fn jwks_uri(&self) -> Option<&str> {
+        match &self.kind {
+            IssuerKind::Oidc { jwks_uri, .. } => jwks_uri.as_deref(),
+            IssuerKind::Entra { .. } => None,
+        }
+    }
+}
+
+/// What an issuer is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IssuerKind {
+    /// One Microsoft Entra tenant.
+    Entra {
+        /// The tenant's id, lower case.
+        tenant: String,
+        /// Without a trailing slash.
+        authority: String,
+    },
+    /// An OpenID Connect provider.
+    Oidc {
+        /// Exactly as tokens spell it.
+        issuer: String,
+        /// Where its keys are; `None` asks the discovery document.
+        jwks_uri: Option<String>,
+        /// The claim that lists roles.
+        roles_claim: String,
+        /// The claim that lists groups.
+        groups_claim: String,
+    },
+}
+
+/// The authority of Microsoft's global cloud.
+pub const ENTRA_AUTHORITY: &str = "https://login.microsoftonline.com";
+
+/// Trusted roots: a file's path, for messages, and its PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Roots {
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// At least one certificate.
+    pub pem: Vec<u8>,
+}
+
+/// How sockets are driven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Io {
+    /// monoio on io_uring.
+    Uring,
+    /// monoio on epoll.
+    Epoll,
+    /// tokio, one thread per core.
+    Tokio,
+}
+
+/// Where the access log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessLog {
+    /// Standard output.
+    Stdout,
+    /// Nowhere.
+    Off,
+    /// Appended to a file.
+    File(PathBuf),
+}

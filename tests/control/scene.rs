@@ -1,0 +1,124 @@
+//! A control plane over one local issuer, and requests to its admin listener.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use sluice::base::clock::{Clock, Mono};
+use sluice::base::counters::{Counters, Labels};
+use sluice::control::config::{self, Config};
+use sluice::control::{Control, Parts, Probe};
+
+use super::issuer::{LocalIssuer, TENANT};
+
+/// What must never be shown.
+pub const SECRET: &str = "hunter2-the-client-secret";
+
+/// A control plane that is told to use `issuer` for everything.
+pub struct Scene {
+    pub control: Control,
+    pub clock: Clock,
+    pub is_recorder_well: Arc<AtomicBool>,
+    pub counters: Arc<Counters>,
+    _directory: tempfile::TempDir,
+}
+
+pub fn configuration(issuer: &LocalIssuer, directory: &Path) -> Config {
+    std::fs::write(directory.join("ca.pem"), &issuer.ca).unwrap();
+    let url = issuer.url();
+    let text = format!(
+        "listeners: [{{ bind: 127.0.0.1:0 }}]
+admin: {{ bind: 127.0.0.1:0 }}
+data: data
+issuers:
+  local: {{ kind: entra, tenant: {TENANT}, authority: {url}, ca_file: ca.pem, audiences: [us] }}
+credentials:
+  reader:
+    kind: entra_client
+    tenant: {TENANT}
+    client_id: reader
+    secret: env:SECRET
+    scope: all
+    authority: {url}
+    ca_file: ca.pem
+  fixed: {{ kind: header, name: X-Key, value: env:SECRET }}
+connections:
+  up: {{ protocol: http, upstream: http://localhost:8080/, credential: reader, record: buffered }}
+routes: [{{ path: /**, connection: up }}]
+access_log: file:access.log
+"
+    );
+    let environment = |name: &str| (name == "SECRET").then(|| SECRET.to_owned());
+    config::parse(&directory.join("sluice.yaml"), text, &environment).unwrap()
+}
+
+impl Scene {
+    pub fn start(issuer: &LocalIssuer) -> Scene {
+        let directory = tempfile::tempdir().unwrap();
+        let config = configuration(issuer, directory.path());
+        assert!(!format!("{config:?}").contains(SECRET));
+        let clock = Clock::start();
+        let is_recorder_well = Arc::new(AtomicBool::new(true));
+        let well = is_recorder_well.clone();
+        let labels = Labels {
+            connections: vec!["up".into()],
+            outcomes: &["done"],
+            refusals: &["no token"],
+        };
+        let counters = Arc::new(Counters::new(labels, 2));
+        let parts = Parts {
+            counters: counters.clone(),
+            probes: vec![Probe {
+                name: "recorder",
+                check: Box::new(move || {
+                    let is_well = well.load(Relaxed);
+                    is_well.then_some(()).ok_or_else(|| "disk full".to_owned())
+                }),
+            }],
+        };
+        Scene {
+            control: Control::start(&config, clock, parts).unwrap(),
+            clock,
+            is_recorder_well,
+            counters,
+            _directory: directory,
+        }
+    }
+
+    pub fn get(&self, path: &str) -> (u16, String) {
+        request(self.control.admin_address(), path, "localhost")
+    }
+
+    pub fn wait_for_ready(&self, want: u16) -> String {
+        let begun = Instant::now();
+        loop {
+            let (status, body) = self.get("/readyz");
+            if status == want {
+                return body;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(10), "{body}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub fn now(&self) -> Mono {
+        self.clock.now().mono
+    }
+}
+
+pub fn request(address: SocketAddr, path: &str, host: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    let body = answer.split_once("\r\n\r\n").unwrap().1.to_owned();
+    (status, body)
+}
