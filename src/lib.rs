@@ -6,6 +6,7 @@
 pub mod base;
 pub mod cli;
 pub mod control;
+pub mod http;
 pub mod json;
 pub mod tls;
 pub mod worker;
