@@ -109,7 +109,7 @@ impl Fields {
 
     fn named<'b>(&self, bytes: &'b [u8], name: &str) -> Option<&'b [u8]> {
         let known = Known::of(name.as_bytes());
-        if !known.name().is_empty() {
+        if known.name_is_listed() {
             return self.values(bytes, known).next();
         }
         let same = |field: &&Field| {

@@ -146,6 +146,12 @@ impl Known {
         NAMES.get(usize::from(self as u8)).copied().unwrap_or("")
     }
 
+    /// Whether this is one name, and not a family or [`Known::Other`].
+    #[inline]
+    pub(super) fn name_is_listed(self) -> bool {
+        usize::from(self as u8) < NAMES.len()
+    }
+
     /// Meaningful for one hop only (RFC 9110, section 7.6.1), whatever `Connection` lists.
     #[must_use]
     pub fn is_hop_by_hop(self) -> bool {

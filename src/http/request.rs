@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use crate::base::limits::{HOST_BYTES, METHOD_BYTES};
 
-use super::bytes::{HOST, NAME, TOKEN, VISIBLE, all};
+use super::bytes::{HOST, NAME, TOKEN, all, all_visible};
 use super::error::HeadError;
 use super::framing::BodyLength;
 use super::head::{RequestHead, Span};
@@ -160,7 +160,7 @@ fn form(method: &[u8], target: &[u8], at: usize) -> Result<Form, HeadError> {
     if target.is_empty() {
         return Err(HeadError::RequestLine);
     }
-    if !all(target, VISIBLE) {
+    if !all_visible(target) {
         return Err(HeadError::TargetByte);
     }
     if target[0] == b'/' {

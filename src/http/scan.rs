@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::base::limits::{HEAD_BYTES, HEAD_FIELDS, LENGTH_DIGITS, TARGET_BYTES};
 
-use super::bytes::{find_control, is, trim, trim_end, trim_start};
+use super::bytes::{all, find, find_control, is, trim, trim_end, trim_start};
 use super::error::HeadError;
 use super::framing::BodyLength;
 use super::head::{Fields, Options, RequestHead, ResponseHead, Span, Spare};
@@ -211,11 +211,15 @@ impl<S: Side> Scanner<S> {
             return Err(HeadError::TooManyFields);
         }
         let text = &bytes[line.clone()];
-        let name = text.iter().position(|byte| !is(*byte, S::NAME));
-        let Some(colon) = name.filter(|at| *at > 0 && text[*at] == b':') else {
-            return Err(bad_name(text, name));
-        };
-        let known = Known::of(&text[..colon]);
+        let colon = find(text, b':');
+        let name = text.get(..colon).unwrap_or_default();
+        let known = Known::of(name);
+        // A listed name is a good name: only others are judged byte by byte.
+        let good = known.name_is_listed() || all(name, S::NAME);
+        if colon == text.len() || !good {
+            let end = text.iter().position(|byte| !is(*byte, S::NAME));
+            return Err(bad_name(text, end));
+        }
         let value = trim_start(&text[colon + 1..]);
         let value_at = line.end - value.len();
         let value = trim_end(value);

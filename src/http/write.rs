@@ -1,6 +1,6 @@
 //! Writes heads and chunk size lines: the only place where text becomes protocol.
 
-use super::bytes::{TOKEN, VISIBLE, all, find_control};
+use super::bytes::{TOKEN, all, all_visible, find_control};
 use super::framing::BodyLength;
 use super::known::Known;
 
@@ -62,7 +62,7 @@ impl<'v> HeadWriter<'v> {
         if !all(method.as_bytes(), TOKEN) {
             return Err(WriteError::Method);
         }
-        if !all(target, VISIBLE) {
+        if !all_visible(target) {
             return Err(WriteError::Target);
         }
         let writer = HeadWriter::at_end(out);
