@@ -7,6 +7,7 @@ pub mod auth;
 pub mod base;
 pub mod cli;
 pub mod control;
+pub mod http;
 pub mod json;
 pub mod mask;
 pub mod tls;

@@ -17,6 +17,14 @@ pub const BUFFER_BYTES: usize = 64 * 1024;
 pub const HEAD_BYTES: usize = 32 * 1024;
 /// Header fields in one head.
 pub const HEAD_FIELDS: usize = 100;
+/// A method: the registered ones have at most 17 letters.
+pub const METHOD_BYTES: usize = 32;
+/// A request target; RFC 9112, section 3, asks for at least 8,000.
+pub const TARGET_BYTES: usize = 16 * 1024;
+/// A `Host`: a domain name of 253 bytes and a port.
+pub const HOST_BYTES: usize = 259;
+/// Names listed by the `Connection` fields of one head; real ones list one or two.
+pub const CONNECTION_OPTIONS: usize = 16;
 /// Digits of a `Content-Length`; 18 always fit an `u64`.
 pub const LENGTH_DIGITS: usize = 18;
 /// Bytes of a chunk's size line, extensions included: extensions mean nothing to us.
@@ -25,6 +33,10 @@ pub const CHUNK_LINE_BYTES: usize = 256;
 pub const TRAILER_BYTES: usize = 8 * 1024;
 
 const _: () = assert!(HEAD_BYTES < BUFFER_BYTES, "a head fits a buffer");
+const _: () = assert!(
+    TARGET_BYTES <= HEAD_BYTES / 2,
+    "a target leaves half of a head to its fields"
+);
 const _: () = assert!(HEAD_BYTES <= u16::MAX as usize, "ranges in a head are u16");
 
 // ---- json ----

@@ -1,0 +1,39 @@
+//! Floor 2: HTTP/1.1 as bytes. Strict, resumable, without I/O.
+//!
+//! ```text
+//! bytes -> scan (request, response) -> head -> framing (chunked) -> content
+//!                                       |-> uri: the target's one spelling
+//! write: head and size lines -> bytes
+//! ```
+//!
+//! - [`scan`]: [`RequestScanner`] and [`ResponseScanner`]; any split gives the same verdict.
+//!   `request` and `response` judge what only one side has.
+//! - [`head`]: [`RequestHead`] and [`ResponseHead`], ranges into the scanned bytes.
+//! - [`known`]: field names recognised once, and what follows from a name.
+//! - [`framing`]: where a body ends; `chunked` is its largest part.
+//! - [`uri`]: canonical targets.
+//! - [`write`]: the only place where heads are made.
+//! - [`error`]: one variant per refused head.
+//!
+//! Where RFC 9112 lets a recipient be lenient, this one is not: no empty line before a head, no
+//! bare line feed, no white space repaired, one `Content-Length` even if the values agree.
+
+mod bytes;
+mod chunked;
+pub mod error;
+pub mod framing;
+pub mod head;
+pub mod known;
+mod request;
+mod response;
+pub mod scan;
+pub mod uri;
+pub mod write;
+
+pub use error::HeadError;
+pub use framing::{BodyDecoder, BodyError, BodyLength, Data, Noted, Piece};
+pub use head::{FieldRef, RequestHead, ResponseHead, Spare};
+pub use known::Known;
+pub use scan::{HeadLimits, RequestScanner, ResponseScanner};
+pub use uri::{CanonicalTarget, TargetError, canonical};
+pub use write::{HeadWriter, SizeLine, WriteError};
