@@ -9,5 +9,6 @@ pub mod cli;
 pub mod control;
 pub mod json;
 pub mod mask;
+pub mod record;
 pub mod tls;
 pub mod worker;
