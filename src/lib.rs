@@ -12,3 +12,4 @@ pub mod mask;
 pub mod record;
 pub mod tls;
 pub mod worker;
+pub mod recorder;

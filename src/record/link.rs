@@ -95,6 +95,7 @@ impl Health {
 pub struct Link {
     health: Arc<Health>,
     durable: AtomicU64,
+    wanted: AtomicU64,
     changed: Notify,
 }
 
@@ -105,6 +106,7 @@ impl Link {
         Arc::new(Link {
             health,
             durable: AtomicU64::new(0),
+            wanted: AtomicU64::new(0),
             changed: Notify::new(),
         })
     }
@@ -124,6 +126,18 @@ impl Link {
     /// The recorder's word that all bytes of the ring up to `position` are on disk.
     pub fn set_durable(&self, position: u64) {
         self.durable.store(position, Ordering::Release);
+    }
+
+    /// The worker waits until the ring's bytes up to `position` are on disk.
+    pub fn want(&self, position: u64) {
+        self.wanted.store(position, Ordering::Release);
+        self.health.wake();
+    }
+
+    /// True when the worker waits for the disk.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::Acquire) > self.durable()
     }
 
     /// Resolves after the recorder next made room, reached the disk, or failed.

@@ -1,11 +1,17 @@
 //! Floor 4: the recording.
 
+pub mod block;
+pub mod checkpoint;
 pub mod frame;
 mod intake;
 pub mod link;
+pub mod note;
 pub mod payload;
 mod refusals;
+pub mod segment;
 pub mod session;
+pub mod tree;
+pub mod verify;
 mod writer;
 
 pub use self::intake::{Intake, RingFrame, ring_pair};

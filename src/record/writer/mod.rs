@@ -435,7 +435,8 @@ impl Writer {
         let position = match log.class {
             Class::Buffered => 0,
             Class::Durable => {
-                self.wake();
+                self.quiet = 0;
+                self.link.want(self.written);
                 self.written
             }
         };
