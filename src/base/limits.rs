@@ -238,6 +238,8 @@ pub const FRAME_HITS: usize = 4096;
 pub const BLOCK_BYTES: usize = 256 * 1024;
 /// A segment file, preallocated and zero-filled: an fdatasync then writes no metadata.
 pub const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+/// What one writer's segments take together, unless the configuration says otherwise.
+pub const RETENTION_BYTES: u64 = 160 * SEGMENT_BYTES;
 /// Bytes in a ring after which the recorder is woken; below it, its own timer will do.
 pub const RING_WAKE_BYTES: usize = BLOCK_BYTES;
 /// The longest that a buffered frame waits for its block, and a block for its checkpoint.

@@ -7,6 +7,7 @@ mod intake;
 pub mod link;
 pub mod note;
 pub mod payload;
+pub mod pruned;
 mod refusals;
 pub mod segment;
 pub mod session;

@@ -9,8 +9,9 @@ use super::checkpoint::{Checkpoint, Seal};
 use super::frame::{Frame, Kind};
 use super::note::{NoteError, PublicKey};
 use super::payload::Event;
+use super::pruned::{Kept, KeptEntry};
 use super::segment::{CHECKPOINT_MAGIC, Entry, HEADER_BYTES, Header, SEAL_MAGIC, Walk, zeros};
-use super::tree::{Hash, Tree};
+use super::tree::{Hash, Tree, sha256};
 
 /// What a recording is worth. The later, the worse.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -120,6 +121,9 @@ pub struct Verifier {
     last: Option<(u64, u64)>,
     seal: Option<Seal>,
     open: HashMap<ExchangeId, u64>,
+    /// The last segment that was given up, with the digest of what is kept of it, until the log
+    /// confirms it. Those before went before it, and the log's word on them may have gone since.
+    unconfirmed: Option<(u64, Hash)>,
     /// True when earlier segments were not read: exchanges may have begun there.
     resumed: bool,
 }
@@ -153,6 +157,7 @@ impl Verifier {
             last: None,
             seal: None,
             open: HashMap::new(),
+            unconfirmed: None,
             resumed: false,
         }
     }
@@ -177,7 +182,12 @@ impl Verifier {
         if self.report.verdict > Verdict::Torn {
             return false;
         }
-        match self.judge(number, bytes, next) {
+        let judged = self.judge(number, bytes, next);
+        self.noted(number, judged)
+    }
+
+    fn noted(&mut self, number: u64, judged: Result<(), Finding>) -> bool {
+        match judged {
             Ok(()) => true,
             Err((verdict, finding)) => {
                 self.report.verdict = verdict;
@@ -185,6 +195,15 @@ impl Verifier {
                 false
             }
         }
+    }
+
+    /// What is kept of the next segment, which was given up.
+    pub fn pruned(&mut self, number: u64, bytes: &[u8]) -> bool {
+        if self.report.verdict > Verdict::Torn {
+            return false;
+        }
+        let judged = self.follow_pruned(number, bytes);
+        self.noted(number, judged)
     }
 
     /// The log as far as it was followed.
@@ -221,6 +240,13 @@ impl Verifier {
             self.report.verdict = Verdict::Truncated;
             let have = self.tree.size();
             self.report.finding = Some(format!("{have} leaves, but the anchor saw {size}"));
+        }
+        if let Some((number, _)) = self.unconfirmed
+            && self.report.verdict <= Verdict::Torn
+        {
+            self.report.verdict = Verdict::Truncated;
+            let what = format!("segment {number} is gone, and the log does not say why");
+            self.report.finding = Some(what);
         }
         self.report.leaves = self.tree.size();
         self.report.root = self.tree.root();
@@ -287,16 +313,21 @@ impl Verifier {
         if !fits || length > header.capacity || used > header.previous_bytes {
             return tampered("its header does not continue the log");
         }
+        self.believe(header.key, header.epoch)
+    }
+
+    /// Checks that this key is the one announced; the first is believed or was given.
+    fn believe(&mut self, key: PublicKey, epoch: u64) -> Result<(), Finding> {
         let trusted = match (self.key, self.trust) {
             (Some(key), _) | (None, Trust::Key(key)) => key,
-            (None, Trust::FirstSeen) => header.key,
+            (None, Trust::FirstSeen) => key,
         };
-        if header.key != trusted || (self.key.is_some() && header.epoch != self.epoch) {
+        if key != trusted || (self.key.is_some() && epoch != self.epoch) {
             return Err((Verdict::KeyGap, "its key is not the one announced".into()));
         }
-        self.report.first_key.get_or_insert(header.key);
-        self.key = Some(header.key);
-        self.epoch = header.epoch;
+        self.report.first_key.get_or_insert(key);
+        self.key = Some(key);
+        self.epoch = epoch;
         Ok(())
     }
 
@@ -337,10 +368,53 @@ impl Verifier {
                 let frame = frame.map_err(|error| damaged(&error))?;
                 let event = Event::read(&frame).map_err(|error| damaged(&error))?;
                 self.report.crashes += u64::from(matches!(event, Event::Torn { .. }));
+                self.confirm(&event);
                 self.follow(&frame)?;
             }
         }
         self.push(block.hash)
+    }
+
+    /// Follows the log through a segment of which only hashes and checkpoints are left.
+    fn follow_pruned(&mut self, number: u64, bytes: &[u8]) -> Result<(), Finding> {
+        let damaged = || {
+            (
+                Verdict::Tampered,
+                "what is kept of it is damaged".to_owned(),
+            )
+        };
+        let mut kept = Kept::read(bytes).ok_or_else(damaged)?;
+        let expected = self.last.map_or(1, |(last, _)| last + 1);
+        if number > expected {
+            return truncated(format!("segment {expected} is missing"));
+        }
+        if kept.writer != self.writer || kept.number != number {
+            return tampered("what is kept belongs to another segment");
+        }
+        self.believe(kept.key, kept.epoch)?;
+        while let Some(entry) = kept.next_entry() {
+            match entry.ok_or_else(damaged)? {
+                KeptEntry::Leaf(leaf) => self.push(leaf)?,
+                KeptEntry::Note(note) => {
+                    let _ = self.checkpoint(note, 0)?;
+                }
+            }
+        }
+        self.last = Some((number, kept.used));
+        self.unconfirmed = Some((number, sha256(&[bytes])));
+        self.resumed = true;
+        Ok(())
+    }
+
+    /// Takes the log's word that a segment was given up.
+    fn confirm(&mut self, event: &Event<'_>) {
+        if let Event::Pruned {
+            segment, digest, ..
+        } = event
+            && self.unconfirmed == Some((*segment, *digest))
+        {
+            self.unconfirmed = None;
+        }
     }
 
     /// Checks that no frame of an exchange is missing before this one.

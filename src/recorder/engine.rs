@@ -162,6 +162,7 @@ impl<D: Disk> Engine<D> {
         }
         self.sign(now)?;
         self.log.prepare()?;
+        self.prune(now)?;
         self.watch_space(now)?;
         self.sources
             .retain(|it| !it.intake.is_finished() || it.written < it.intake.drained());
@@ -258,6 +259,19 @@ impl<D: Disk> Engine<D> {
                 link.notify();
             }
         }
+    }
+
+    /// Gives up the oldest segment beyond the retention. It goes only after the log says so on
+    /// disk, signed by the next checkpoint.
+    fn prune(&mut self, now: Now) -> Result<(), RecorderError> {
+        let Some(payload) = self.log.prune(self.settings.retention_bytes)? else {
+            return Ok(());
+        };
+        self.block.push_own(Kind::Pruned, &payload, now);
+        self.flush(now)?;
+        self.log.checkpoint(false, now)?;
+        self.publish_durable();
+        Ok(self.log.remove_oldest()?)
     }
 
     /// Refuses new sessions before the disk is full.

@@ -11,10 +11,11 @@ use crate::base::ids::WriterId;
 use crate::record::block::{BlockBuilder, Compressor};
 use crate::record::checkpoint::{Checkpoint, Seal};
 use crate::record::note::public_key;
+use crate::record::pruned;
 use crate::record::segment::{
     CHECKPOINT_MAGIC, HEADER_BYTES, Header, SEAL_MAGIC, SECTOR_BYTES, write_note,
 };
-use crate::record::tree::{Tree, leaf_hash};
+use crate::record::tree::{Tree, leaf_hash, sha256};
 
 use super::disk::{Disk, write_all};
 use super::keys::Keys;
@@ -30,6 +31,18 @@ pub fn segment_name(number: u64) -> String {
     format!("segment-{number:010}")
 }
 
+/// The name of the file that keeps what is left of a segment that was given up.
+#[must_use]
+pub fn pruned_name(number: u64) -> String {
+    format!("pruned-{number:010}")
+}
+
+/// The number of the segment of which this file keeps what is left.
+#[must_use]
+pub fn pruned_number(name: &str) -> Option<u64> {
+    name.strip_prefix("pruned-")?.parse().ok()
+}
+
 /// The number of the segment that has this file name.
 #[must_use]
 pub fn segment_number(name: &str) -> Option<u64> {
@@ -39,6 +52,8 @@ pub fn segment_number(name: &str) -> Option<u64> {
 /// Where a log stands, as a header or a recovery tells.
 pub(super) struct Position {
     pub(super) tree: Tree,
+    /// The oldest segment that is still there.
+    pub(super) oldest: u64,
     /// The last segment, and its bytes in use; zeros for a new log.
     pub(super) segment: u64,
     pub(super) used: u64,
@@ -54,6 +69,7 @@ pub(super) struct Log<D: Disk> {
     out: Vec<u8>,
     name: String,
     number: u64,
+    oldest: u64,
     capacity: u64,
     /// Where the next entry goes.
     at: u64,
@@ -87,6 +103,7 @@ impl<D: Disk> Log<D> {
             out: Vec::new(),
             name: segment_name(position.segment),
             number: position.segment,
+            oldest: position.oldest,
             capacity,
             at: position.used,
             dirty: false,
@@ -173,6 +190,39 @@ impl<D: Disk> Log<D> {
             self.fill(FILL_BYTES)?;
         }
         Ok(())
+    }
+
+    /// Gives the oldest segment up when the files would take more than `most` bytes: what must be
+    /// kept of it goes to a file of its own. Answers the payload of the frame that says so; the
+    /// segment is there until [`Log::remove_oldest`].
+    pub(super) fn prune(&mut self, most: u64) -> io::Result<Option<Vec<u8>>> {
+        // Those that are begun, and the one that is prepared.
+        let files = self.number + 2 - self.oldest;
+        if files.saturating_mul(self.capacity) <= most || self.oldest >= self.number {
+            return Ok(None);
+        }
+        let bytes = self.disk.read(&segment_name(self.oldest))?;
+        let damaged = || io::Error::other("the oldest segment is damaged; it is not given up");
+        let (kept, leaves) = pruned::keep(&bytes).ok_or_else(damaged)?;
+        let (header, _) = Header::read(&bytes).ok_or_else(damaged)?;
+        let name = pruned_name(self.oldest);
+        write_all(&mut self.disk, &name, 0, &kept)?;
+        self.disk.set_length(&name, kept.len() as u64)?;
+        self.disk.sync(&name)?;
+        self.disk.sync_names()?;
+        let mut payload = Vec::with_capacity(56);
+        for number in [self.oldest, header.log.size(), leaves] {
+            payload.extend_from_slice(&number.to_le_bytes());
+        }
+        payload.extend_from_slice(&sha256(&[&kept]));
+        Ok(Some(payload))
+    }
+
+    /// Removes the oldest segment; the frame that says so is on disk.
+    pub(super) fn remove_oldest(&mut self) -> io::Result<()> {
+        self.disk.remove(&segment_name(self.oldest))?;
+        self.oldest += 1;
+        self.disk.sync_names()
     }
 
     fn seal(&mut self, how: Seal, now: Now) -> io::Result<()> {

@@ -10,7 +10,7 @@ use std::thread::{JoinHandle, Thread};
 
 use crate::base::clock::{Clock, Now};
 use crate::base::ids::WriterId;
-use crate::base::limits::{BLOCK_BYTES, RING_BYTES, SEGMENT_BYTES};
+use crate::base::limits::{BLOCK_BYTES, RETENTION_BYTES, RING_BYTES, SEGMENT_BYTES};
 use crate::record::frame::FrameError;
 use crate::record::link::Alarm;
 use crate::record::{Health, Writer, ring_pair};
@@ -25,13 +25,15 @@ pub mod show;
 
 pub use self::disk::{Directory, Disk};
 pub use self::engine::Engine;
-pub use self::log::{segment_name, segment_number};
+pub use self::log::{pruned_name, pruned_number, segment_name, segment_number};
 
 /// What an operator chooses.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Bytes of a segment.
     pub segment_bytes: u64,
+    /// Bytes that all segments of a writer may take together; the oldest are given up beyond it.
+    pub retention_bytes: u64,
     /// Free bytes below which new sessions are refused.
     pub reserve_bytes: u64,
 }
@@ -40,6 +42,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             segment_bytes: SEGMENT_BYTES,
+            retention_bytes: RETENTION_BYTES,
             reserve_bytes: 4 * SEGMENT_BYTES,
         }
     }
@@ -49,8 +52,11 @@ impl Settings {
     /// A segment holds at least one of the largest blocks, and whole sectors.
     fn within_bounds(self) -> Settings {
         let least = 2 * BLOCK_BYTES as u64;
+        let segment_bytes = self.segment_bytes.max(least).next_multiple_of(4096);
         Settings {
-            segment_bytes: self.segment_bytes.max(least).next_multiple_of(4096),
+            segment_bytes,
+            // The one in use, the one before, and the one that is prepared.
+            retention_bytes: self.retention_bytes.max(3 * segment_bytes),
             ..self
         }
     }

@@ -14,7 +14,7 @@ use crate::record::segment::{Entry, Header, Walk, zeros};
 use crate::record::tree::Hash;
 use crate::record::verify::{Next, Report, Trust, Verifier};
 
-use super::{segment_name, segment_number, writers};
+use super::{pruned_name, pruned_number, segment_name, segment_number, writers};
 
 /// One writer's recording.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,10 +52,14 @@ impl Recording {
 
     /// The numbers of its segments' files, in order.
     pub fn segments(&self) -> io::Result<Vec<u64>> {
+        self.numbers(segment_number)
+    }
+
+    fn numbers(&self, number: fn(&str) -> Option<u64>) -> io::Result<Vec<u64>> {
         let mut numbers = Vec::new();
         for entry in std::fs::read_dir(&self.path)? {
             let name = entry?.file_name();
-            numbers.extend(name.to_str().and_then(segment_number));
+            numbers.extend(name.to_str().and_then(number));
         }
         numbers.sort_unstable();
         Ok(numbers)
@@ -68,6 +72,16 @@ impl Recording {
             verifier.anchor(size, root);
         }
         let numbers = self.segments()?;
+        for number in self.numbers(pruned_number)? {
+            // Given up but not yet removed: the segment itself tells more.
+            if numbers.contains(&number) {
+                continue;
+            }
+            let kept = std::fs::read(self.path.join(pruned_name(number)))?;
+            if !verifier.pruned(number, &kept) {
+                return Ok(verifier.finish());
+            }
+        }
         let mut bytes = match numbers.first() {
             Some(first) => self.segment(*first)?,
             None => Vec::new(),

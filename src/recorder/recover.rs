@@ -47,11 +47,16 @@ pub(super) fn open<D: Disk>(
         None => {
             let position = Position {
                 tree: Tree::default(),
+                oldest: 1,
                 segment: 0,
                 used: 0,
             };
             (position, Keys::create(&mut disk)?)
         }
+    };
+    let position = Position {
+        oldest: segments.first().copied().unwrap_or(1),
+        ..position
     };
     let log = Log::begin(disk, writer, keys, position, capacity, now)?;
     Ok(Opened {
@@ -112,6 +117,7 @@ fn recover(
     }
     let position = Position {
         tree,
+        oldest: number,
         segment: number,
         used,
     };

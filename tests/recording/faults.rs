@@ -9,7 +9,7 @@ use sluice::record::verify::Verdict;
 use sluice::recorder::RecorderError;
 
 use crate::sim::{Fault, Sim};
-use crate::{Bench, each_frame, noise, segments, verify};
+use crate::{Bench, each_frame, noise, segments, verify, verify_disk};
 
 const ENOSPC: i32 = 28;
 const EIO: i32 = 5;
@@ -115,4 +115,44 @@ fn a_restart_after_an_orderly_end_tears_nothing() {
         "{report:?}"
     );
     assert_eq!(report.open_exchanges, 0);
+}
+
+/// A process that records more than it may keep.
+fn live_short_of_room(disk: &Sim, run: u64) -> Result<(), RecorderError> {
+    let mut bench = Bench::open_keeping(disk.clone(), run, 0)?;
+    for round in 0..4 {
+        let reply = noise(run * 100 + round, 400_000);
+        bench.exchange(Class::Durable, &reply, &mut Vec::new())?;
+        bench.turn()?;
+    }
+    bench.close()
+}
+
+#[test]
+fn retention_holds_and_survives_a_kill_at_every_operation() {
+    let mut disk = Sim::default();
+    live_short_of_room(&disk, 1).expect("nothing fails");
+    let whole = verify_disk(&mut disk);
+    assert_eq!(whole.verdict, Verdict::Ok, "{whole:?}");
+    let left = segments(&mut disk);
+    assert!(left.len() <= 3 && left[0].0 > 1, "segments are given up");
+    // Without what was kept of them, or with other segments given up, it shows.
+    assert_ne!(verify(&left).verdict, Verdict::Ok);
+
+    for at in 0..disk.operations() {
+        for fault in [Fault::Kill, Fault::PowerCut] {
+            let context = format!("{fault:?} at operation {at}");
+            let disk = Sim::with_fault(at, fault);
+            assert!(live_short_of_room(&disk, 1).is_err(), "{context}");
+            let mut bits = noise(at as u64, 1 << 16)
+                .into_iter()
+                .map(|byte| byte & 16 != 0);
+            let mut disk = disk.after(fault == Fault::PowerCut, || bits.next().unwrap_or(true));
+            let report = verify_disk(&mut disk);
+            assert!(report.verdict <= Verdict::Torn, "{context}: {report:?}");
+            live_short_of_room(&disk, 2).expect("a healthy disk");
+            let report = verify_disk(&mut disk);
+            assert_eq!(report.verdict, Verdict::Ok, "{context}: {report:?}");
+        }
+    }
 }

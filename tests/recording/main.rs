@@ -20,7 +20,9 @@ use sluice::record::{
     Class, Decision, EndRecord, Health, Outcome, RequestRecord, SessionTable, Sessions, Settle,
     Timings, Writer, ring_pair,
 };
-use sluice::recorder::{Disk, Engine, RecorderError, Settings, segment_name, segment_number};
+use sluice::recorder::{
+    Disk, Engine, RecorderError, Settings, pruned_number, segment_name, segment_number,
+};
 
 pub const WRITER: WriterId = WriterId([1, 2, 3, 4, 5, 6, 7, 8]);
 
@@ -63,8 +65,13 @@ pub struct Bench<D: Disk> {
 impl<D: Disk> Bench<D> {
     /// `run` tells processes on the same disk apart.
     pub fn open(disk: D, run: u64) -> Result<Bench<D>, RecorderError> {
+        Bench::open_keeping(disk, run, u64::MAX)
+    }
+
+    pub fn open_keeping(disk: D, run: u64, most: u64) -> Result<Bench<D>, RecorderError> {
         let settings = Settings {
             segment_bytes: 0,
+            retention_bytes: most,
             reserve_bytes: 0,
         };
         let now = run * 1_000_000;
@@ -157,6 +164,20 @@ pub fn segments(disk: &mut impl Disk) -> Segments {
         .collect()
 }
 
+/// Verifies all that is on a disk, with what is kept of segments that were given up.
+pub fn verify_disk(disk: &mut impl Disk) -> Report {
+    let segments = segments(disk);
+    let mut verifier = Verifier::new(WRITER, Trust::FirstSeen);
+    for name in disk.names().expect("names") {
+        let number = pruned_number(&name);
+        let gone = |number: &u64| segments.iter().all(|(it, _)| it != number);
+        if let Some(number) = number.filter(gone) {
+            verifier.pruned(number, &disk.read(&name).expect("a listed file"));
+        }
+    }
+    verify_on(verifier, &segments)
+}
+
 pub fn verify(segments: &Segments) -> Report {
     verify_against(segments, None)
 }
@@ -166,6 +187,10 @@ pub fn verify_against(segments: &Segments, anchor: Option<(u64, [u8; 32])>) -> R
     if let Some((size, root)) = anchor {
         verifier.anchor(size, root);
     }
+    verify_on(verifier, segments)
+}
+
+fn verify_on(mut verifier: Verifier, segments: &Segments) -> Report {
     for (index, (number, bytes)) in segments.iter().enumerate() {
         let next = match segments.get(index + 1) {
             None => Next::Nothing,

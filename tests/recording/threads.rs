@@ -19,6 +19,7 @@ fn settings() -> Settings {
     Settings {
         segment_bytes: 1 << 20,
         reserve_bytes: 0,
+        retention_bytes: u64::MAX,
     }
 }
 
