@@ -14,36 +14,17 @@ use crate::mask::Masked;
 
 use super::frame::{self, Kind};
 use super::link::Link;
-use super::payload::{Class, END_BYTES, EndPayload, EndRecord, RequestRecord};
+use super::payload::{Class, EndPayload, EndRecord, RequestRecord};
 use super::refusals::Refusals;
 use super::session::{Ended, Session};
 
+mod exchange;
 mod ring;
 
+use self::exchange::{END_ROOM, Room};
 use self::ring::Stamp;
 
-/// Why nothing was recorded, so that nothing may go on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum RecordError {
-    /// The ring is full; wait on [`Writer::link`] until [`Writer::room_for`] these bytes.
-    #[error("the recording's ring is full")]
-    Full {
-        /// Bytes of room that are needed.
-        need: usize,
-    },
-    /// More than a ring can ever take at once.
-    #[error("too large to be recorded at once")]
-    TooLarge,
-    /// The disk is nearly full: no new sessions.
-    #[error("the recording's disk is nearly full")]
-    LowSpace,
-    /// The recorder is shut down, or gone.
-    #[error("the recorder is closed")]
-    Closed,
-    /// A write or sync failed, and nothing is recorded any more.
-    #[error("the recording failed")]
-    Latched,
-}
+pub use self::exchange::{ExchangeLog, RecordError, Unrecorded};
 
 /// In the recording, or on its way to the disk: what a [`Receipt`] will vouch for.
 #[must_use]
@@ -133,16 +114,6 @@ impl Recorded<'_> {
     }
 }
 
-/// Not recorded: what was handed over comes back with the reason.
-#[must_use]
-#[derive(Debug)]
-pub struct Unrecorded<T> {
-    /// What was handed over.
-    pub what: T,
-    /// Why it is not in the recording.
-    pub why: RecordError,
-}
-
 /// What became of a [`Pending`].
 #[must_use]
 #[derive(Debug)]
@@ -153,62 +124,6 @@ pub enum Settle<P> {
     NotYet(Pending<P>),
     /// The recorder failed first: it never will be.
     Dead,
-}
-
-/// An exchange that is being recorded, from its admission to [`Writer::end`].
-///
-/// Holds room in the ring for the end frame. Dropped without an end, its outcome is unknown and the
-/// recording shows it so.
-#[must_use]
-#[derive(Debug)]
-pub struct ExchangeLog {
-    session: SessionId,
-    exchange: ExchangeId,
-    class: Class,
-    sequence: u64,
-    request_bytes: u64,
-    reply_bytes: u64,
-    hits: u64,
-    _room: Room,
-}
-
-impl ExchangeLog {
-    /// The exchange's name.
-    #[must_use]
-    pub fn exchange(&self) -> ExchangeId {
-        self.exchange
-    }
-
-    /// The session it belongs to.
-    #[must_use]
-    pub fn session(&self) -> SessionId {
-        self.session
-    }
-
-    /// Reply bytes released so far.
-    #[must_use]
-    pub fn reply_bytes(&self) -> u64 {
-        self.reply_bytes
-    }
-}
-
-const END_ROOM: usize = frame::ring_bytes(END_BYTES);
-
-/// Room kept in a ring for one end frame, given back on drop.
-#[derive(Debug)]
-struct Room(Arc<AtomicUsize>);
-
-impl Room {
-    fn keep(reserved: &Arc<AtomicUsize>) -> Room {
-        reserved.fetch_add(END_ROOM, Ordering::Relaxed);
-        Room(Arc::clone(reserved))
-    }
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.0.fetch_sub(END_ROOM, Ordering::Relaxed);
-    }
 }
 
 /// A worker's end of its ring.
