@@ -10,6 +10,6 @@ pub mod control;
 pub mod json;
 pub mod mask;
 pub mod record;
+pub mod recorder;
 pub mod tls;
 pub mod worker;
-pub mod recorder;

@@ -95,9 +95,9 @@ pub struct Recorded<'a> {
     masked: Masked<'a>,
 }
 
-impl Recorded<'_> {
+impl<'a> Recorded<'a> {
     /// The bytes, in order.
-    pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn slices(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         self.masked.slices()
     }
 
