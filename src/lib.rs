@@ -10,5 +10,7 @@ pub mod control;
 pub mod http;
 pub mod json;
 pub mod mask;
+pub mod record;
+pub mod recorder;
 pub mod tls;
 pub mod worker;

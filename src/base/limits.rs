@@ -233,3 +233,54 @@ pub const RESOLVED_ADDRESSES: usize = 32;
 pub const ADMIN_CONNECTIONS: usize = 64;
 /// Entries of the access log that wait to be written.
 pub const ACCESS_ENTRIES: usize = 4096;
+// ---- record ----
+
+/// A worker's ring to the recorder. At 1 GB/s of recorded bytes it is 4 ms of slack, which is
+/// longer than nearly every group commit takes.
+pub const RING_BYTES: usize = 4 * 1024 * 1024;
+/// Body bytes in one frame; a longer piece is recorded as several frames.
+pub const FRAME_BODY_BYTES: usize = 64 * 1024;
+/// One whole frame: a piece of body or a masked head, with what stands around it.
+pub const FRAME_BYTES: usize = 128 * 1024;
+/// What one call may hand to the recording: a buffer's worth, grown by placeholders.
+pub const RECORDED_BYTES: usize = 1024 * 1024;
+/// Mask hits listed in one frame.
+pub const FRAME_HITS: usize = 4096;
+/// Frames packed together before they are compressed and written.
+pub const BLOCK_BYTES: usize = 256 * 1024;
+/// A segment file, preallocated and zero-filled: an fdatasync then writes no metadata.
+pub const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+/// What one writer's segments take together, unless the configuration says otherwise.
+pub const RETENTION_BYTES: u64 = 160 * SEGMENT_BYTES;
+/// Bytes in a ring after which the recorder is woken; below it, its own timer will do.
+pub const RING_WAKE_BYTES: usize = BLOCK_BYTES;
+/// The longest that a buffered frame waits for its block, and a block for its checkpoint.
+pub const CHECKPOINT_TIME: Duration = Duration::from_millis(100);
+/// Bytes of blocks after which a checkpoint is due however short the time.
+pub const CHECKPOINT_BYTES: u64 = 1024 * 1024;
+/// An epoch's seed signs for this long at most; then a new one does and the old one is erased.
+pub const EPOCH_TIME: Duration = Duration::from_secs(60 * 60);
+/// How often refusals before identity are recorded: one frame, however many there were.
+pub const REFUSALS_TIME: Duration = Duration::from_secs(1);
+/// Different reasons in one frame of refusals; what is beyond is counted as "other".
+pub const REFUSAL_REASONS: usize = 32;
+/// A session nobody uses is over.
+pub const SESSION_IDLE_TIME: Duration = Duration::from_secs(15 * 60);
+/// A session is over at this age, however busy.
+pub const SESSION_AGE: Duration = Duration::from_secs(8 * 60 * 60);
+/// How exact a session's last use is kept: cores would fight over the cache line otherwise.
+pub const SESSION_TOUCH_TIME: Duration = Duration::from_secs(1);
+
+const _: () = assert!(
+    2 * FRAME_BODY_BYTES <= FRAME_BYTES,
+    "a frame holds its body and what stands around it"
+);
+const _: () = assert!(FRAME_BYTES <= BLOCK_BYTES, "a block holds any frame");
+const _: () = assert!(
+    FRAME_HITS * 10 <= FRAME_BODY_BYTES,
+    "a frame holds its hits"
+);
+const _: () = assert!(
+    4 * RECORDED_BYTES <= RING_BYTES,
+    "a ring holds several of the largest calls"
+);
