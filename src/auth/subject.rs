@@ -12,6 +12,7 @@ pub struct Principal {
     object: Box<str>,
     client: Option<Box<str>>,
     kind: PrincipalKind,
+    name: Box<str>,
 }
 
 /// Whether a principal acts for itself.
@@ -24,6 +25,37 @@ pub enum PrincipalKind {
 }
 
 impl Principal {
+    /// Its text, made once: sessions are keyed by it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn new(
+        issuer: Arc<str>,
+        tenant: Option<String>,
+        object: String,
+        client: Option<String>,
+        kind: PrincipalKind,
+    ) -> Principal {
+        let mut name = format!("{issuer}/");
+        if let Some(tenant) = &tenant {
+            name.extend([tenant, "/"]);
+        }
+        name.push_str(&object);
+        if let (PrincipalKind::User, Some(client)) = (kind, &client) {
+            name.extend(["+", client]);
+        }
+        Principal {
+            issuer,
+            tenant: tenant.map(String::into_boxed_str),
+            object: object.into(),
+            client: client.map(String::into_boxed_str),
+            kind,
+            name: name.into(),
+        }
+    }
+
     /// The configured name of the issuer.
     #[must_use]
     pub fn issuer(&self) -> &str {
@@ -56,15 +88,11 @@ impl Principal {
     }
 }
 
-/// `issuer/tenant/object`, for logs. `/` stands in no issuer's name and in no tenant's, so only the
-/// last part can hold one.
+/// `issuer/tenant/object`, and for a user `+client`. `/` stands in no issuer's name and in no
+/// tenant's, so only the last part can hold one.
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/", self.issuer)?;
-        if let Some(tenant) = &self.tenant {
-            write!(f, "{tenant}/")?;
-        }
-        f.write_str(&self.object)
+        f.write_str(&self.name)
     }
 }
 
@@ -150,13 +178,13 @@ impl Subject {
     /// The grounds, the token's own name, and the second in which it expires.
     pub(super) fn into_parts(self) -> (Grounds, Option<String>, u64) {
         let grounds = Grounds {
-            principal: Arc::new(Principal {
-                issuer: self.issuer,
-                tenant: self.tenant.map(String::into_boxed_str),
-                object: self.object.into(),
-                client: self.client.map(String::into_boxed_str),
-                kind: self.kind,
-            }),
+            principal: Arc::new(Principal::new(
+                self.issuer,
+                self.tenant,
+                self.object,
+                self.client,
+                self.kind,
+            )),
             roles: self.roles.into(),
             groups: self.groups,
             scopes: self.scopes.into(),

@@ -70,7 +70,7 @@ pub struct AccessEntry {
     /// How it ended, or why it was refused.
     pub outcome: &'static str,
     /// What only the operator is told, such as which check of a token failed.
-    pub detail: &'static str,
+    pub detail: Short<128>,
     /// From head to end.
     pub took: Duration,
     /// Body bytes from the caller.

@@ -4,7 +4,9 @@ use super::limits::BUFFER_BYTES;
 
 /// A fixed-size byte window: bytes arrive at the end, are consumed from the front.
 ///
-/// `[0, start)` is consumed, `[start, end)` is filled, `[end, capacity)` is spare.
+/// `[0, start)` is consumed, `[start, end)` is filled, `[end, capacity)` is spare. The default has no
+/// capacity and no memory.
+#[derive(Default)]
 pub struct Buffer {
     data: Box<[u8]>,
     start: usize,
@@ -73,6 +75,12 @@ impl Buffer {
         self.start == self.end
     }
 
+    /// True when it has no memory: a place for a buffer to be lent to.
+    #[must_use]
+    pub fn is_vacant(&self) -> bool {
+        self.data.is_empty()
+    }
+
     /// True when no byte can arrive before some are consumed.
     #[must_use]
     pub fn is_full(&self) -> bool {
@@ -98,9 +106,23 @@ impl Pool {
             .unwrap_or_else(|| Buffer::with_capacity(BUFFER_BYTES))
     }
 
+    /// Lends a buffer to `place`, where none is.
+    pub fn fill_vacancy(&mut self, place: &mut Buffer) {
+        if place.is_vacant() {
+            *place = self.lend();
+        }
+    }
+
+    /// Takes the buffer in `place` back when there is nothing in it.
+    pub fn reclaim(&mut self, place: &mut Buffer) {
+        if place.is_empty() {
+            self.give_back(std::mem::take(place));
+        }
+    }
+
     /// Takes a buffer back; what is in it is forgotten.
     pub fn give_back(&mut self, mut buffer: Buffer) {
-        if self.idle.len() < Pool::KEEP {
+        if self.idle.len() < Pool::KEEP && !buffer.is_vacant() {
             buffer.start = 0;
             buffer.end = 0;
             self.idle.push(buffer);

@@ -110,6 +110,16 @@ pub struct Limits {
     pub key_set_age: Duration,
     /// See [`CLOCK_SKEW`].
     pub clock_skew: Duration,
+    /// See [`WAIT_TIME`].
+    pub wait_time: Duration,
+    /// See [`DRAIN_TIME`].
+    pub drain_time: Duration,
+    /// See [`REQUESTS_PER_CONNECTION`].
+    pub requests_per_connection: u64,
+    /// See [`CONNECTIONS_PER_WORKER`].
+    pub connections_per_worker: u64,
+    /// See [`UPSTREAM_IDLE_TIME`].
+    pub upstream_idle_time: Duration,
 }
 
 impl Default for Limits {
@@ -125,6 +135,11 @@ impl Default for Limits {
             request_body_bytes: REQUEST_BODY_BYTES,
             key_set_age: KEY_SET_AGE,
             clock_skew: CLOCK_SKEW,
+            wait_time: WAIT_TIME,
+            drain_time: DRAIN_TIME,
+            requests_per_connection: REQUESTS_PER_CONNECTION,
+            connections_per_worker: CONNECTIONS_PER_WORKER,
+            upstream_idle_time: UPSTREAM_IDLE_TIME,
         }
     }
 }
@@ -233,6 +248,7 @@ pub const RESOLVED_ADDRESSES: usize = 32;
 pub const ADMIN_CONNECTIONS: usize = 64;
 /// Entries of the access log that wait to be written.
 pub const ACCESS_ENTRIES: usize = 4096;
+
 // ---- record ----
 
 /// A worker's ring to the recorder. At 1 GB/s of recorded bytes it is 4 ms of slack, which is
@@ -284,3 +300,29 @@ const _: () = assert!(
     4 * RECORDED_BYTES <= RING_BYTES,
     "a ring holds several of the largest calls"
 );
+
+// ---- exchange ----
+
+/// An exchange that waits for keys, an upstream token, room in the recording ring or the disk.
+/// Shorter than callers' own time-outs, so that they get an answer.
+pub const WAIT_TIME: Duration = Duration::from_secs(10);
+/// Interim replies (1xx) of one upstream reply: 103 may come several times, a flood may not.
+pub const INTERIM_REPLIES: u32 = 8;
+
+// ---- worker ----
+
+/// From SIGTERM to the end of exchanges in flight; service managers kill after 90 s.
+pub const DRAIN_TIME: Duration = Duration::from_secs(30);
+/// Exchanges on one caller connection: then it is closed, so that load spreads again over cores.
+pub const REQUESTS_PER_CONNECTION: u64 = 100_000;
+/// Caller connections that one worker holds.
+pub const CONNECTIONS_PER_WORKER: u64 = 10_000;
+/// How long an upstream connection is kept for the next exchange: shorter than the keep-alive time
+/// of common servers, since one that the upstream closes in that moment costs a request.
+pub const UPSTREAM_IDLE_TIME: Duration = Duration::from_secs(4);
+/// Idle upstream connections that one worker keeps per connection and credential.
+pub const UPSTREAM_IDLE: usize = 64;
+/// Connections that wait to be accepted, per worker and address.
+pub const BACKLOG: u32 = 1024;
+/// Bytes that one direction of an exchange may move before others get their turn.
+pub const TURN_BYTES: usize = 512 * 1024;

@@ -86,6 +86,17 @@ pub struct Data {
     pub verbatim: bool,
 }
 
+/// All content that one input held.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Gathered {
+    /// Where it stands in the input now; empty when there was none.
+    pub content: std::ops::Range<usize>,
+    /// Bytes of the input it was taken from, framing included.
+    pub consumed: usize,
+    /// The body is over.
+    pub done: bool,
+}
+
 /// What a body held that is dropped.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Noted {
@@ -174,6 +185,49 @@ impl BodyDecoder {
                     State::Chunks(chunks)
                 };
                 Ok((piece, state))
+            }
+        }
+    }
+
+    /// Takes the content out of `bytes` at once: pieces that framing separates are moved together,
+    /// so what one read brought is one slice.
+    ///
+    /// # Errors
+    /// When the framing is broken.
+    pub fn gather(&mut self, bytes: &mut [u8]) -> Result<Gathered, BodyError> {
+        let mut content = 0..0;
+        let mut consumed = 0;
+        loop {
+            match self.decode(&bytes[consumed..])? {
+                Piece::Data(data) => {
+                    let piece = consumed + data.range.start..consumed + data.range.end;
+                    consumed += data.consumed;
+                    if content.is_empty() {
+                        content = piece;
+                    } else {
+                        let end = content.end + piece.len();
+                        bytes.copy_within(piece, content.end);
+                        content.end = end;
+                    }
+                }
+                Piece::Framing {
+                    consumed: framing, ..
+                } => consumed += framing,
+                Piece::End { consumed: framing } => {
+                    consumed += framing;
+                    return Ok(Gathered {
+                        content,
+                        consumed,
+                        done: true,
+                    });
+                }
+                Piece::NeedMore => {
+                    return Ok(Gathered {
+                        content,
+                        consumed,
+                        done: false,
+                    });
+                }
             }
         }
     }

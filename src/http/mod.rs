@@ -31,7 +31,7 @@ pub mod uri;
 pub mod write;
 
 pub use error::HeadError;
-pub use framing::{BodyDecoder, BodyError, BodyLength, Data, Noted, Piece};
+pub use framing::{BodyDecoder, BodyError, BodyLength, Data, Gathered, Noted, Piece};
 pub use head::{FieldRef, RequestHead, ResponseHead, Spare};
 pub use known::Known;
 pub use scan::{HeadLimits, RequestScanner, ResponseScanner};

@@ -1,84 +1,94 @@
 //! A reply's head on its way to the caller.
 
 use super::{Masked, Masks};
-
-/// A head that cannot be written. Says nothing of what is in it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("a control character in a head")]
-pub struct HeadRefused;
+use crate::http::{BodyLength, HeadWriter, WriteError};
 
 /// Builds the one head that may be shown: every field value goes through the masks.
 #[must_use]
-pub struct MaskedHead<'o> {
-    out: &'o mut Vec<u8>,
-    masks: Option<&'o Masks>,
+pub struct MaskedHead<'h> {
+    writer: HeadWriter<'h>,
+    masks: Option<&'h Masks>,
+    scratch: &'h mut Vec<u8>,
     hits: usize,
 }
 
-impl<'o> MaskedHead<'o> {
-    /// Begins a head in `out`, whose contents are forgotten. `masks` is none for a connection
-    /// without masks.
-    pub fn start(out: &'o mut Vec<u8>, masks: Option<&'o Masks>, status: u16) -> MaskedHead<'o> {
-        out.clear();
-        out.extend_from_slice(b"HTTP/1.1 ");
-        let digits = [100, 10, 1].map(|place| b'0' + (status / place % 10) as u8);
-        out.extend_from_slice(&digits);
-        // The upstream's reason phrase says nothing that the status does not; it is dropped.
-        out.extend_from_slice(b" \r\n");
-        MaskedHead {
-            out,
+/// Writes a head to `out`, whose contents are forgotten, as `fill` says. `masks` is none for a
+/// connection without masks; `scratch` is where values are masked. The upstream's reason phrase says
+/// nothing that the status does not: the status's own is written.
+///
+/// # Errors
+/// What `fill` refuses, or what cannot stand in a head.
+pub fn masked_head<'o>(
+    out: &'o mut Vec<u8>,
+    scratch: &mut Vec<u8>,
+    masks: Option<&Masks>,
+    status: u16,
+    fill: impl FnOnce(&mut MaskedHead<'_>) -> Result<(), WriteError>,
+) -> Result<Masked<'o>, WriteError> {
+    out.clear();
+    let code = ::http::StatusCode::from_u16(status).map_err(|_| WriteError::Status)?;
+    let reason = code.canonical_reason().unwrap_or_default();
+    {
+        let writer = HeadWriter::response(&mut *out, status, reason.as_bytes())?;
+        let mut head = MaskedHead {
+            writer,
             masks,
+            scratch,
             hits: 0,
-        }
+        };
+        fill(&mut head)?;
+        head.writer.finish()?;
+    }
+    Ok(super::unmasked(out))
+}
+
+impl MaskedHead<'_> {
+    /// Adds a field; its value is masked.
+    ///
+    /// # Errors
+    /// When it cannot stand in a head.
+    pub fn field(&mut self, name: &str, value: &[u8]) -> Result<(), WriteError> {
+        self.joined(name, &[value])
     }
 
-    /// Adds a field; its value is masked.
-    pub fn field(&mut self, name: &str, value: &[u8]) -> Result<(), HeadRefused> {
-        let bad = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
-        let token = |byte: u8| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&byte);
-        if name.is_empty() || !name.bytes().all(token) || value.iter().any(bad) {
-            return Err(HeadRefused);
+    /// Adds a field whose value is a link: `base`, which is the gateway's own, and `rest`.
+    ///
+    /// # Errors
+    /// When it cannot stand in a head.
+    pub fn joined(&mut self, name: &str, parts: &[&[u8]]) -> Result<(), WriteError> {
+        self.scratch.clear();
+        for part in parts {
+            match self.masks {
+                Some(masks) => self.hits += masks.scrub(part, self.scratch),
+                None => self.scratch.extend_from_slice(part),
+            }
         }
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.extend_from_slice(b": ");
-        match self.masks {
-            Some(masks) => self.hits += masks.scrub(value, self.out),
-            None => self.out.extend_from_slice(value),
-        }
-        self.out.extend_from_slice(b"\r\n");
+        self.writer.field(name, self.scratch)?;
         Ok(())
     }
 
     /// Adds a field that the gateway itself says, always the same: nothing in it to mask.
-    pub fn fixed(&mut self, name: &'static str, value: &'static str) {
-        for part in [name, ": ", value, "\r\n"] {
-            self.out.extend_from_slice(part.as_bytes());
-        }
+    ///
+    /// # Errors
+    /// When it cannot stand in a head.
+    pub fn fixed(&mut self, name: &'static str, value: &'static str) -> Result<(), WriteError> {
+        self.writer.field(name, value.as_bytes())?;
+        Ok(())
     }
 
-    /// Adds `Content-Length`: a count, whatever digits the masks look for.
-    pub fn content_length(&mut self, length: u64) {
-        let (mut digits, mut from, mut rest) = ([0; 20], 20, length);
-        while from == 20 || rest > 0 {
-            from -= 1;
-            digits[from] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-        }
-        self.out.extend_from_slice(b"Content-Length: ");
-        self.out.extend_from_slice(&digits[from..]);
-        self.out.extend_from_slice(b"\r\n");
+    /// Says how the body is delimited.
+    ///
+    /// # Errors
+    /// When it was said before.
+    pub fn body(&mut self, length: BodyLength) -> Result<(), WriteError> {
+        self.writer.body(length)?;
+        Ok(())
     }
 
     /// How many things were masked so far.
     #[must_use]
     pub fn hits(&self) -> usize {
         self.hits
-    }
-
-    /// Ends the head.
-    pub fn finish(self) -> Masked<'o> {
-        self.out.extend_from_slice(b"\r\n");
-        super::unmasked(self.out)
     }
 }
 
@@ -96,11 +106,18 @@ mod tests {
             (out.as_slice(), hits),
             (&b"/users/[email]/[literal]"[..], 2)
         );
-        let mut head = MaskedHead::start(&mut out, Some(&masks), 200);
-        assert_eq!(head.field("X-User", b"for bob@x.example"), Ok(()));
-        assert_eq!(head.field("X-Bad", b"a\r\nSet-Cookie: b"), Err(HeadRefused));
-        let masked = head.finish();
+        let mut scratch = Vec::new();
+        let masked = masked_head(&mut out, &mut scratch, Some(&masks), 200, |head| {
+            head.field("X-User", b"for bob@x.example")
+        });
+        let masked = masked.unwrap();
         let text: Vec<u8> = masked.slices().flatten().copied().collect();
-        assert_eq!(text, b"HTTP/1.1 200 \r\nX-User: for [email]\r\n\r\n");
+        assert_eq!(text, b"HTTP/1.1 200 OK\r\nX-User: for [email]\r\n\r\n");
+
+        let split = masked_head(&mut out, &mut scratch, Some(&masks), 200, |head| {
+            head.field("X-Bad", b"a\r\nSet-Cookie: b")
+        });
+        assert_eq!(split.err(), Some(WriteError::Value));
+        assert!(out.is_empty(), "and nothing of it is there");
     }
 }

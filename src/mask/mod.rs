@@ -39,7 +39,7 @@ mod twin;
 mod validate;
 mod weave;
 
-pub use head::{HeadRefused, MaskedHead};
+pub use head::{MaskedHead, masked_head};
 pub use kind::ContentKind;
 pub use recognise::Recogniser;
 pub use replace::Replace;

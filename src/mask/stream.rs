@@ -78,6 +78,14 @@ impl Stream {
         self.advance(chunk, false)
     }
 
+    /// [`Stream::push`] of the body's last bytes, and [`Stream::finish`], at once.
+    ///
+    /// # Errors
+    /// As both.
+    pub fn last<'a>(&'a mut self, chunk: &'a [u8]) -> Result<Masked<'a>, Unreadable> {
+        self.advance(chunk, true)
+    }
+
     /// The body is over; hands out what was held back. Refuses when the body is not whole.
     pub fn finish(&mut self) -> Result<Masked<'_>, Unreadable> {
         self.advance(&[], true)

@@ -100,22 +100,25 @@ numbered! {
 }
 
 impl Outcome {
+    /// Every [`Outcome::name`], by number.
+    pub const NAMES: &[&str] = &[
+        "complete",
+        "refused",
+        "caller_gone",
+        "upstream_refused",
+        "upstream_truncated",
+        "upstream_timeout",
+        "upstream_malformed",
+        "unreadable",
+        "recorder_lost",
+        "drained",
+        "caller_malformed",
+    ];
+
     /// The name that people filter by.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Outcome::Complete => "complete",
-            Outcome::Refused => "refused",
-            Outcome::CallerGone => "caller_gone",
-            Outcome::UpstreamRefused => "upstream_refused",
-            Outcome::UpstreamTruncated => "upstream_truncated",
-            Outcome::UpstreamTimeout => "upstream_timeout",
-            Outcome::UpstreamMalformed => "upstream_malformed",
-            Outcome::Unreadable => "unreadable",
-            Outcome::RecorderLost => "recorder_lost",
-            Outcome::Drained => "drained",
-            Outcome::CallerMalformed => "caller_malformed",
-        }
+        Outcome::NAMES[self as usize]
     }
 }
 

@@ -1,0 +1,318 @@
+//! What is told of an exchange: its frames in the recording and its line in the access log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Core;
+use super::fields;
+use super::inbound::Judged;
+use super::refusal::Refusal;
+use super::rules::{Connection, ForwardFields};
+use crate::auth::Identity;
+use crate::base::access::{AccessEntry, AccessSender, Short};
+use crate::base::clock::Now;
+use crate::base::counters::{Counters, Event};
+use crate::http::RequestHead;
+use crate::policy::{Permit, Rule};
+use crate::record::{
+    CoreSession, Decision, EndRecord, ExchangeLog, Outcome, Pending, RecordError, RequestRecord,
+    Timings,
+};
+
+/// Where finished exchanges of one core are told.
+pub struct Journal {
+    access: AccessSender,
+    counters: Arc<Counters>,
+    worker: usize,
+}
+
+impl Journal {
+    /// Tells `access` and worker `worker`'s part of `counters`, whose labels are
+    /// [`Outcome::NAMES`] and [`Refusal::CODES`].
+    #[must_use]
+    pub fn new(access: AccessSender, counters: Arc<Counters>, worker: usize) -> Journal {
+        Journal {
+            access,
+            counters,
+            worker,
+        }
+    }
+
+    /// Counts something that is not an exchange.
+    pub fn count(&self, event: Event, times: u64) {
+        if let Some(core) = self.counters.core(self.worker) {
+            core.count(event, times);
+        }
+    }
+
+    fn note(&self, entry: &AccessEntry, outcome: Outcome, refusal: Option<&Refusal>, hits: u64) {
+        self.access.tell(entry);
+        let Some(core) = self.counters.core(self.worker) else {
+            return;
+        };
+        if let Some(connection) = entry.connection {
+            core.exchange(usize::from(connection), outcome as usize, entry.took);
+        }
+        if let Some(refusal) = refusal {
+            core.refused(refusal.index());
+        }
+        core.count(Event::CallerIn, entry.bytes_in);
+        core.count(Event::CallerOut, entry.bytes_out);
+        core.count(Event::Masked, hits);
+    }
+}
+
+/// An exchange's account, from its first byte to its end frame.
+pub struct Account {
+    opened: Now,
+    entry: AccessEntry,
+    identity: Option<Identity>,
+    connection: Option<Arc<Connection>>,
+    log: Option<ExchangeLog>,
+    session: Option<Arc<CoreSession>>,
+    generation: u64,
+    hits: u64,
+    timings: Timings,
+}
+
+impl Account {
+    /// Opens an account for the next exchange of a caller's connection.
+    #[must_use]
+    pub fn open(now: Now) -> Account {
+        Account {
+            opened: now,
+            entry: AccessEntry {
+                at: now.wall,
+                exchange: None,
+                connection: None,
+                method: Short::new(""),
+                path: Short::new(""),
+                principal: Short::new(""),
+                rule: Short::new(""),
+                status: 0,
+                outcome: "",
+                detail: Short::new(""),
+                took: Duration::ZERO,
+                bytes_in: 0,
+                bytes_out: 0,
+            },
+            identity: None,
+            connection: None,
+            log: None,
+            session: None,
+            generation: 0,
+            hits: 0,
+            timings: Timings::default(),
+        }
+    }
+
+    /// The head is whole: durations count from here, not from the end of the last exchange.
+    pub(super) fn begin(&mut self, now: Now) {
+        self.opened = now;
+        self.entry.at = now.wall;
+    }
+
+    pub(super) fn routed(&mut self, method: &str, judged: &Judged, core: &mut Core) {
+        self.entry.method = Short::new(method);
+        let mut path = core.pool.lend_text();
+        show(&judged.connection, judged.path().as_bytes(), &mut path);
+        self.entry.path = Short::new(std::str::from_utf8(&path).unwrap_or_default());
+        core.pool.give_back_text(path);
+        self.generation = judged.rules.generation;
+        self.entry.connection = u16::try_from(judged.connection.index).ok();
+        self.connection = Some(Arc::clone(&judged.connection));
+    }
+
+    pub(super) fn proven(&mut self, identity: &Identity) {
+        self.entry.principal = Short::new(identity.principal().name());
+        self.identity = Some(identity.clone());
+    }
+
+    pub(super) fn ruled(&mut self, rule: &Rule) {
+        self.entry.rule = Short::new(&rule.name);
+    }
+
+    /// Records decision and request head; what it gives must settle before anything goes upstream.
+    pub(super) fn admit(
+        &mut self,
+        head: &RequestHead,
+        bytes: &[u8],
+        judged: &Judged,
+        permit: Permit,
+        core: &mut Core,
+        now: Now,
+    ) -> Result<Pending<Permit>, RecordError> {
+        let session = core.sessions.enter(
+            permit.identity().principal().name(),
+            &judged.connection.name,
+            now,
+        );
+        let mut path = core.pool.lend_text();
+        let mut query = core.pool.lend_text();
+        let mut headers = core.pool.lend_text();
+        show(&judged.connection, judged.path().as_bytes(), &mut path);
+        show(&judged.connection, judged.query(), &mut query);
+        show_fields(&judged.connection, head, bytes, &mut headers);
+        let rule = Arc::clone(permit.rule());
+        let record = RequestRecord {
+            decision: Decision::Allowed,
+            rule: &rule.name,
+            generation: self.generation,
+            method: head.method(bytes),
+            path: std::str::from_utf8(&path).unwrap_or_default(),
+            query: std::str::from_utf8(&query)
+                .ok()
+                .filter(|query| !query.is_empty()),
+            headers: &headers,
+        };
+        let admitted = core
+            .writer
+            .admit(permit, &session, &record, judged.connection.class, now);
+        for text in [path, query, headers] {
+            core.pool.give_back_text(text);
+        }
+        let (log, pending) = admitted.map_err(|refused| refused.why)?;
+        self.entry.exchange = Some(log.exchange());
+        self.log = Some(log);
+        self.session = Some(session);
+        Ok(pending)
+    }
+
+    /// The log of an admitted exchange.
+    pub(super) fn log(&mut self) -> Option<&mut ExchangeLog> {
+        self.log.as_mut()
+    }
+
+    pub(super) fn receipt(&mut self, now: Now) {
+        self.timings.receipt = self.since(now);
+    }
+
+    /// The last byte of the request went upstream.
+    pub(super) fn sent(&mut self, now: Now) {
+        self.timings.sent = self.since(now);
+    }
+
+    /// The head of the upstream's reply was there, with this status.
+    pub(super) fn replied(&mut self, status: u16, now: Now) {
+        self.timings.replied = self.since(now);
+        self.entry.status = status;
+    }
+
+    /// True once the caller was sent the head of a reply.
+    #[must_use]
+    pub fn has_replied(&self) -> bool {
+        self.entry.status != 0
+    }
+
+    /// A piece of the body went upstream.
+    pub(super) fn forwarded(&mut self, bytes: usize) {
+        self.entry.bytes_in += bytes as u64;
+    }
+
+    /// A piece of the reply's body is released to the caller; a long stream keeps its session alive.
+    pub(super) fn released(&mut self, bytes: usize, hits: usize, now: Now) {
+        self.entry.bytes_out += bytes as u64;
+        self.hits += hits as u64;
+        if let Some(session) = &self.session {
+            session.touch(now);
+        }
+    }
+
+    /// Closes the account of a refused exchange, with the outcome that the refusal means.
+    pub fn refuse(mut self, refusal: &Refusal, core: &mut Core, now: Now) {
+        if !self.has_replied() {
+            self.entry.status = refusal.status();
+        }
+        if let Some(rule) = refusal.rule() {
+            self.ruled(rule);
+        }
+        if self.log.is_none() {
+            self.record_refusal(refusal, core, now);
+        }
+        self.entry.outcome = refusal.code();
+        self.entry.detail = refusal.detail();
+        self.end(refusal.outcome(), Some(refusal), core, now);
+    }
+
+    /// Closes the account of an exchange that was forwarded.
+    pub fn close(mut self, outcome: Outcome, core: &mut Core, now: Now) {
+        self.entry.outcome = outcome.name();
+        self.end(outcome, None, core, now);
+    }
+
+    /// The end frame, and the journal.
+    fn end(mut self, outcome: Outcome, refusal: Option<&Refusal>, core: &mut Core, now: Now) {
+        self.entry.took = now.mono.since(self.opened.mono);
+        if let Some(log) = self.log.take() {
+            core.writer.end(log, &self.end_record(outcome, now), now);
+        }
+        core.journal.note(&self.entry, outcome, refusal, self.hits);
+    }
+
+    /// A refusal before admission: an exchange of its own once the caller is proven, else counted.
+    fn record_refusal(&self, refusal: &Refusal, core: &mut Core, now: Now) {
+        let (Some(identity), Some(connection)) = (&self.identity, &self.connection) else {
+            core.writer.refused_unproven(refusal.code(), now);
+            return;
+        };
+        let session = core
+            .sessions
+            .enter(identity.principal().name(), &connection.name, now);
+        let record = RequestRecord {
+            decision: match refusal {
+                Refusal::Denied(_) | Refusal::ApprovalNeeded(_) => Decision::Denied,
+                _ => Decision::Refused,
+            },
+            rule: refusal.rule().map_or(refusal.code(), |rule| &rule.name),
+            generation: self.generation,
+            method: self.entry.method.as_str(),
+            path: self.entry.path.as_str(),
+            query: None,
+            headers: b"",
+        };
+        let end = self.end_record(refusal.outcome(), now);
+        if core.writer.refusal(&session, &record, &end, now).is_err() {
+            core.writer.refused_unproven(refusal.code(), now);
+        }
+    }
+
+    fn end_record(&self, outcome: Outcome, now: Now) -> EndRecord {
+        let timings = Timings {
+            ended: self.since(now),
+            ..self.timings
+        };
+        EndRecord {
+            outcome,
+            status: self.entry.status,
+            timings,
+        }
+    }
+
+    fn since(&self, now: Now) -> u64 {
+        now.mono.0.saturating_sub(self.opened.mono.0)
+    }
+}
+
+/// Appends `value` as it may be seen: through the connection's masks.
+fn show(connection: &Connection, value: &[u8], out: &mut Vec<u8>) -> usize {
+    match &connection.masks {
+        Some(masks) => masks.scrub(value, out),
+        None => {
+            out.extend_from_slice(value);
+            0
+        }
+    }
+}
+
+/// Appends the fields that are listed for recording: those of the fixed list that go upstream.
+fn show_fields(connection: &Connection, head: &RequestHead, bytes: &[u8], out: &mut Vec<u8>) {
+    const NOTHING_MORE: &ForwardFields = &ForwardFields::Listed(Vec::new());
+    for (name, value) in head.fields(bytes) {
+        if fields::request_passes(name, NOTHING_MORE, connection.hides) {
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b": ");
+            show(connection, value, out);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Which header fields pass, both ways. Everything not named here, or by the operator, stays behind.
+
+use super::rules::ForwardFields;
+
+/// Request fields that go upstream, in lower case.
+const REQUEST: &[&str] = &[
+    "accept",
+    "accept-language",
+    "consistencylevel",
+    "content-encoding",
+    "content-language",
+    "content-type",
+    "if-match",
+    "if-modified-since",
+    "if-unmodified-since",
+    "last-event-id",
+    "prefer",
+    "user-agent",
+    // Tracing and request ids.
+    "traceparent",
+    "tracestate",
+    "request-id",
+    "x-request-id",
+    "client-request-id",
+    "return-client-request-id",
+    "x-ms-client-request-id",
+];
+
+/// Request fields that go upstream only where nothing is masked: with masks a part of a body could
+/// not be read, an encoded one neither, and a cached one would not be what was masked.
+const REQUEST_UNMASKED: &[&str] = &["accept-encoding", "if-none-match", "if-range", "range"];
+
+/// Never forwarded, whatever the configuration says: authority, and what only means one hop.
+const NEVER: &[&str] = &[
+    "authorization",
+    "connection",
+    "content-length",
+    "cookie",
+    "cookie2",
+    "dpop",
+    "expect",
+    "forwarded",
+    "host",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-real-ip",
+    "x-rewrite-url",
+    "true-client-ip",
+];
+
+/// Reply fields that go to the caller, in lower case. `Location` is rewritten on the way.
+const REPLY: &[&str] = &[
+    "accept-ranges",
+    "age",
+    "allow",
+    "cache-control",
+    "client-request-id",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-range",
+    "content-type",
+    "date",
+    "deprecation",
+    "etag",
+    "expires",
+    "last-modified",
+    "link",
+    "location",
+    "odata-version",
+    "pragma",
+    "preference-applied",
+    "ratelimit-limit",
+    "ratelimit-remaining",
+    "ratelimit-reset",
+    "request-id",
+    "retry-after",
+    "sunset",
+    "vary",
+    "x-request-id",
+];
+
+fn listed(list: &[&str], name: &str) -> bool {
+    list.iter().any(|one| one.eq_ignore_ascii_case(name))
+}
+
+fn has_prefix(name: &str, prefix: &str) -> bool {
+    name.get(..prefix.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+/// True for request fields that no configuration can forward: authority, and what means one hop.
+#[must_use]
+pub fn never_forwarded(name: &str) -> bool {
+    listed(NEVER, name) || has_prefix(name, "x-forwarded-") || has_prefix(name, "proxy-")
+}
+
+/// True for reply fields that no configuration can pass on: what would make the caller the
+/// upstream's own client, and what means one hop.
+#[must_use]
+pub fn never_replied(name: &str) -> bool {
+    listed(NEVER, name) || has_prefix(name, "set-cookie") || has_prefix(name, "www-authenticate")
+}
+
+/// True when a request field goes upstream. `masked` says that the connection hides something.
+#[must_use]
+pub fn request_passes(name: &str, extra: &ForwardFields, masked: bool) -> bool {
+    if never_forwarded(name) {
+        return false;
+    }
+    if listed(REQUEST_UNMASKED, name) {
+        return !masked;
+    }
+    listed(REQUEST, name)
+        || has_prefix(name, "mcp-")
+        || match extra {
+            ForwardFields::AllButAuthority => true,
+            ForwardFields::Listed(names) => names.iter().any(|one| one.eq_ignore_ascii_case(name)),
+        }
+}
+
+/// True when a reply field goes to the caller.
+#[must_use]
+pub fn reply_passes(name: &str, extra: &[Box<str>]) -> bool {
+    listed(REPLY, name)
+        || has_prefix(name, "mcp-")
+        || (!never_replied(name) && extra.iter().any(|one| one.eq_ignore_ascii_case(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn authority_never_passes() {
+        for extra in [
+            ForwardFields::AllButAuthority,
+            ForwardFields::Listed(vec![
+                "authorization".into(),
+                "cookie".into(),
+                "x-forwarded-for".into(),
+            ]),
+        ] {
+            for name in [
+                "Authorization",
+                "Cookie",
+                "X-Forwarded-For",
+                "Forwarded",
+                "X-HTTP-Method-Override",
+                "Proxy-Authorization",
+                "Host",
+                "TE",
+            ] {
+                assert!(!request_passes(name, &extra, false), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_masks_cannot_read_is_not_asked_for() {
+        let none = ForwardFields::Listed(vec![]);
+        assert!(request_passes("Range", &none, false));
+        assert!(!request_passes(
+            "Range",
+            &ForwardFields::AllButAuthority,
+            true
+        ));
+        assert!(request_passes("If-Match", &none, true));
+        assert!(!request_passes("X-Custom", &none, true));
+        assert!(request_passes(
+            "X-Custom",
+            &ForwardFields::AllButAuthority,
+            true
+        ));
+    }
+
+    #[test]
+    fn replies_set_no_cookies() {
+        assert!(!reply_passes("Set-Cookie", &["set-cookie".into()]));
+        assert!(!reply_passes(
+            "WWW-Authenticate",
+            &["www-authenticate".into()]
+        ));
+        assert!(reply_passes("ETag", &[]));
+        assert!(reply_passes("X-Total", &["x-total".into()]));
+    }
+}

@@ -1,0 +1,396 @@
+//! From a receipt to bytes for the upstream: the one room where they are made.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::Core;
+use super::account::Account;
+use super::fields;
+use super::inbound::Judged;
+use super::refusal::Refusal;
+use super::rules::Connection;
+use crate::base::buffers::Buffer;
+use crate::base::clock::{Mono, Now};
+use crate::base::credential::Credential;
+use crate::http::write::{CRLF, LAST_CHUNK};
+use crate::http::{BodyDecoder, BodyLength, HeadWriter, RequestHead, SizeLine, WriteError};
+use crate::mask::{self, ContentKind, Masked, Unreadable};
+use crate::policy::Permit;
+use crate::record::{Body, Pending, Receipt, Settle};
+
+/// What the caller-to-upstream direction needs, or has to send.
+#[must_use]
+pub enum RequestStep<'a> {
+    /// Send this, then call [`RequestHalf::sent`].
+    Send(ToUpstream<'a>),
+    /// More of the body from the caller.
+    NeedBytes(Mono),
+    /// Room in the recording ring.
+    NeedRoom(Mono),
+    /// The recording on disk.
+    NeedSync(Mono),
+    /// All of the request is upstream.
+    Done,
+    /// The body cannot be forwarded: end both connections.
+    Refuse(Refusal),
+}
+
+/// Bytes that may go upstream: made here only, of a spent [`Receipt`].
+#[must_use]
+pub struct ToUpstream<'a> {
+    line: Option<SizeLine>,
+    content: &'a [u8],
+    tail: &'static [u8],
+}
+
+impl<'a> ToUpstream<'a> {
+    fn head(receipt: Receipt<Permit>, head: &'a [u8]) -> ToUpstream<'a> {
+        let _permit = receipt.spend();
+        ToUpstream {
+            line: None,
+            content: head,
+            tail: b"",
+        }
+    }
+
+    fn body(
+        receipt: Receipt<Body>,
+        content: &'a [u8],
+        chunked: bool,
+        last: bool,
+    ) -> ToUpstream<'a> {
+        // The receipt vouches for so many bytes and no more.
+        let content = &content[..receipt.spend().len().min(content.len())];
+        let size = std::num::NonZeroU64::new(content.len() as u64).filter(|_| chunked);
+        let tail = match (chunked, size, last) {
+            (false, ..) => &b""[..],
+            (true, Some(_), false) => CRLF,
+            (true, Some(_), true) => b"\r\n0\r\n\r\n",
+            (true, None, false) => b"",
+            (true, None, true) => LAST_CHUNK,
+        };
+        ToUpstream {
+            line: size.map(SizeLine::new),
+            content,
+            tail,
+        }
+    }
+
+    /// The bytes, in order; some may be empty.
+    #[must_use]
+    pub fn slices(&self) -> [&[u8]; 3] {
+        let line = self.line.as_ref().map_or(&b""[..], SizeLine::as_bytes);
+        [line, self.content, self.tail]
+    }
+}
+
+/// The caller-to-upstream direction of an exchange that may go on.
+pub struct RequestHalf {
+    stage: Stage,
+    head: Vec<u8>,
+    decoder: BodyDecoder,
+    chunked: bool,
+    shown: Shown,
+    left: u64,
+    bound: u64,
+    idle: Duration,
+    wait: Duration,
+    /// When the current wait began.
+    since: Mono,
+}
+
+enum Stage {
+    Head(Receipt<Permit>),
+    SendingHead,
+    Body,
+    /// A piece has come, and is not in the recording yet.
+    Gathered(Piece),
+    /// A piece is in the ring; in the durable class it waits for the disk.
+    Settling {
+        pending: Pending<Body>,
+        piece: Piece,
+    },
+    /// A piece is with the pump.
+    Sending(Piece),
+    Done,
+    Broken,
+}
+
+/// A piece of the body as it stands in the caller's buffer.
+struct Piece {
+    content: Range<usize>,
+    consumed: usize,
+    last: bool,
+}
+
+/// How the body is shown in the recording.
+enum Shown {
+    AsIs,
+    Masked(Box<mask::Stream>),
+    /// It cannot be read, so it is kept as length and keyed digest.
+    Withheld,
+}
+
+impl RequestHalf {
+    /// Writes the head that goes upstream: the caller's listed fields, then the gateway's own.
+    pub(super) fn new(
+        receipt: Receipt<Permit>,
+        head: &RequestHead,
+        bytes: &[u8],
+        judged: &Judged,
+        credential: Option<&Credential>,
+        core: &mut Core,
+        now: Now,
+    ) -> Result<RequestHalf, Refusal> {
+        let connection = &judged.connection;
+        let limits = &judged.rules.limits;
+        if let BodyLength::Length(length) = head.body()
+            && length > limits.request_body_bytes
+        {
+            return Err(Refusal::BodyTooLarge(limits.request_body_bytes));
+        }
+        let mut text = core.pool.lend_text();
+        // Caller and configuration were checked before, so only a credential can be unwritable.
+        write_head(&mut text, head, bytes, judged, credential, core)
+            .map_err(|_| Refusal::CredentialUnavailable)?;
+        Ok(RequestHalf {
+            stage: Stage::Head(receipt),
+            head: text,
+            decoder: BodyDecoder::new(head.body()),
+            chunked: head.body() == BodyLength::Chunked,
+            shown: Shown::of(head, bytes, connection, core),
+            left: limits.request_body_bytes,
+            bound: limits.request_body_bytes,
+            idle: limits.body_idle_time,
+            wait: limits.wait_time,
+            since: now.mono,
+        })
+    }
+
+    /// Goes on as far as the caller's bytes and the recording allow.
+    pub fn next<'a>(
+        &'a mut self,
+        caller: &'a mut Buffer,
+        account: &mut Account,
+        core: &mut Core,
+        now: Now,
+    ) -> RequestStep<'a> {
+        loop {
+            let turn = match std::mem::replace(&mut self.stage, Stage::Broken) {
+                Stage::Head(receipt) => {
+                    self.stage = Stage::SendingHead;
+                    return RequestStep::Send(ToUpstream::head(receipt, &self.head));
+                }
+                Stage::Body => self.gather(caller, now),
+                Stage::Gathered(piece) => self.record(piece, caller, account, core, now),
+                Stage::Settling { pending, piece } => match core.writer.settle(pending) {
+                    Settle::Ready(receipt) => {
+                        let content = &caller.filled()[piece.content.clone()];
+                        let bytes = ToUpstream::body(receipt, content, self.chunked, piece.last);
+                        self.stage = Stage::Sending(piece);
+                        return RequestStep::Send(bytes);
+                    }
+                    Settle::NotYet(pending) => {
+                        let until = self.since.after(self.wait);
+                        self.wait_or_refuse(
+                            now,
+                            until,
+                            Stage::Settling { pending, piece },
+                            RequestStep::NeedSync,
+                        )
+                    }
+                    Settle::Dead => Err(RequestStep::Refuse(Refusal::RecorderUnable)),
+                },
+                Stage::Done => {
+                    self.stage = Stage::Done;
+                    return RequestStep::Done;
+                }
+                Stage::SendingHead | Stage::Sending(_) | Stage::Broken => {
+                    Err(RequestStep::Refuse(Refusal::Overloaded))
+                }
+            };
+            match turn {
+                Ok(stage) => self.stage = stage,
+                Err(step) => return step,
+            }
+        }
+    }
+
+    /// The pump has sent what [`RequestHalf::next`] gave it last.
+    pub fn sent(&mut self, caller: &mut Buffer, account: &mut Account, core: &mut Core, now: Now) {
+        self.since = now.mono;
+        self.stage = match std::mem::replace(&mut self.stage, Stage::Broken) {
+            Stage::SendingHead => {
+                core.pool.give_back_text(std::mem::take(&mut self.head));
+                if self.decoder.is_done() {
+                    Stage::Done
+                } else {
+                    Stage::Body
+                }
+            }
+            Stage::Sending(piece) => {
+                caller.consume(piece.consumed);
+                account.forwarded(piece.content.len());
+                if piece.last { Stage::Done } else { Stage::Body }
+            }
+            stage => stage,
+        };
+        if matches!(self.stage, Stage::Done) {
+            account.sent(now);
+        }
+    }
+
+    /// Returns what was lent.
+    pub fn close(self, core: &mut Core) {
+        core.pool.give_back_text(self.head);
+        if let Shown::Masked(stream) = self.shown {
+            core.give_back_stream(stream);
+        }
+    }
+
+    /// Decodes what has come of the body.
+    fn gather(&mut self, caller: &mut Buffer, now: Now) -> Result<Stage, RequestStep<'static>> {
+        let gathered = self
+            .decoder
+            .gather(caller.filled_mut())
+            .map_err(|why| RequestStep::Refuse(Refusal::Body(why)))?;
+        let piece = Piece {
+            content: gathered.content,
+            consumed: gathered.consumed,
+            last: gathered.done,
+        };
+        if piece.content.is_empty() && !piece.last {
+            caller.consume(piece.consumed);
+            let until = self.since.after(self.idle);
+            return self.wait_or_refuse(now, until, Stage::Body, RequestStep::NeedBytes);
+        }
+        self.left = self
+            .left
+            .checked_sub(piece.content.len() as u64)
+            .ok_or(RequestStep::Refuse(Refusal::BodyTooLarge(self.bound)))?;
+        Ok(Stage::Gathered(piece))
+    }
+
+    /// Hands a piece to the recording, as far as it may be shown there.
+    fn record(
+        &mut self,
+        piece: Piece,
+        caller: &Buffer,
+        account: &mut Account,
+        core: &mut Core,
+        now: Now,
+    ) -> Result<Stage, RequestStep<'static>> {
+        let content = &caller.filled()[piece.content.clone()];
+        if !core.writer.room_for(masked_room(content.len())) {
+            let until = self.since.after(self.wait);
+            return self.wait_or_refuse(now, until, Stage::Gathered(piece), RequestStep::NeedRoom);
+        }
+        let Some(log) = account.log() else {
+            return Err(RequestStep::Refuse(Refusal::RecorderUnable));
+        };
+        let recorded = match &mut self.shown {
+            Shown::AsIs => {
+                core.writer
+                    .request_chunk(log, &mask::unmasked(content), content.len(), now)
+            }
+            Shown::Masked(stream) => match pushed(stream, content, piece.last) {
+                Ok(masked) => core.writer.request_chunk(log, &masked, content.len(), now),
+                Err(_) => {
+                    self.shown = Shown::Withheld;
+                    core.writer.request_withheld(log, content, now)
+                }
+            },
+            Shown::Withheld => core.writer.request_withheld(log, content, now),
+        };
+        let pending = recorded.map_err(|_| RequestStep::Refuse(Refusal::RecorderUnable))?;
+        Ok(Stage::Settling { pending, piece })
+    }
+
+    /// Stays in `stage` until `until`; then the wait has been too long.
+    fn wait_or_refuse(
+        &mut self,
+        now: Now,
+        until: Mono,
+        stage: Stage,
+        step: fn(Mono) -> RequestStep<'static>,
+    ) -> Result<Stage, RequestStep<'static>> {
+        if now.mono < until {
+            self.stage = stage;
+            return Err(step(until));
+        }
+        Err(RequestStep::Refuse(match stage {
+            Stage::Body => Refusal::BodyTimeout,
+            _ => Refusal::RecorderUnable,
+        }))
+    }
+}
+
+/// Pushes a piece of a body through its masks.
+pub(super) fn pushed<'a>(
+    stream: &'a mut mask::Stream,
+    content: &'a [u8],
+    last: bool,
+) -> Result<Masked<'a>, Unreadable> {
+    if last {
+        stream.last(content)
+    } else {
+        stream.push(content)
+    }
+}
+
+/// Ring bytes that surely take `len` content bytes, masked: placeholders may be longer than what
+/// they hide.
+pub(super) fn masked_room(len: usize) -> usize {
+    2 * len + 4096
+}
+
+impl Shown {
+    fn of(head: &RequestHead, bytes: &[u8], connection: &Connection, core: &mut Core) -> Shown {
+        let Some(masks) = connection.masks.as_ref().filter(|_| connection.hides) else {
+            return Shown::AsIs;
+        };
+        let kind = ContentKind::of(
+            head.field(bytes, "content-type"),
+            head.field(bytes, "content-encoding"),
+        );
+        match kind {
+            _ if head.body() == BodyLength::None => Shown::AsIs,
+            Ok(kind) => Shown::Masked(core.stream(masks, kind, b"")),
+            Err(_) => Shown::Withheld,
+        }
+    }
+}
+
+/// The head that goes upstream, `Host` first. Nothing of the caller's that is not listed.
+fn write_head(
+    out: &mut Vec<u8>,
+    head: &RequestHead,
+    bytes: &[u8],
+    judged: &Judged,
+    credential: Option<&Credential>,
+    core: &mut Core,
+) -> Result<(), WriteError> {
+    let connection = &judged.connection;
+    let mut target = core.pool.lend_text();
+    target.extend_from_slice(connection.upstream.base_path.as_bytes());
+    target.extend_from_slice(&judged.target);
+    let written = HeadWriter::request(out, head.method(bytes), &target).and_then(|mut writer| {
+        writer.field("Host", connection.upstream.authority.as_bytes())?;
+        for (name, value) in head.fields(bytes) {
+            let ours =
+                credential.is_some_and(|credential| credential.field.eq_ignore_ascii_case(name));
+            if !ours
+                && fields::request_passes(name, &connection.forward, connection.masks.is_some())
+            {
+                writer.field(name, value)?;
+            }
+        }
+        if let Some(credential) = credential {
+            writer.field(&credential.field, credential.value.expose())?;
+        }
+        writer.body(head.body())?;
+        writer.finish().map(|_| ())
+    });
+    core.pool.give_back_text(target);
+    written
+}

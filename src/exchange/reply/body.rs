@@ -1,0 +1,149 @@
+//! The reply's body on its way: out of its framing, through masks and recording, into ours.
+
+use std::num::NonZeroU64;
+
+use super::{Pause, Waits};
+use crate::base::buffers::Buffer;
+use crate::base::clock::Now;
+use crate::exchange::forward::{masked_room, pushed};
+use crate::exchange::{Account, Core, Refusal};
+use crate::http::write::{CRLF, LAST_CHUNK};
+use crate::http::{BodyDecoder, BodyLength, Gathered, SizeLine};
+use crate::mask;
+use crate::record::Recorded;
+
+/// How the body is delimited for the caller.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    None,
+    Length(u64),
+    Chunked,
+}
+
+/// The reply's body on its way.
+pub(super) struct ReplyBody {
+    pub(super) decoder: BodyDecoder,
+    pub(super) stream: Option<Box<mask::Stream>>,
+    pub(super) framing: Framing,
+    /// Decoded in the upstream's buffer, and not in the recording yet.
+    pub(super) gathered: Option<Gathered>,
+    pub(super) over: bool,
+    /// Bytes of the upstream's buffer that are with the pump.
+    pub(super) consumed: usize,
+}
+
+pub(super) enum BodyStep<'a> {
+    Piece(Option<SizeLine>, Option<Recorded<'a>>, &'static [u8]),
+    Idle(Pause),
+    /// The body is over; `leftover` when bytes follow it.
+    Over {
+        leftover: bool,
+    },
+}
+
+impl ReplyBody {
+    pub(super) fn none() -> ReplyBody {
+        ReplyBody {
+            decoder: BodyDecoder::new(BodyLength::None),
+            stream: None,
+            framing: Framing::None,
+            gathered: None,
+            over: true,
+            consumed: 0,
+        }
+    }
+
+    /// The next piece for the caller.
+    pub(super) fn next<'a>(
+        &'a mut self,
+        upstream: &'a mut Buffer,
+        eof: bool,
+        waits: &Waits,
+        account: &mut Account,
+        core: &mut Core,
+        now: Now,
+    ) -> BodyStep<'a> {
+        if self.over {
+            return BodyStep::Over {
+                leftover: !upstream.is_empty(),
+            };
+        }
+        let piece = match self.gather(upstream, eof, waits, now) {
+            Ok(piece) => piece,
+            Err(step) => return BodyStep::Idle(step),
+        };
+        if !core.writer.room_for(masked_room(piece.content.len())) {
+            self.gathered = Some(piece);
+            let until = waits.room();
+            return BodyStep::Idle(if now.mono < until {
+                Pause::NeedRoom(until)
+            } else {
+                Pause::Refuse(Refusal::RecorderUnable)
+            });
+        }
+        self.over = piece.done;
+        self.consumed = piece.consumed;
+        let content = &upstream.filled()[piece.content];
+        let masked = match &mut self.stream {
+            None => mask::unmasked(content),
+            Some(stream) => match pushed(stream, content, piece.done) {
+                Ok(masked) => masked,
+                Err(why) => return BodyStep::Idle(Pause::Refuse(Refusal::Unreadable(why))),
+            },
+        };
+        let (len, hits) = (masked.len(), masked.hits().len());
+        let Some(Ok(recorded)) = account
+            .log()
+            .map(|log| core.writer.reply_chunk(log, masked, now))
+        else {
+            return BodyStep::Idle(Pause::Refuse(Refusal::RecorderUnable));
+        };
+        account.released(len, hits, now);
+        let chunked = self.framing == Framing::Chunked;
+        let line = NonZeroU64::new(len as u64)
+            .filter(|_| chunked)
+            .map(SizeLine::new);
+        let tail = match (chunked, line.is_some(), piece.done) {
+            (true, true, false) => CRLF,
+            (true, true, true) => b"\r\n0\r\n\r\n",
+            (true, false, true) => LAST_CHUNK,
+            _ => b"",
+        };
+        BodyStep::Piece(line, Some(recorded), tail)
+    }
+
+    /// Takes what has come of the body out of its framing.
+    fn gather(
+        &mut self,
+        upstream: &mut Buffer,
+        eof: bool,
+        waits: &Waits,
+        now: Now,
+    ) -> Result<Gathered, Pause> {
+        if let Some(gathered) = self.gathered.take() {
+            return Ok(gathered);
+        }
+        let malformed = |_| Pause::Refuse(Refusal::UpstreamMalformed("malformed body"));
+        let mut gathered = self
+            .decoder
+            .gather(upstream.filled_mut())
+            .map_err(malformed)?;
+        if !gathered.content.is_empty() || gathered.done {
+            return Ok(gathered);
+        }
+        upstream.consume(gathered.consumed);
+        gathered.consumed = 0;
+        if eof {
+            let truncated = |_| Pause::Refuse(Refusal::UpstreamTruncated);
+            self.decoder.on_eof().map_err(truncated)?;
+            gathered.done = true;
+            return Ok(gathered);
+        }
+        let until = waits.next_byte();
+        if now.mono < until {
+            Err(Pause::NeedBytes(until))
+        } else {
+            Err(Pause::Refuse(Refusal::UpstreamTimeout))
+        }
+    }
+}

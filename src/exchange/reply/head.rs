@@ -1,0 +1,79 @@
+//! The reply head as the caller gets it.
+
+use super::body::Framing;
+use crate::exchange::fields;
+use crate::exchange::rules::Connection;
+use crate::http::{BodyLength, ResponseHead, WriteError};
+use crate::mask::{Masked, MaskedHead, masked_head};
+
+/// What a reply head is made of.
+pub(super) struct HeadParts<'r> {
+    /// The upstream's head.
+    pub head: &'r ResponseHead,
+    /// Its bytes.
+    pub bytes: &'r [u8],
+    /// Where it came from.
+    pub connection: &'r Connection,
+    /// The gateway's own address of the connection.
+    pub link_base: &'r [u8],
+    /// How the body will be delimited.
+    pub framing: Framing,
+    /// The connection to the caller ends with this reply.
+    pub close: bool,
+}
+
+impl HeadParts<'_> {
+    /// Writes it to `text`: listed fields through the masks, links led back to the gateway, framing
+    /// our own.
+    pub(super) fn write<'t>(
+        &self,
+        text: &'t mut Vec<u8>,
+        scratch: &mut Vec<u8>,
+    ) -> Result<Masked<'t>, WriteError> {
+        let masks = self
+            .connection
+            .masks
+            .as_deref()
+            .filter(|_| self.connection.hides);
+        masked_head(text, scratch, masks, self.head.status(), |head| {
+            self.fill(head)
+        })
+    }
+
+    fn fill(&self, head: &mut MaskedHead<'_>) -> Result<(), WriteError> {
+        let Connection {
+            hides,
+            reply_fields,
+            upstream,
+            ..
+        } = self.connection;
+        for (name, value) in self.head.fields(self.bytes) {
+            let replaced = *hides && name.eq_ignore_ascii_case("cache-control");
+            if replaced || !fields::reply_passes(name, reply_fields) {
+                continue;
+            }
+            match value.strip_prefix(upstream.origin.as_bytes()) {
+                Some(rest) if name.eq_ignore_ascii_case("location") && begins_path(rest) => {
+                    head.joined(name, &[self.link_base, rest])?;
+                }
+                _ => head.field(name, value)?,
+            }
+        }
+        if *hides {
+            head.fixed("Cache-Control", "no-store")?;
+        }
+        if self.close {
+            head.fixed("Connection", "close")?;
+        }
+        head.body(match self.framing {
+            Framing::None => BodyLength::None,
+            Framing::Length(length) => BodyLength::Length(length),
+            Framing::Chunked => BodyLength::Chunked,
+        })
+    }
+}
+
+/// True when what follows an origin is a path of it, not more of the host's name.
+fn begins_path(rest: &[u8]) -> bool {
+    matches!(rest.first(), None | Some(b'/' | b'?' | b'#'))
+}

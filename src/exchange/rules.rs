@@ -1,0 +1,128 @@
+//! The snapshot: everything about the configuration that a request reads, swapped as one `Arc`.
+
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+
+use crate::base::addresses::Addresses;
+use crate::base::credential::Credentials;
+use crate::base::limits::Limits;
+use crate::mask::Masks;
+use crate::policy::Policies;
+use crate::policy::pattern::PathPattern;
+use crate::record::Class;
+
+/// One generation of the configuration, as the data plane sees it.
+pub struct Rules {
+    /// Counts configurations since the process started; every permit names the one it was given under.
+    pub generation: u64,
+    /// The most specific first.
+    pub routes: Vec<Route>,
+    /// What routes point into.
+    pub connections: Vec<Arc<Connection>>,
+    /// Time and size limits.
+    pub limits: Limits,
+    /// What the control plane has acquired for upstreams.
+    pub credentials: Arc<Credentials>,
+    /// Where upstreams are, by [`Connection::index`].
+    pub addresses: Arc<Addresses>,
+}
+
+/// Which requests go to which connection.
+pub struct Route {
+    /// The `Host` (without port, lower case) it is for; `None` for every host.
+    pub host: Option<Box<str>>,
+    /// The path it covers; what `**` stands for is the path that policy sees and the upstream gets.
+    pub path: PathPattern,
+    /// The text before `**`, which links in replies get back. Empty for a route by host alone.
+    pub prefix: Box<str>,
+    /// Index into [`Rules::connections`].
+    pub connection: usize,
+}
+
+/// A named upstream with everything that is done to calls and replies on the way.
+pub struct Connection {
+    /// The configured name.
+    pub name: Arc<str>,
+    /// Its place in [`Rules::connections`], among addresses and in metrics.
+    pub index: usize,
+    /// Where calls go.
+    pub upstream: Upstream,
+    /// What the gateway adds so that the upstream accepts it.
+    /// Its slot in [`Rules::credentials`]; `None` adds nothing.
+    pub credential: Option<usize>,
+    /// What is hidden in replies and records; `None` passes bodies through untouched.
+    pub masks: Option<Arc<Masks>>,
+    /// True when `masks` hides something, false when it only rewrites links.
+    pub hides: bool,
+    /// How soon a recorded call counts as recorded.
+    pub class: Class,
+    /// Who may do what.
+    pub policies: Policies,
+    /// Request fields forwarded beyond the fixed list.
+    pub forward: ForwardFields,
+    /// Reply fields passed on beyond the fixed list, in lower case.
+    pub reply_fields: Vec<Box<str>>,
+}
+
+/// The configured additions to the list of request fields that are forwarded.
+pub enum ForwardFields {
+    /// These too, in lower case.
+    Listed(Vec<Box<str>>),
+    /// All but authority: credentials, cookies, forwarding and hop-by-hop fields stay behind.
+    AllButAuthority,
+}
+
+/// The address of an upstream.
+pub struct Upstream {
+    /// `host` or `host:port`, for the `Host` field.
+    pub authority: Box<str>,
+    /// The path before every forwarded path: empty, or beginning with a slash and not ending in one.
+    pub base_path: Box<str>,
+    /// `scheme://authority` and base path, as absolute links in replies begin.
+    pub origin: Box<str>,
+    /// TLS towards it: how, and the name its certificate must have; `None` for plain text.
+    pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+}
+
+impl Rules {
+    /// The route for a request, and the path that its connection sees.
+    #[must_use]
+    pub fn route<'p>(&self, host: &str, path: &'p str) -> Option<(&Route, &'p str)> {
+        let host = without_port(host);
+        self.routes.iter().find_map(|route| {
+            let host_fits = route
+                .host
+                .as_deref()
+                .is_none_or(|one| one.eq_ignore_ascii_case(host));
+            let rest = route.path.split_match(path).filter(|_| host_fits)?;
+            Some((route, rest))
+        })
+    }
+}
+
+/// The host of a `Host` value, without its port (RFC 3986, section 3.2).
+fn without_port(host: &str) -> &str {
+    match host.rfind(':') {
+        Some(at) if !host[at..].contains(']') => &host[..at],
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_port;
+
+    #[test]
+    fn ports_are_not_part_of_the_name() {
+        for (host, want) in [
+            ("a.example", "a.example"),
+            ("a.example:8443", "a.example"),
+            ("[::1]:80", "[::1]"),
+            ("[::1]", "[::1]"),
+        ] {
+            assert_eq!(without_port(host), want);
+        }
+    }
+}
