@@ -196,7 +196,7 @@ fn vectored_writes_keep_their_order<D: Driver>() {
 
 fn a_dropped_wait_loses_no_byte<D: Driver>() {
     run::<D, _>(async {
-        let (mut stream, mut peer) = accepted::<D>().await;
+        let (stream, mut peer) = accepted::<D>().await;
         let sent = pattern(40_000);
         let writer = thread::spawn({
             let sent = sent.clone();
@@ -400,7 +400,7 @@ fn dropping_is_a_clean_end<D: Driver>() {
 
 fn an_empty_read_is_refused<D: Driver>() {
     run::<D, _>(async {
-        let (mut stream, _peer) = accepted::<D>().await;
+        let (stream, _peer) = accepted::<D>().await;
         let error = stream.try_read(&mut []).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
     });

@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::terminal::{self, Paint};
-use crate::control::config;
+use crate::control::{config, rules};
 use std::path::PathBuf;
 
 /// Judge a configuration file without listening.
@@ -19,12 +19,14 @@ pub struct CheckArgs {
 
 /// Runs the command.
 pub fn run(args: &CheckArgs) -> Result<(), Failure> {
-    let config = config::load(&args.config).map_err(|mistakes| {
+    let unusable = |mistakes| {
         Failure::new(format!(
             "{} cannot be used:\n{mistakes}",
             args.config.display()
         ))
-    })?;
+    };
+    let config = config::load(&args.config).map_err(unusable)?;
+    rules::check(&config).map_err(unusable)?;
     let verdict = format!(
         "{} {}: listeners {}, issuers {}, connections {}, policies {}\n",
         Paint::for_stdout().good("good"),

@@ -8,6 +8,7 @@ mod check;
 mod completions;
 pub mod demo;
 pub mod failure;
+pub mod serve;
 pub mod terminal;
 pub mod when;
 
@@ -34,6 +35,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the gateway.
+    Serve(serve::ServeArgs),
     /// Judge a configuration file without listening.
     Check(check::CheckArgs),
     /// Print a completion script for a shell.
@@ -54,6 +57,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return explain_usage(&error),
     };
     let done = match arguments.command {
+        Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Completions(args) => completions::run(&args),
     };

@@ -22,6 +22,7 @@ mod metrics;
 mod pace;
 mod ready;
 mod resolve;
+pub mod rules;
 pub mod tokens;
 
 use std::io;

@@ -1,3 +1,28 @@
 //! Floor 6: the data plane, one runtime per core.
+//!
+//! A request comes in at [`listener`], is moved through its exchange by [`pump`], goes out over a
+//! connection of [`upstream`], and its reply leaves by [`downstream`]. [`transport`] lays TLS
+//! between bytes and sockets, [`io`] are the runtimes, [`core`] is what the connections of one core
+//! share. Nothing here judges anything: the exchange says what it needs, the worker waits for it.
 
+mod core;
+mod downstream;
 pub mod io;
+mod listener;
+mod pump;
+mod transport;
+mod upstream;
+
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+
+pub use self::core::Seed;
+
+/// A listening socket of one core. Every core has its own on each address (`SO_REUSEPORT`).
+pub struct Listener {
+    /// Bound and listening.
+    pub socket: std::net::TcpListener,
+    /// TLS towards callers; `None` speaks plain HTTP.
+    pub tls: Option<Arc<ServerConfig>>,
+}

@@ -148,6 +148,8 @@ pub(super) struct Connection {
     pub ca_file: Option<Text>,
     /// Request fields that go upstream beside the usual ones; `"*"` means all but authority.
     pub forward_headers: Option<Vec<Text>>,
+    /// Reply fields that go to the caller beside the usual ones.
+    pub reply_headers: Option<Vec<Text>>,
     /// Whether links back to the upstream are rewritten to the gateway; by default yes.
     pub links: Option<bool>,
 }

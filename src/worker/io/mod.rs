@@ -41,14 +41,14 @@ pub trait Stream: Sized + 'static {
     /// # Errors
     /// `WouldBlock` when nothing has arrived, `InvalidInput` when `into` is empty (the answer
     /// would look like the end of input), else what befell the connection.
-    fn try_read(&mut self, into: &mut [u8]) -> io::Result<usize>;
+    fn try_read(&self, into: &mut [u8]) -> io::Result<usize>;
 
     /// Hands a prefix of the slices to the kernel, and answers its length.
     ///
     /// # Errors
     /// `WouldBlock` when the kernel takes nothing now, else what befell the connection. Never a
     /// signal.
-    fn try_write(&mut self, from: &[io::IoSlice<'_>]) -> io::Result<usize>;
+    fn try_write(&self, from: &[io::IoSlice<'_>]) -> io::Result<usize>;
 
     /// Waits until `try_read` has something to say. May be dropped at any moment.
     ///
@@ -66,7 +66,7 @@ pub trait Stream: Sized + 'static {
     ///
     /// # Errors
     /// `NotConnected` when the peer is already gone.
-    fn shutdown_write(&mut self) -> io::Result<()>;
+    fn shutdown_write(&self) -> io::Result<()>;
 
     /// Ends the connection by a reset, so that the peer can tell that what it has is not all.
     fn abort(self);

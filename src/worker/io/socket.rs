@@ -62,11 +62,11 @@ impl<W: Watch> AsFd for Socket<W> {
 }
 
 impl<W: Watch> Stream for Socket<W> {
-    fn try_read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+    fn try_read(&self, into: &mut [u8]) -> io::Result<usize> {
         self.noted(Direction::Read, sys::receive(self.watch.as_fd(), into))
     }
 
-    fn try_write(&mut self, from: &[io::IoSlice<'_>]) -> io::Result<usize> {
+    fn try_write(&self, from: &[io::IoSlice<'_>]) -> io::Result<usize> {
         self.noted(Direction::Write, sys::send(self.watch.as_fd(), from))
     }
 
@@ -78,7 +78,7 @@ impl<W: Watch> Stream for Socket<W> {
         self.watch.ready(Direction::Write)
     }
 
-    fn shutdown_write(&mut self) -> io::Result<()> {
+    fn shutdown_write(&self) -> io::Result<()> {
         sys::shutdown_write(self.watch.as_fd())
     }
 

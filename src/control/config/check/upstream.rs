@@ -7,21 +7,10 @@ use super::super::model::{
     Connection, ForwardHeaders, Mask, Recogniser, RecordClass, Replacement, Upstream,
 };
 use super::super::schema::{self, At, Text};
-use super::identity::{is_field_name, is_framing};
+use super::identity::is_field_name;
 use super::{Checker, values};
 use crate::control::config::Place;
-
-/// Fields that carry authority or tell who asks: never taken over from a caller.
-const NEVER_FORWARDED: [&str; 8] = [
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-http-method-override",
-    "x-method-override",
-];
+use crate::exchange::fields;
 
 impl Checker<'_> {
     pub(super) fn connection(
@@ -52,6 +41,7 @@ impl Checker<'_> {
             .and_then(|record| self.one_of(&record, "recording class", &classes));
         let roots = self.roots(connection.ca_file);
         let forward_headers = self.forward_headers(connection.forward_headers);
+        let reply_headers = self.reply_headers(connection.reply_headers);
         let (upstream_at, upstream) = upstream?;
         if has_credential && !upstream.tls && !is_loopback(&upstream.host) {
             return self.refuse(
@@ -68,6 +58,7 @@ impl Checker<'_> {
             record: record?,
             roots: roots?,
             forward_headers: forward_headers?,
+            reply_headers: reply_headers?,
             links: connection.links.unwrap_or(true),
             place: at,
         })
@@ -130,13 +121,27 @@ impl Checker<'_> {
                 good = self.refuse(name.at, "`*` stands alone");
             } else if !is_field_name(&name.value) {
                 good = self.refuse(name.at, "expected the name of a header field");
-            } else if is_framing(&lower) || NEVER_FORWARDED.contains(&lower.as_str()) {
+            } else if fields::never_forwarded(&lower) {
                 good = self.refuse(name.at, "this field is never taken over from a caller");
             }
         }
         good?;
         let lower = names.iter().map(|name| name.value.to_ascii_lowercase());
         Some(ForwardHeaders::Listed(lower.collect()))
+    }
+
+    fn reply_headers(&mut self, names: Option<Vec<Text>>) -> Option<Vec<String>> {
+        let mut good = Some(());
+        let mut lower = Vec::new();
+        for name in names.into_iter().flatten() {
+            lower.push(name.value.to_ascii_lowercase());
+            if !is_field_name(&name.value) {
+                good = self.refuse(name.at, "expected the name of a header field");
+            } else if fields::never_replied(&name.value) {
+                good = self.refuse(name.at, "this field is never passed on to a caller");
+            }
+        }
+        good.map(|()| lower)
     }
 
     pub(super) fn mask(&mut self, name: Arc<str>, at: Place, mask: schema::Mask) -> Option<Mask> {

@@ -68,6 +68,8 @@ pub struct Connection {
     pub roots: Option<Roots>,
     /// Request fields that go upstream beside the usual ones.
     pub forward_headers: ForwardHeaders,
+    /// Reply fields that go to the caller beside the usual ones, lower case.
+    pub reply_headers: Vec<String>,
     /// Whether links back to the upstream are rewritten to the gateway.
     pub links: bool,
     /// Where it stands in the file.

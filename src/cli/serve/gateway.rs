@@ -1,0 +1,243 @@
+//! The gateway, put together: control plane, recorder, and one worker per core.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use tokio::sync::watch;
+
+use super::pseudonyms;
+use crate::auth::{Authenticator, SharedTokens};
+use crate::base::clock::Clock;
+use crate::base::counters::{Counters, Labels};
+use crate::base::limits::BACKLOG;
+use crate::cli::Failure;
+use crate::cli::failure::Doing;
+use crate::control::config::{self, Config, Io};
+use crate::control::{self, Control, Handles, Parts, Probe};
+use crate::exchange::{Core, Journal, Refusal, Rules};
+use crate::record::{Health, Outcome, SessionTable, Sessions, State, Writer};
+use crate::recorder::{Recorder, Settings};
+use crate::tls;
+use crate::worker::io::{IoChoice, listen_reuseport};
+use crate::worker::{Listener, Seed};
+
+/// A running gateway. Dropping it without [`Gateway::stop`] leaves its threads to the process's end.
+pub struct Gateway {
+    control: Control,
+    recorder: Recorder,
+    cores: Vec<JoinHandle<io::Result<()>>>,
+    stop: watch::Sender<bool>,
+    addresses: Vec<SocketAddr>,
+    io: IoChoice,
+}
+
+impl Gateway {
+    /// Starts everything. What can be wrong for good is found here; an issuer that is down is not.
+    ///
+    /// # Errors
+    /// The first thing that cannot be used, said so that a person can mend it.
+    pub fn start(config: &Config) -> Result<Gateway, Failure> {
+        let clock = Clock::start();
+        std::fs::create_dir_all(&config.data)
+            .doing(format!("data directory {}", config.data.display()))?;
+        // Listening comes first: a port in use is the mistake most often made.
+        let doors = Doors::open(config)?;
+        let workers =
+            u16::try_from(config.workers).map_err(|_| Failure::new("too many workers"))?;
+        let (recorder, writers) =
+            Recorder::start(&config.data, Settings::default(), clock, workers)
+                .map_err(|why| Failure::new(why.to_string()))?;
+        for damaged in recorder.set_aside() {
+            eprintln!("sluice: a recording was found damaged and is left as it is: {damaged}");
+        }
+        let counters = Arc::new(Counters::new(labels(config), config.workers));
+        let parts = Parts {
+            counters,
+            probes: vec![recorder_probe(Arc::clone(recorder.health()))],
+        };
+        let control =
+            Control::start(config, clock, parts).map_err(|why| Failure::new(why.to_string()))?;
+        let handles = control.handles().clone();
+        let key = pseudonyms::key(&config.data)?;
+        let rules = control::rules::compile(config, 1, &handles, &key)
+            .map_err(|why| Failure::new(why.to_string()))?;
+        let shared = Shared {
+            rules: Arc::new(ArcSwap::from_pointee(rules)),
+            tokens: SharedTokens::new(),
+            sessions: SessionTable::new(&super::pseudonyms::fresh()?),
+            handles,
+            clock,
+        };
+        let (stop, stopped) = watch::channel(false);
+        let io = choice(config.io);
+        let addresses = doors.addresses.clone();
+        let mut cores = Vec::new();
+        for (index, (writer, listeners)) in writers.into_iter().zip(doors.sockets).enumerate() {
+            let seed = shared.seed(index, writer, listeners, stopped.clone());
+            let thread = std::thread::Builder::new()
+                .name(format!("core-{index}"))
+                .spawn(move || io.run(seed)?)
+                .doing("worker thread")?;
+            cores.push(thread);
+        }
+        Ok(Gateway {
+            control,
+            recorder,
+            cores,
+            stop,
+            addresses,
+            io,
+        })
+    }
+
+    /// Where callers connect, in the order of the configuration; real ports where 0 was configured.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where the operator's listener is.
+    #[must_use]
+    pub fn admin_address(&self) -> SocketAddr {
+        self.control.admin_address()
+    }
+
+    /// How sockets are driven.
+    #[must_use]
+    pub fn io(&self) -> IoChoice {
+        self.io
+    }
+
+    /// True when a core has ended though nobody asked: the gateway is no longer whole.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.cores.iter().any(JoinHandle::is_finished)
+    }
+
+    /// Drains and stops: no new connection, exchanges in flight end, the recording is sealed.
+    ///
+    /// # Errors
+    /// What could not be ended in order.
+    pub fn stop(self) -> Result<(), Failure> {
+        // Nobody listening any more means that all cores have ended.
+        let _ = self.stop.send(true);
+        let mut failed = None;
+        for core in self.cores {
+            match core.join() {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => failed = Some(Failure::new(format!("a core ended: {error}"))),
+                Err(_) => failed = Some(Failure::new("a core panicked")),
+            }
+        }
+        let sealed = self
+            .recorder
+            .close()
+            .map_err(|why| Failure::new(why.to_string()));
+        self.control.stop();
+        failed.map_or(sealed, Err)
+    }
+}
+
+/// The listening sockets, a set for each worker.
+struct Doors {
+    sockets: Vec<Vec<Listener>>,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Doors {
+    fn open(config: &Config) -> Result<Doors, Failure> {
+        let mut doors = Doors {
+            sockets: (0..config.workers).map(|_| Vec::new()).collect(),
+            addresses: Vec::new(),
+        };
+        for listener in &config.listeners {
+            let tls = listener.tls.as_ref().map(server_config).transpose()?;
+            let mut address = listener.bind;
+            for sockets in &mut doors.sockets {
+                let socket =
+                    listen_reuseport(address, BACKLOG).doing(format!("listen on {address}"))?;
+                // With port 0, the first socket's port is everyone's.
+                address = socket.local_addr().doing(format!("listen on {address}"))?;
+                sockets.push(Listener {
+                    socket,
+                    tls: tls.clone(),
+                });
+            }
+            doors.addresses.push(address);
+        }
+        Ok(doors)
+    }
+}
+
+fn server_config(identity: &config::TlsIdentity) -> Result<Arc<ServerConfig>, Failure> {
+    tls::server_config(&identity.cert, &identity.key).map_err(|why| Failure::new(why.to_string()))
+}
+
+/// What every core gets its own view of.
+struct Shared {
+    rules: Arc<ArcSwap<Rules>>,
+    tokens: SharedTokens,
+    sessions: Arc<SessionTable>,
+    handles: Handles,
+    clock: Clock,
+}
+
+impl Shared {
+    fn seed(
+        &self,
+        index: usize,
+        writer: Writer,
+        listeners: Vec<Listener>,
+        stop: watch::Receiver<bool>,
+    ) -> Seed {
+        let handles = &self.handles;
+        let journal = Journal::new(handles.access.clone(), Arc::clone(&handles.counters), index);
+        let authenticator = Authenticator::new(&handles.keys, self.tokens.clone());
+        let sessions = Sessions::new(Arc::clone(&self.sessions));
+        Seed {
+            core: Core::new(&self.rules, authenticator, writer, sessions, journal),
+            clock: self.clock,
+            ask_key: handles.ask_key.clone(),
+            ask_credential: handles.ask_credential.clone(),
+            listeners,
+            stop,
+        }
+    }
+}
+
+fn labels(config: &Config) -> Labels {
+    Labels {
+        connections: config
+            .connections
+            .iter()
+            .map(|connection| Arc::clone(&connection.name))
+            .collect(),
+        outcomes: Outcome::NAMES,
+        refusals: Refusal::CODES,
+    }
+}
+
+fn recorder_probe(health: Arc<Health>) -> Probe {
+    Probe {
+        name: "recorder",
+        check: Box::new(move || match health.state() {
+            State::Running => Ok(()),
+            State::LowSpace => Err("the disk is nearly full".to_owned()),
+            State::Closed => Err("it is closed".to_owned()),
+            State::Latched => Err("a write failed; nothing is recorded any more".to_owned()),
+        }),
+    }
+}
+
+fn choice(io: Option<Io>) -> IoChoice {
+    match io {
+        None => IoChoice::default(),
+        Some(Io::Uring) => IoChoice::Uring,
+        Some(Io::Epoll) => IoChoice::Epoll,
+        Some(Io::Tokio) => IoChoice::Tokio,
+    }
+}

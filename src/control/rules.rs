@@ -1,0 +1,239 @@
+//! From a configuration to the snapshot that requests are judged by.
+
+use std::sync::Arc;
+
+use super::Handles;
+use super::config::{self, Recogniser};
+use super::config::{
+    Config, Connection, Effect, ForwardHeaders, Mistake, Mistakes, RecordClass, Replacement,
+};
+use crate::base::secret::Secret;
+use crate::exchange::Rules;
+use crate::exchange::rules::{self, ForwardFields, Route};
+use crate::mask::{self, Links, MaskSpec, Masks};
+use crate::policy::pattern::PathPattern;
+use crate::policy::{self, Policies, Who};
+use crate::record::Class;
+use crate::tls;
+
+/// Members of Graph's and other OData replies that are links back to the upstream.
+const LINKS: [&str; 2] = ["@odata.nextLink", "@odata.deltaLink"];
+
+/// Compiles a configuration. `pseudonyms` is the key under which equal masked values stay equal.
+///
+/// # Errors
+/// Every pattern, profile and root file that cannot be used, where it stands.
+pub fn compile(
+    config: &Config,
+    generation: u64,
+    handles: &Handles,
+    pseudonyms: &Secret,
+) -> Result<Rules, Mistakes> {
+    let mut mistakes = Vec::new();
+    let mut connections = Vec::new();
+    for index in 0..config.connections.len() {
+        match connection(config, index, generation, pseudonyms) {
+            Ok(connection) => connections.push(Arc::new(connection)),
+            Err(wrong) => mistakes.extend(wrong),
+        }
+    }
+    let mut routes: Vec<Route> = config.routes.iter().filter_map(route).collect();
+    // The most specific first: a host before none, a longer path before a shorter one.
+    routes.sort_by_key(|route| (route.host.is_none(), std::cmp::Reverse(route.path.depth())));
+    if !mistakes.is_empty() {
+        return Err(config.mistakes(mistakes));
+    }
+    Ok(Rules {
+        generation,
+        routes,
+        connections,
+        limits: config.limits,
+        credentials: Arc::clone(&handles.credentials),
+        addresses: Arc::clone(&handles.addresses),
+    })
+}
+
+/// Judges a configuration as [`compile`] would, with nothing behind it.
+///
+/// # Errors
+/// As [`compile`].
+pub fn check(config: &Config) -> Result<(), Mistakes> {
+    let pseudonyms = Secret::new(vec![0; 32]);
+    let wrong = |index| connection(config, index, 0, &pseudonyms).err();
+    let mistakes: Vec<Mistake> = (0..config.connections.len())
+        .filter_map(wrong)
+        .flatten()
+        .collect();
+    if mistakes.is_empty() {
+        Ok(())
+    } else {
+        Err(config.mistakes(mistakes))
+    }
+}
+
+fn route(route: &config::Route) -> Option<Route> {
+    Some(Route {
+        host: route.host.as_deref().map(Box::from),
+        // Prefixes were judged when the file was read.
+        path: PathPattern::parse(&format!("{}/**", route.prefix)).ok()?,
+        prefix: route.prefix.as_str().into(),
+        connection: route.connection,
+    })
+}
+
+fn connection(
+    config: &Config,
+    index: usize,
+    generation: u64,
+    pseudonyms: &Secret,
+) -> Result<rules::Connection, Vec<Mistake>> {
+    let connection = &config.connections[index];
+    let mut mistakes = Vec::new();
+    let policies = policies(config, index, &mut mistakes);
+    let masks = masks(config, connection, pseudonyms)
+        .map_err(|why| mistakes.push(Mistake::new(connection.place, why.to_string())))
+        .ok()
+        .flatten();
+    let upstream = upstream(connection).map_err(|why| mistakes.push(why)).ok();
+    match upstream {
+        Some(upstream) if mistakes.is_empty() => Ok(rules::Connection {
+            name: Arc::clone(&connection.name),
+            index,
+            upstream,
+            credential: connection.credential,
+            hides: !connection.masks.is_empty(),
+            masks: masks.map(Arc::new),
+            class: match connection.record {
+                RecordClass::Buffered => Class::Buffered,
+                RecordClass::Durable => Class::Durable,
+            },
+            policies: Policies {
+                generation,
+                policies,
+            },
+            forward: match &connection.forward_headers {
+                ForwardHeaders::All => ForwardFields::AllButAuthority,
+                ForwardHeaders::Listed(names) => {
+                    ForwardFields::Listed(names.iter().map(|name| name.as_str().into()).collect())
+                }
+            },
+            reply_fields: connection
+                .reply_headers
+                .iter()
+                .map(|name| name.as_str().into())
+                .collect(),
+        }),
+        _ => Err(mistakes),
+    }
+}
+
+fn policies(
+    config: &Config,
+    connection: usize,
+    mistakes: &mut Vec<Mistake>,
+) -> Vec<policy::Policy> {
+    let mut policies = Vec::new();
+    for policy in config
+        .policies
+        .iter()
+        .filter(|policy| policy.connection == connection)
+    {
+        let who = Who {
+            issuer: config.issuers[policy.who.issuer].name.to_string(),
+            roles: policy.who.roles.clone(),
+            groups: policy.who.groups.clone(),
+            clients: policy.who.clients.clone(),
+        };
+        let lines: Vec<(policy::Effect, String)> = policy.rules.iter().map(line).collect();
+        let lines = lines
+            .iter()
+            .map(|(effect, pattern)| (*effect, pattern.as_str()));
+        match policy::compile::policy(&policy.name, who, lines) {
+            Ok(policy) => policies.push(policy),
+            Err(policy::compile::PolicyError::Rule(number, why)) => {
+                mistakes.push(Mistake::new(
+                    policy.rules[number - 1].place,
+                    why.to_string(),
+                ));
+            }
+            Err(why) => mistakes.push(Mistake::new(policy.place, why.to_string())),
+        }
+    }
+    policies
+}
+
+fn line(rule: &config::Rule) -> (policy::Effect, String) {
+    let effect = match rule.effect {
+        Effect::Allow => policy::Effect::Allow,
+        Effect::Deny => policy::Effect::Deny,
+        Effect::Approve { .. } => policy::Effect::Approve,
+    };
+    (
+        effect,
+        format!("{} {}", rule.method.as_deref().unwrap_or("*"), rule.path),
+    )
+}
+
+fn upstream(connection: &Connection) -> Result<rules::Upstream, Mistake> {
+    let upstream = &connection.upstream;
+    let wrong = |why: tls::TlsConfigError| Mistake::new(connection.place, why.to_string());
+    let tls = match upstream.tls {
+        false => None,
+        true => {
+            let roots = match &connection.roots {
+                Some(roots) => tls::Roots::Pem(roots.pem.clone()),
+                None => tls::Roots::Native,
+            };
+            Some((
+                tls::client_config(&roots).map_err(wrong)?,
+                tls::server_name(&upstream.host).map_err(wrong)?,
+            ))
+        }
+    };
+    Ok(rules::Upstream {
+        authority: upstream.authority().into(),
+        base_path: upstream.path.as_str().into(),
+        origin: upstream.to_string().into(),
+        tls,
+    })
+}
+
+/// One profile of all that the connection names; `None` where nothing is looked for in bodies.
+fn masks(
+    config: &Config,
+    connection: &Connection,
+    pseudonyms: &Secret,
+) -> Result<Option<Masks>, mask::MaskError> {
+    if connection.masks.is_empty() && !connection.links {
+        return Ok(None);
+    }
+    let mut spec = MaskSpec {
+        pseudonym_key: Some(pseudonyms.clone()),
+        links: connection.links.then(|| Links {
+            members: LINKS.map(str::to_owned).to_vec(),
+            upstream: connection.upstream.to_string(),
+        }),
+        ..MaskSpec::default()
+    };
+    for profile in connection.masks.iter().map(|index| &config.masks[*index]) {
+        spec.fields.extend(profile.fields.iter().cloned());
+        spec.literals.extend(profile.literals.iter().cloned());
+        spec.recognise
+            .extend(profile.recognise.iter().map(|kind| match kind {
+                Recogniser::Email => mask::Recogniser::Email,
+            }));
+        let replaced = profile
+            .replace
+            .iter()
+            .map(|(name, how)| (name.clone(), replace(how)));
+        spec.replace.extend(replaced);
+    }
+    Masks::compile(&spec).map(Some)
+}
+
+fn replace(how: &Replacement) -> mask::Replace {
+    match how {
+        Replacement::Text(text) => mask::Replace::Text(text.clone()),
+        Replacement::Pseudonym => mask::Replace::Pseudonym,
+    }
+}

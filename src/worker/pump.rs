@@ -1,0 +1,437 @@
+//! Moves bytes through one exchange: asks it what it needs, waits for that, and asks again.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+
+use tokio::sync::Notify;
+
+use super::core::Worker;
+use super::downstream::{self, After, Caller};
+use super::io::Driver;
+use super::transport::either;
+use super::upstream::{self, Upstream};
+use crate::auth::KeyWanted;
+use crate::base::clock::Mono;
+use crate::base::limits::TURN_BYTES;
+use crate::exchange::{
+    Account, Envelope, Forwarding, Inbound, Refusal, ReplyEnd, ReplyHalf, ReplyStep, RequestHalf,
+    RequestStep, Step,
+};
+use crate::record::Outcome;
+
+/// Why an exchange that went upstream ended before its reply did.
+enum Stop {
+    Refused(Refusal),
+    CallerGone,
+}
+
+/// One request and its reply. `last` says that the connection ends with it.
+pub(super) async fn exchange<D: Driver>(
+    worker: &Worker<D>,
+    caller: &mut Caller<D::Stream>,
+    last: bool,
+) -> After {
+    let now = worker.now();
+    let until = now.mono.after(worker.limits().head_time);
+    let mut inbound = Inbound::new(&mut worker.core.borrow_mut(), now, until);
+    match judge(worker, caller, &mut inbound).await {
+        Ok(forwarding) => forward(worker, caller, inbound, *forwarding, last).await,
+        Err(Stop::Refused(refusal)) => {
+            let envelope = inbound.envelope();
+            refuse(worker, caller, inbound.account, envelope, refusal, last).await
+        }
+        Err(Stop::CallerGone) => {
+            let core = &mut *worker.core.borrow_mut();
+            inbound
+                .account
+                .close(Outcome::CallerGone, core, worker.now());
+            After::Abort
+        }
+    }
+}
+
+/// From the first byte to leave to go upstream.
+async fn judge<D: Driver>(
+    worker: &Worker<D>,
+    caller: &mut Caller<D::Stream>,
+    inbound: &mut Inbound,
+) -> Result<Box<Forwarding>, Stop> {
+    let secure = caller.is_secure();
+    loop {
+        let recorder = worker.link.changed();
+        let step = inbound.advance(
+            &caller.buffer,
+            &mut caller.last,
+            secure,
+            &mut worker.core.borrow_mut(),
+            worker.now(),
+        );
+        match step {
+            Step::NeedBytes(until) => match caller.split().0.read(worker, until).await {
+                Ok(0) => return Err(Stop::CallerGone),
+                Ok(_) => {}
+                // The exchange sees the time, and refuses.
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
+                Err(_) => return Err(Stop::CallerGone),
+            },
+            Step::NeedKey(wanted, until) => ask_key(worker, wanted, until).await,
+            Step::NeedToken(slot, until) => ask_credential(worker, slot, until).await,
+            Step::NeedRoom(until) | Step::NeedSync(until) => {
+                let _ = worker.within(until, recorder).await;
+            }
+            Step::Proceed(fixed) => {
+                let sent = caller.split().1.send_fixed(worker, &fixed, true).await;
+                sent.map_err(|_| Stop::CallerGone)?;
+            }
+            Step::Forward(forwarding) => return Ok(forwarding),
+            Step::Refuse(refusal) => return Err(Stop::Refused(refusal)),
+        }
+    }
+}
+
+/// Whatever the answer, or none: the exchange looks at the key sets again.
+async fn ask_key<D: Driver>(worker: &Worker<D>, wanted: KeyWanted, until: Mono) {
+    if let Ok(answer) = worker.ask_key.ask(wanted) {
+        let _ = worker.within(until, answer).await;
+    }
+}
+
+/// Waits for an upstream token; when nobody can bring it, until `until`, so that the exchange sees
+/// that it is too late.
+async fn ask_credential<D: Driver>(worker: &Worker<D>, slot: usize, until: Mono) {
+    let brought = match worker.ask_credential.ask(slot) {
+        Ok(answer) => worker.within(until, answer).await.is_some(),
+        Err(_) => false,
+    };
+    if !brought {
+        D::sleep_until(worker.clock.instant(until)).await;
+    }
+}
+
+/// Answers with a refusal, and says whether the connection can go on.
+async fn refuse<D: Driver>(
+    worker: &Worker<D>,
+    caller: &mut Caller<D::Stream>,
+    account: Account,
+    envelope: Option<Envelope>,
+    refusal: Refusal,
+    last: bool,
+) -> After {
+    account.refuse(&refusal, &mut worker.core.borrow_mut(), worker.now());
+    let unread = envelope.is_none_or(|envelope| envelope.has_body || !envelope.keep_alive);
+    let close = last || unread || refusal.loses_framing() || worker.is_draining();
+    let head_only = envelope.is_some_and(|envelope| envelope.head_only);
+    let answer = refusal.answer(close);
+    if caller
+        .split()
+        .1
+        .send_fixed(worker, &answer, head_only)
+        .await
+        .is_err()
+    {
+        return After::Abort;
+    }
+    match envelope {
+        Some(envelope) if !close => {
+            caller.buffer.consume(envelope.head_bytes);
+            After::KeepAlive
+        }
+        _ => After::Close,
+    }
+}
+
+/// Both directions of an exchange that may go on, side by side.
+async fn forward<D: Driver>(
+    worker: &Worker<D>,
+    caller: &mut Caller<D::Stream>,
+    inbound: Inbound,
+    forwarding: Forwarding,
+    last: bool,
+) -> After {
+    let Forwarding {
+        connection,
+        credential,
+        mut request,
+        mut reply,
+    } = forwarding;
+    let envelope = inbound.envelope();
+    let account = RefCell::new(inbound.account);
+    let checkout = upstream::checkout(worker, &connection, credential.as_deref());
+    let mut upstream = match checkout.await {
+        Ok(upstream) => upstream,
+        Err(refusal) => {
+            return refuse(
+                worker,
+                caller,
+                account.into_inner(),
+                envelope,
+                refusal,
+                last,
+            )
+            .await;
+        }
+    };
+    if let Some(envelope) = envelope {
+        caller.buffer.consume(envelope.head_bytes);
+        if last || !envelope.keep_alive || worker.is_draining() {
+            reply.close_after();
+        }
+    }
+    let request_sent = Sent::default();
+    let ended = {
+        let directions = upstream.split();
+        let (mut ear, mut mouth) = caller.split();
+        let (mut to_upstream, mut from_upstream) = (directions.mouth, directions.ear);
+        let up = async {
+            match send_request(
+                worker,
+                &mut ear,
+                &mut to_upstream,
+                &mut request,
+                &account,
+                &request_sent,
+            )
+            .await
+            {
+                Ok(()) => caller_gone(worker, &mut ear).await,
+                Err(stop) => Err(stop),
+            }
+        };
+        let down = relay_reply(
+            worker,
+            &mut from_upstream,
+            &mut mouth,
+            &mut reply,
+            &account,
+            &request_sent,
+        );
+        either(down, up).await
+    };
+    let closes = reply.closes() || !request_sent.is_set();
+    {
+        let core = &mut *worker.core.borrow_mut();
+        request.close(core);
+        reply.close(core);
+    }
+    let account = account.into_inner();
+    match ended {
+        Ok(end) => {
+            account.close(
+                Outcome::Complete,
+                &mut worker.core.borrow_mut(),
+                worker.now(),
+            );
+            if end.upstream_reusable && request_sent.is_set() {
+                upstream.keep(worker);
+            }
+            if closes {
+                After::Close
+            } else {
+                After::KeepAlive
+            }
+        }
+        Err(stop) => stopped(worker, caller, upstream, account, envelope, stop).await,
+    }
+}
+
+/// The exchange ended early: the upstream connection is destroyed, the caller gets an answer if none
+/// has begun, else an abort.
+async fn stopped<D: Driver>(
+    worker: &Worker<D>,
+    caller: &mut Caller<D::Stream>,
+    upstream: Upstream<D::Stream>,
+    account: Account,
+    envelope: Option<Envelope>,
+    stop: Stop,
+) -> After {
+    upstream.abort(worker);
+    match stop {
+        Stop::Refused(refusal) if account.has_replied() => {
+            account.refuse(&refusal, &mut worker.core.borrow_mut(), worker.now());
+            After::Abort
+        }
+        Stop::Refused(refusal) => {
+            // Its head is consumed and its body may not be: no other exchange follows.
+            let _ = refuse(worker, caller, account, envelope, refusal, true).await;
+            After::Close
+        }
+        Stop::CallerGone => {
+            account.close(
+                Outcome::CallerGone,
+                &mut worker.core.borrow_mut(),
+                worker.now(),
+            );
+            After::Abort
+        }
+    }
+}
+
+/// Set once all of the request is upstream; whoever waits for the reply is told.
+#[derive(Default)]
+struct Sent {
+    at: Cell<bool>,
+    told: Notify,
+}
+
+impl Sent {
+    fn set(&self) {
+        self.at.set(true);
+        self.told.notify_one();
+    }
+
+    fn is_set(&self) -> bool {
+        self.at.get()
+    }
+}
+
+/// Caller to upstream, until all of the request is there. An upstream that takes no more may have
+/// answered early: then its reply decides.
+async fn send_request<D: Driver>(
+    worker: &Worker<D>,
+    ear: &mut downstream::Ear<'_, D::Stream>,
+    mouth: &mut upstream::Mouth<'_, D::Stream>,
+    request: &mut RequestHalf,
+    account: &RefCell<Account>,
+    request_sent: &Sent,
+) -> Result<(), Stop> {
+    let mut turn = Turn::default();
+    loop {
+        let recorder = worker.link.changed();
+        let step = request.next(
+            ear.buffer,
+            &mut account.borrow_mut(),
+            &mut worker.core.borrow_mut(),
+            worker.now(),
+        );
+        match step {
+            RequestStep::Send(bytes) => {
+                let size = bytes.slices().iter().map(|slice| slice.len()).sum();
+                if mouth.send(worker, bytes).await.is_err() {
+                    return std::future::pending().await;
+                }
+                let core = &mut *worker.core.borrow_mut();
+                request.sent(ear.buffer, &mut account.borrow_mut(), core, worker.now());
+                turn.spend(size);
+            }
+            RequestStep::NeedBytes(until) => match ear.read(worker, until).await {
+                Ok(0) => return Err(Stop::CallerGone),
+                Err(error) if error.kind() != io::ErrorKind::TimedOut => {
+                    return Err(Stop::CallerGone);
+                }
+                _ => {}
+            },
+            RequestStep::NeedRoom(until) | RequestStep::NeedSync(until) => {
+                let _ = worker.within(until, recorder).await;
+            }
+            RequestStep::Done => {
+                request_sent.set();
+                return Ok(());
+            }
+            RequestStep::Refuse(refusal) => return Err(Stop::Refused(refusal)),
+        }
+        turn.breathe::<D>().await;
+    }
+}
+
+/// While the reply is awaited: a caller that goes away takes the exchange with it. Bytes that come
+/// are the next request's; once there are some, the caller is no longer watched.
+async fn caller_gone<D: Driver>(
+    worker: &Worker<D>,
+    ear: &mut downstream::Ear<'_, D::Stream>,
+) -> Result<ReplyEnd, Stop> {
+    if ear.buffer.is_empty() {
+        match ear.read(worker, Mono(u64::MAX)).await {
+            Ok(0) | Err(_) => return Err(Stop::CallerGone),
+            Ok(_) => {}
+        }
+    }
+    std::future::pending().await
+}
+
+/// Upstream to caller, until all of the reply is there.
+async fn relay_reply<D: Driver>(
+    worker: &Worker<D>,
+    ear: &mut upstream::Ear<'_, D::Stream>,
+    mouth: &mut downstream::Mouth<'_, D::Stream>,
+    reply: &mut ReplyHalf,
+    account: &RefCell<Account>,
+    request_sent: &Sent,
+) -> Result<ReplyEnd, Stop> {
+    let mut turn = Turn::default();
+    let mut eof = false;
+    let mut owed = false;
+    loop {
+        let recorder = worker.link.changed();
+        let now = worker.now();
+        if request_sent.is_set() && !owed {
+            owed = true;
+            reply.request_sent(now);
+        }
+        let step = reply.next(
+            ear.buffer,
+            eof,
+            &mut account.borrow_mut(),
+            &mut worker.core.borrow_mut(),
+            now,
+        );
+        match step {
+            ReplyStep::Send(bytes) => {
+                let size = bytes.slices().map(<[u8]>::len).sum();
+                mouth
+                    .send(worker, bytes)
+                    .await
+                    .map_err(|_| Stop::CallerGone)?;
+                reply.sent(ear.buffer, worker.now());
+                turn.spend(size);
+            }
+            ReplyStep::NeedBytes(until) => {
+                let read = async { Some(ear.read(worker, until).await) };
+                let sent = async {
+                    if owed {
+                        return std::future::pending().await;
+                    }
+                    request_sent.told.notified().await;
+                    None
+                };
+                match either(read, sent).await {
+                    None | Some(Ok(1..)) => {}
+                    Some(Ok(0)) => eof = true,
+                    Some(Err(error)) if error.kind() == io::ErrorKind::TimedOut => {}
+                    Some(Err(_)) => return Err(Stop::Refused(cut_off(&account.borrow()))),
+                }
+            }
+            ReplyStep::NeedRoom(until) => {
+                let _ = worker.within(until, recorder).await;
+            }
+            ReplyStep::Done(end) => return Ok(end),
+            ReplyStep::Refuse(refusal) => return Err(Stop::Refused(refusal)),
+        }
+        turn.breathe::<D>().await;
+    }
+}
+
+/// A reset, or TLS without its end: never a clean end of a reply.
+fn cut_off(account: &Account) -> Refusal {
+    if account.has_replied() {
+        Refusal::UpstreamTruncated
+    } else {
+        Refusal::UpstreamUnreachable
+    }
+}
+
+/// Bytes moved since others last got their turn.
+#[derive(Default)]
+struct Turn(usize);
+
+impl Turn {
+    fn spend(&mut self, bytes: usize) {
+        self.0 += bytes;
+    }
+
+    async fn breathe<D: Driver>(&mut self) {
+        if self.0 >= TURN_BYTES {
+            self.0 = 0;
+            D::breathe().await;
+        }
+    }
+}

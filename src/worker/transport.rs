@@ -1,0 +1,281 @@
+//! A connection as plain bytes, whether or not TLS lies between them and the socket.
+//!
+//! Every method takes `&self`, so that the two directions of an exchange can use one connection at
+//! a time each; nothing is borrowed across a wait.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+use rustls::{ClientConfig, ServerConfig};
+use rustls_pki_types::ServerName;
+
+use super::io::Stream;
+use crate::base::buffers::{Buffer, Pool};
+use crate::tls;
+
+/// Slices handed to the kernel at once.
+const SLICES: usize = 64;
+
+/// A connection, in plain text or under TLS.
+pub(super) struct Transport<S> {
+    stream: S,
+    tls: Option<RefCell<Sealed>>,
+}
+
+/// What TLS adds: the session, records that have arrived, records that wait to leave.
+struct Sealed {
+    session: Box<tls::Session>,
+    cipher: Buffer,
+    out: Vec<u8>,
+    sent: usize,
+}
+
+impl<S: Stream> Transport<S> {
+    /// A caller's connection.
+    pub(super) fn server(stream: S, config: Option<Arc<ServerConfig>>) -> io::Result<Transport<S>> {
+        let session = config
+            .map(tls::Session::server)
+            .transpose()
+            .map_err(broken)?;
+        Ok(Transport::new(stream, session))
+    }
+
+    /// A connection to an upstream.
+    pub(super) fn client(
+        stream: S,
+        target: Option<&(Arc<ClientConfig>, ServerName<'static>)>,
+    ) -> io::Result<Transport<S>> {
+        let session = target
+            .map(|(config, name)| tls::Session::client(Arc::clone(config), name.clone()))
+            .transpose()
+            .map_err(broken)?;
+        Ok(Transport::new(stream, session))
+    }
+
+    fn new(stream: S, session: Option<tls::Session>) -> Transport<S> {
+        let sealed = |session| Sealed {
+            session: Box::new(session),
+            cipher: Buffer::default(),
+            out: Vec::new(),
+            sent: 0,
+        };
+        Transport {
+            stream,
+            tls: session.map(sealed).map(RefCell::new),
+        }
+    }
+
+    /// True when TLS protects it.
+    pub(super) fn is_secure(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Completes the TLS handshake; done at once without TLS.
+    pub(super) async fn handshake(
+        &self,
+        plain: &mut Buffer,
+        pool: &RefCell<Pool>,
+    ) -> io::Result<()> {
+        let Some(sealed) = &self.tls else {
+            return Ok(());
+        };
+        loop {
+            match self.try_read(plain, pool) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) => return self.flush().await,
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                    // The alert says why.
+                    let _ = self.flush_some(&mut sealed.borrow_mut());
+                    return Err(error);
+                }
+                Err(_) => {}
+            }
+            self.flush().await?;
+            if !sealed.borrow().session.is_handshaking() {
+                return Ok(());
+            }
+            self.stream.readable().await?;
+        }
+    }
+
+    /// Waits until [`Transport::try_read`] has something to say. May be dropped at any moment.
+    pub(super) async fn readable(&self) -> io::Result<()> {
+        self.stream.readable().await
+    }
+
+    /// Moves plain bytes that have arrived to `plain`; `Ok(0)` is the clean end of input.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing has arrived, `UnexpectedEof` when TLS was cut off.
+    pub(super) fn try_read(&self, plain: &mut Buffer, pool: &RefCell<Pool>) -> io::Result<usize> {
+        match &self.tls {
+            None => {
+                let count = self.stream.try_read(plain.spare())?;
+                plain.fill(count);
+                Ok(count)
+            }
+            Some(sealed) => self.try_open(&mut sealed.borrow_mut(), plain, pool),
+        }
+    }
+
+    fn try_open(
+        &self,
+        sealed: &mut Sealed,
+        plain: &mut Buffer,
+        pool: &RefCell<Pool>,
+    ) -> io::Result<usize> {
+        let before = plain.filled().len();
+        loop {
+            let opened = sealed
+                .session
+                .open(&mut sealed.cipher, plain, &mut sealed.out);
+            let progress = match opened {
+                Ok(progress) => progress,
+                Err(error) => {
+                    let _ = self.flush_some(sealed);
+                    return Err(broken(error));
+                }
+            };
+            let count = plain.filled().len() - before;
+            if count > 0 || progress == tls::Progress::PlainFull {
+                pool.borrow_mut().reclaim(&mut sealed.cipher);
+                self.flush_some(sealed)?;
+                return Ok(count);
+            }
+            if progress == tls::Progress::PeerClosed {
+                return Ok(0);
+            }
+            self.flush_some(sealed)?;
+            pool.borrow_mut().fill_vacancy(&mut sealed.cipher);
+            match self.stream.try_read(sealed.cipher.spare()) {
+                Ok(0) => {
+                    sealed
+                        .session
+                        .on_eof()
+                        .map_err(|_| io::ErrorKind::UnexpectedEof)?;
+                    return Ok(0);
+                }
+                Ok(count) => sealed.cipher.fill(count),
+                Err(error) => {
+                    pool.borrow_mut().reclaim(&mut sealed.cipher);
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Sends all of the slices.
+    pub(super) async fn write<'b>(&self, slices: impl Iterator<Item = &'b [u8]>) -> io::Result<()> {
+        match &self.tls {
+            None => self.write_plain(slices).await,
+            Some(sealed) => {
+                {
+                    let Sealed {
+                        session,
+                        cipher,
+                        out,
+                        ..
+                    } = &mut *sealed.borrow_mut();
+                    session.seal(cipher, slices, out).map_err(broken)?;
+                }
+                self.flush().await
+            }
+        }
+    }
+
+    async fn write_plain<'b>(&self, slices: impl Iterator<Item = &'b [u8]>) -> io::Result<()> {
+        let mut slices = slices.filter(|slice| !slice.is_empty()).peekable();
+        while slices.peek().is_some() {
+            let mut batch = [IoSlice::new(&[]); SLICES];
+            let mut count = 0;
+            for (place, slice) in batch.iter_mut().zip(&mut slices) {
+                *place = IoSlice::new(slice);
+                count += 1;
+            }
+            let mut rest = &mut batch[..count];
+            while !rest.is_empty() {
+                match self.stream.try_write(rest) {
+                    Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                    Ok(written) => IoSlice::advance_slices(&mut rest, written),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        self.stream.writable().await?
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the records that wait, all of them.
+    async fn flush(&self) -> io::Result<()> {
+        let Some(sealed) = &self.tls else {
+            return Ok(());
+        };
+        while !self.flush_some(&mut sealed.borrow_mut())? {
+            self.stream.writable().await?;
+        }
+        Ok(())
+    }
+
+    /// Sends what the kernel takes of the records that wait; true when none is left.
+    fn flush_some(&self, sealed: &mut Sealed) -> io::Result<bool> {
+        while sealed.sent < sealed.out.len() {
+            match self
+                .stream
+                .try_write(&[IoSlice::new(&sealed.out[sealed.sent..])])
+            {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => sealed.sent += count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        sealed.sent = 0;
+        sealed.out = Vec::new(); // An idle connection owns no buffer.
+        Ok(true)
+    }
+
+    /// Says that nothing more will come from us, after all that was sent.
+    pub(super) async fn finish(&self) -> io::Result<()> {
+        if let Some(sealed) = &self.tls {
+            {
+                let Sealed {
+                    session,
+                    cipher,
+                    out,
+                    ..
+                } = &mut *sealed.borrow_mut();
+                session.close(cipher, out).map_err(broken)?;
+            }
+            self.flush().await?;
+        }
+        self.stream.shutdown_write()
+    }
+
+    /// Ends the connection so that the peer can tell that what it has is not all.
+    pub(super) fn abort(self) {
+        self.stream.abort();
+    }
+}
+
+fn broken(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+/// Whichever of two futures ends first, the first one when both have; the other is dropped.
+pub(super) async fn either<A, B, T>(first: A, second: B) -> T
+where
+    A: Future<Output = T>,
+    B: Future<Output = T>,
+{
+    let mut first = std::pin::pin!(first);
+    let mut second = std::pin::pin!(second);
+    poll_fn(|context| match first.as_mut().poll(context) {
+        std::task::Poll::Ready(value) => std::task::Poll::Ready(value),
+        std::task::Poll::Pending => second.as_mut().poll(context),
+    })
+    .await
+}
