@@ -120,6 +120,12 @@ pub struct Limits {
     pub connections_per_worker: u64,
     /// See [`UPSTREAM_IDLE_TIME`].
     pub upstream_idle_time: Duration,
+    /// See [`SEGMENT_BYTES`].
+    pub segment_bytes: u64,
+    /// See [`RETENTION_BYTES`].
+    pub retention_bytes: u64,
+    /// See [`RESERVE_BYTES`].
+    pub reserve_bytes: u64,
 }
 
 impl Default for Limits {
@@ -140,6 +146,9 @@ impl Default for Limits {
             requests_per_connection: REQUESTS_PER_CONNECTION,
             connections_per_worker: CONNECTIONS_PER_WORKER,
             upstream_idle_time: UPSTREAM_IDLE_TIME,
+            segment_bytes: SEGMENT_BYTES,
+            retention_bytes: RETENTION_BYTES,
+            reserve_bytes: RESERVE_BYTES,
         }
     }
 }
@@ -266,6 +275,11 @@ pub const FRAME_HITS: usize = 4096;
 pub const BLOCK_BYTES: usize = 256 * 1024;
 /// A segment file, preallocated and zero-filled: an fdatasync then writes no metadata.
 pub const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+/// The least a segment may be made: several of the largest blocks.
+pub const SEGMENT_BYTES_MIN: u64 = 1024 * 1024;
+/// Free space on the recordings' disk below which new sessions are refused, so that those that are
+/// open can be recorded to their end.
+pub const RESERVE_BYTES: u64 = 4 * SEGMENT_BYTES;
 /// What one writer's segments take together, unless the configuration says otherwise.
 pub const RETENTION_BYTES: u64 = 160 * SEGMENT_BYTES;
 /// Bytes in a ring after which the recorder is woken; below it, its own timer will do.
@@ -292,6 +306,10 @@ const _: () = assert!(
     "a frame holds its body and what stands around it"
 );
 const _: () = assert!(FRAME_BYTES <= BLOCK_BYTES, "a block holds any frame");
+const _: () = assert!(
+    2 * BLOCK_BYTES as u64 <= SEGMENT_BYTES_MIN,
+    "a segment holds blocks"
+);
 const _: () = assert!(
     FRAME_HITS * 10 <= FRAME_BODY_BYTES,
     "a frame holds its hits"

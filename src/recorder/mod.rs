@@ -10,7 +10,7 @@ use std::thread::{JoinHandle, Thread};
 
 use crate::base::clock::{Clock, Now};
 use crate::base::ids::WriterId;
-use crate::base::limits::{BLOCK_BYTES, RETENTION_BYTES, RING_BYTES, SEGMENT_BYTES};
+use crate::base::limits::{BLOCK_BYTES, RESERVE_BYTES, RETENTION_BYTES, RING_BYTES, SEGMENT_BYTES};
 use crate::record::frame::FrameError;
 use crate::record::link::Alarm;
 use crate::record::{Health, Writer, ring_pair};
@@ -43,7 +43,7 @@ impl Default for Settings {
         Settings {
             segment_bytes: SEGMENT_BYTES,
             retention_bytes: RETENTION_BYTES,
-            reserve_bytes: 4 * SEGMENT_BYTES,
+            reserve_bytes: RESERVE_BYTES,
         }
     }
 }

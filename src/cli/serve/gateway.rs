@@ -13,7 +13,7 @@ use super::pseudonyms;
 use crate::auth::{Authenticator, SharedTokens};
 use crate::base::clock::Clock;
 use crate::base::counters::{Counters, Labels};
-use crate::base::limits::BACKLOG;
+use crate::base::limits::{BACKLOG, Limits};
 use crate::cli::Failure;
 use crate::cli::failure::Doing;
 use crate::control::config::{self, Config, Io};
@@ -49,7 +49,7 @@ impl Gateway {
         let workers =
             u16::try_from(config.workers).map_err(|_| Failure::new("too many workers"))?;
         let (recorder, writers) =
-            Recorder::start(&config.data, Settings::default(), clock, workers)
+            Recorder::start(&config.data, settings(&config.limits), clock, workers)
                 .map_err(|why| Failure::new(why.to_string()))?;
         for damaged in recorder.set_aside() {
             eprintln!("sluice: a recording was found damaged and is left as it is: {damaged}");
@@ -206,6 +206,14 @@ impl Shared {
             listeners,
             stop,
         }
+    }
+}
+
+fn settings(limits: &Limits) -> Settings {
+    Settings {
+        segment_bytes: limits.segment_bytes,
+        retention_bytes: limits.retention_bytes,
+        reserve_bytes: limits.reserve_bytes,
     }
 }
 

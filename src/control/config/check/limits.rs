@@ -6,13 +6,13 @@ use super::super::errors::Mistake;
 use super::super::schema::{At, Named, Scalar};
 use super::super::units;
 use super::Checker;
-use crate::base::limits::{CLOCK_SKEW_MAX, KEY_SET_AGE_MAX, Limits};
+use crate::base::limits::{CLOCK_SKEW_MAX, KEY_SET_AGE_MAX, Limits, SEGMENT_BYTES_MIN};
 
 /// How one limit is read from its text.
 type Reader = fn(&mut Limits, &str) -> Result<(), String>;
 
 /// Every limit by its name, with the range it may be set to.
-const KNOWN: [(&str, Reader); 10] = [
+const KNOWN: [(&str, Reader); 18] = [
     ("head_time", |limits, text| {
         time(&mut limits.head_time, text)
     }),
@@ -47,6 +47,34 @@ const KNOWN: [(&str, Reader); 10] = [
         limits.clock_skew = at_most(units::duration(text)?, CLOCK_SKEW_MAX, "5m")?;
         Ok(())
     }),
+    ("wait_time", |limits, text| {
+        time(&mut limits.wait_time, text)
+    }),
+    ("drain_time", |limits, text| {
+        time(&mut limits.drain_time, text)
+    }),
+    ("upstream_idle_time", |limits, text| {
+        time(&mut limits.upstream_idle_time, text)
+    }),
+    ("requests_per_connection", |limits, text| {
+        count(&mut limits.requests_per_connection, text)
+    }),
+    ("connections_per_worker", |limits, text| {
+        count(&mut limits.connections_per_worker, text)
+    }),
+    ("segment_bytes", |limits, text| {
+        let size = at_least(units::size(text)?, SEGMENT_BYTES_MIN, "1MiB")?;
+        limits.segment_bytes = at_most(size, 1 << 30, "1GiB")?;
+        Ok(())
+    }),
+    ("retention_bytes", |limits, text| {
+        limits.retention_bytes = at_most(units::size(text)?, 1 << 50, "1024TiB")?;
+        Ok(())
+    }),
+    ("reserve_bytes", |limits, text| {
+        limits.reserve_bytes = at_most(units::size(text)?, 1 << 50, "1024TiB")?;
+        Ok(())
+    }),
 ];
 
 impl Checker<'_> {
@@ -74,6 +102,19 @@ fn time(limit: &mut Duration, text: &str) -> Result<(), String> {
     let day = Duration::from_secs(24 * 3600);
     *limit = at_most(units::duration(text)?, day, "1d")?;
     Ok(())
+}
+
+fn count(limit: &mut u64, text: &str) -> Result<(), String> {
+    let count = text.parse().map_err(|_| "expected a number".to_owned())?;
+    *limit = at_least(count, 1, "1")?;
+    Ok(())
+}
+
+fn at_least<T: PartialOrd>(value: T, least: T, shown: &str) -> Result<T, String> {
+    if value < least {
+        return Err(format!("this must be at least {shown}"));
+    }
+    Ok(value)
 }
 
 fn at_most<T: PartialOrd>(value: T, most: T, shown: &str) -> Result<T, String> {
