@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use super::Handles;
-use super::config::{self, Recogniser};
 use super::config::{
-    Config, Connection, Effect, ForwardHeaders, Mistake, Mistakes, RecordClass, Replacement,
+    self, Config, Connection, Effect, ForwardHeaders, Mistake, Mistakes, RecordClass,
 };
 use crate::base::secret::Secret;
 use crate::exchange::Rules;
@@ -218,22 +217,18 @@ fn masks(
     for profile in connection.masks.iter().map(|index| &config.masks[*index]) {
         spec.fields.extend(profile.fields.iter().cloned());
         spec.literals.extend(profile.literals.iter().cloned());
-        spec.recognise
-            .extend(profile.recognise.iter().map(|kind| match kind {
-                Recogniser::Email => mask::Recogniser::Email,
-            }));
-        let replaced = profile
-            .replace
-            .iter()
-            .map(|(name, how)| (name.clone(), replace(how)));
-        spec.replace.extend(replaced);
+        spec.recognise.extend(profile.recognise.iter().copied());
+        let mut hidden: Vec<&str> = profile.fields.iter().map(String::as_str).collect();
+        hidden.extend(profile.recognise.iter().map(|kind| kind.name()));
+        hidden.extend((!profile.literals.is_empty()).then_some("literal"));
+        for name in hidden {
+            let own = profile.replace.iter().find(|(what, _)| what == name);
+            let how = own.map_or(&profile.default, |(_, how)| how);
+            // Of two profiles that hide the same, the first says how.
+            spec.replace
+                .entry(name.to_owned())
+                .or_insert_with(|| how.clone());
+        }
     }
     Masks::compile(&spec).map(Some)
-}
-
-fn replace(how: &Replacement) -> mask::Replace {
-    match how {
-        Replacement::Text(text) => mask::Replace::Text(text.clone()),
-        Replacement::Pseudonym => mask::Replace::Pseudonym,
-    }
 }

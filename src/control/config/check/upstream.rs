@@ -3,14 +3,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::super::model::{
-    Connection, ForwardHeaders, Mask, Recogniser, RecordClass, Replacement, Upstream,
-};
+use super::super::model::{Connection, ForwardHeaders, Mask, RecordClass, Upstream};
 use super::super::schema::{self, At, Text};
 use super::identity::is_field_name;
 use super::{Checker, values};
 use crate::control::config::Place;
 use crate::exchange::fields;
+use crate::mask::{Recogniser, Replace};
 
 impl Checker<'_> {
     pub(super) fn connection(
@@ -156,13 +155,22 @@ impl Checker<'_> {
             None => Some(Vec::new()),
         };
         let fields = values(mask.fields);
-        let mut default = Some(Replacement::Text("[{kind}]".to_owned()));
+        let recognised: Vec<&str> = (recognise.iter().flatten())
+            .map(|kind| kind.name())
+            .collect();
+        let has_literals = literals
+            .as_ref()
+            .is_some_and(|literals| !literals.is_empty());
+        let mut default = Some(Replace::Text("[{kind}]".to_owned()));
         let mut replace = Vec::new();
         for (key, value) in mask.replace.map(|replace| replace.0).unwrap_or_default() {
             let replacement = self.replacement(&value);
             if key.value == "default" {
                 default = replacement;
-            } else if key.value == "email" || fields.contains(&key.value) {
+            } else if fields.contains(&key.value)
+                || recognised.contains(&key.value.as_str())
+                || (key.value == "literal" && has_literals)
+            {
                 replace.push(replacement.map(|it| (key.value, it)));
             } else {
                 let message = format!("`{}` is no field or pattern of this mask", key.value);
@@ -186,22 +194,8 @@ impl Checker<'_> {
     }
 
     fn recogniser(&mut self, kind: &Text) -> Option<Recogniser> {
-        let known = [
-            ("email", Some(Recogniser::Email)),
-            ("phone", None),
-            ("credit_card", None),
-            ("iban", None),
-            ("us_ssn", None),
-            ("jwt", None),
-            ("private_key", None),
-            ("azure_secret", None),
-        ];
-        let found = self.one_of(kind, "pattern", &known)?;
-        if found.is_none() {
-            let message = format!("the pattern `{}` is not in this version", kind.value);
-            return self.refuse(kind.at, message);
-        }
-        found
+        let known = Recogniser::ALL.map(|recogniser| (recogniser.name(), recogniser));
+        self.one_of(kind, "pattern", &known)
     }
 
     fn literals(&mut self, reference: &Text) -> Option<Vec<String>> {
@@ -217,14 +211,14 @@ impl Checker<'_> {
         Some(literals)
     }
 
-    fn replacement(&mut self, text: &At<String>) -> Option<Replacement> {
+    fn replacement(&mut self, text: &At<String>) -> Option<Replace> {
         match text.value.as_str() {
-            "pseudonym" => Some(Replacement::Pseudonym),
-            "keep_last_4" => self.refuse(text.at, "`keep_last_4` is not in this version"),
+            "pseudonym" => Some(Replace::Pseudonym),
+            "keep_last_4" => Some(Replace::KeepLast4),
             other if other.replace("{kind}", "").contains(['{', '}']) => {
                 self.refuse(text.at, "the only placeholder is `{kind}`")
             }
-            other => Some(Replacement::Text(other.to_owned())),
+            other => Some(Replace::Text(other.to_owned())),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Roots;
 use crate::base::secret::Secret;
 use crate::control::config::Place;
+use crate::mask::{Recogniser, Replace};
 
 /// What is added to requests upstream.
 #[derive(Clone, Debug)]
@@ -225,25 +226,9 @@ pub struct Mask {
     /// Texts that are hidden wherever they stand.
     pub literals: Vec<String>,
     /// What stands in place of a field (by its name) or a pattern (by its kind).
-    pub replace: Vec<(String, Replacement)>,
+    pub replace: Vec<(String, Replace)>,
     /// What stands in place of all else.
-    pub default: Replacement,
+    pub default: Replace,
     /// Where it stands in the file.
     pub place: Place,
-}
-
-/// A pattern with a validator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recogniser {
-    /// Mail addresses.
-    Email,
-}
-
-/// What stands in place of a masked value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Replacement {
-    /// This text, with `{kind}` replaced by the field's name or the pattern's kind.
-    Text(String),
-    /// A keyed hash of the value, so that equal values stay equal.
-    Pseudonym,
 }
