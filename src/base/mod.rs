@@ -3,6 +3,7 @@
 pub mod access;
 pub mod addresses;
 pub mod buffers;
+pub mod calendar;
 pub mod clock;
 pub mod counters;
 pub mod credential;

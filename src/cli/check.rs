@@ -26,7 +26,7 @@ pub fn run(args: &CheckArgs) -> Result<(), Failure> {
         ))
     };
     let config = config::load(&args.config).map_err(unusable)?;
-    rules::check(&config).map_err(unusable)?;
+    rules::preview(&config).map_err(unusable)?;
     let verdict = format!(
         "{} {}: listeners {}, issuers {}, connections {}, policies {}\n",
         Paint::for_stdout().good("good"),

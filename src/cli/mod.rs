@@ -8,9 +8,11 @@ mod check;
 mod completions;
 pub mod demo;
 pub mod failure;
+mod policy;
 pub mod serve;
+mod sessions;
 pub mod terminal;
-pub mod when;
+mod token;
 
 pub use failure::Failure;
 
@@ -35,11 +37,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the gateway.
+    Demo(demo::DemoArgs),
     Serve(serve::ServeArgs),
-    /// Judge a configuration file without listening.
     Check(check::CheckArgs),
-    /// Print a completion script for a shell.
+    Policy(policy::PolicyArgs),
+    Sessions(sessions::SessionsArgs),
+    Token(token::TokenArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -57,8 +60,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return explain_usage(&error),
     };
     let done = match arguments.command {
+        Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Policy(args) => policy::run(&args),
+        Command::Sessions(args) => sessions::run(&args),
+        Command::Token(args) => token::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
     match done {

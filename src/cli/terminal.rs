@@ -79,6 +79,11 @@ impl Paint {
         self.with(colour(AnsiColor::Yellow), text)
     }
 
+    /// No emphasis, where the other branch has one.
+    pub fn plain_text<T: Display>(self, text: T) -> Painted<T> {
+        self.with(Style::new(), text)
+    }
+
     fn with<T>(self, style: Style, text: T) -> Painted<T> {
         Painted {
             style: if self.on { style } else { Style::new() },

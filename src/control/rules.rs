@@ -6,6 +6,8 @@ use super::Handles;
 use super::config::{
     self, Config, Connection, Effect, ForwardHeaders, Mistake, Mistakes, RecordClass,
 };
+use crate::base::addresses::Addresses;
+use crate::base::credential::Credentials;
 use crate::base::secret::Secret;
 use crate::exchange::Rules;
 use crate::exchange::rules::{self, ForwardFields, Route};
@@ -28,6 +30,37 @@ pub fn compile(
     handles: &Handles,
     pseudonyms: &Secret,
 ) -> Result<Rules, Mistakes> {
+    let (routes, connections) = judged(config, generation, pseudonyms)?;
+    Ok(Rules {
+        generation,
+        routes,
+        connections,
+        limits: config.limits,
+        credentials: Arc::clone(&handles.credentials),
+        addresses: Arc::clone(&handles.addresses),
+    })
+}
+
+/// Judges a configuration as [`compile`] does; answers rules with nothing behind them, good for
+/// asking and not for serving.
+///
+/// # Errors
+/// As [`compile`].
+pub fn preview(config: &Config) -> Result<Rules, Mistakes> {
+    let (routes, connections) = judged(config, 0, &Secret::new(vec![0; 32]))?;
+    Ok(Rules {
+        generation: 0,
+        routes,
+        connections,
+        limits: config.limits,
+        credentials: Arc::new(Credentials::new(0)),
+        addresses: Arc::new(Addresses::new(0)),
+    })
+}
+
+type Judged = (Vec<Route>, Vec<Arc<rules::Connection>>);
+
+fn judged(config: &Config, generation: u64, pseudonyms: &Secret) -> Result<Judged, Mistakes> {
     let mut mistakes = Vec::new();
     let mut connections = Vec::new();
     for index in 0..config.connections.len() {
@@ -39,32 +72,8 @@ pub fn compile(
     let mut routes: Vec<Route> = config.routes.iter().filter_map(route).collect();
     // The most specific first: a host before none, a longer path before a shorter one.
     routes.sort_by_key(|route| (route.host.is_none(), std::cmp::Reverse(route.path.depth())));
-    if !mistakes.is_empty() {
-        return Err(config.mistakes(mistakes));
-    }
-    Ok(Rules {
-        generation,
-        routes,
-        connections,
-        limits: config.limits,
-        credentials: Arc::clone(&handles.credentials),
-        addresses: Arc::clone(&handles.addresses),
-    })
-}
-
-/// Judges a configuration as [`compile`] would, with nothing behind it.
-///
-/// # Errors
-/// As [`compile`].
-pub fn check(config: &Config) -> Result<(), Mistakes> {
-    let pseudonyms = Secret::new(vec![0; 32]);
-    let wrong = |index| connection(config, index, 0, &pseudonyms).err();
-    let mistakes: Vec<Mistake> = (0..config.connections.len())
-        .filter_map(wrong)
-        .flatten()
-        .collect();
     if mistakes.is_empty() {
-        Ok(())
+        Ok((routes, connections))
     } else {
         Err(config.mistakes(mistakes))
     }

@@ -35,7 +35,7 @@ pub fn time(at: Wall) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
 }
 
-/// One line per session.
+/// Two lines per session.
 pub fn list(sessions: &[SessionSummary], out: &mut impl Write) -> io::Result<()> {
     for session in sessions {
         let unknown = session
@@ -45,10 +45,9 @@ pub fn list(sessions: &[SessionSummary], out: &mut impl Write) -> io::Result<()>
             .count();
         write!(
             out,
-            "{}  {}  {:<24}  {:<12}  {} exchanges",
+            "{}  {}  {:<16}  {} exchanges",
             session.id,
             time(session.first),
-            printable(&session.principal),
             printable(&session.connection),
             session.exchanges.len(),
         )?;
@@ -59,6 +58,7 @@ pub fn list(sessions: &[SessionSummary], out: &mut impl Write) -> io::Result<()>
             Some(why) => writeln!(out, ", ended: {}", why.name())?,
             None => writeln!(out)?,
         }
+        writeln!(out, "  {}", printable(&session.principal))?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! that shared the gateway's code would share its mistakes.
 
 use super::super::failure::{Doing, Failure};
-use super::super::when::unix_now;
+use super::generator::unix_now;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, header};

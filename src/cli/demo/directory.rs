@@ -1,12 +1,13 @@
 //! A directory that speaks Graph's ways: users and groups, `$top`, `$select`, paging by
 //! `@odata.nextLink`, lists chunked and objects with a length, Graph's errors, throttling.
 
-use super::super::when::{Moment, unix_now};
 use super::bearer::Bearers;
 use super::generator::Generator;
+use super::generator::unix_now;
 use super::host::{Answer, Reply};
 use super::odata::{Query, page, select};
 use super::tenant::Tenant;
+use crate::base::calendar::Utc;
 use http::request::Parts;
 use http::{HeaderName, StatusCode, header};
 use serde_json::{Map, Value, json};
@@ -304,7 +305,7 @@ impl GraphError {
             "code": self.code,
             "message": self.message,
             "innerError": {
-                "date": Moment::from_unix(unix_now()).to_string().trim_end_matches('Z'),
+                "date": Utc::from_unix(unix_now()).to_string().trim_end_matches('Z'),
                 "request-id": request_id,
                 "client-request-id": request_id,
             },

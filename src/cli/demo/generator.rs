@@ -1,6 +1,13 @@
 //! Numbers that look random and are the same on every run (SplitMix64), so that the demo's tenant
 //! is the same on every machine.
 
+use crate::base::clock::Clock;
+
+/// Seconds since the Unix epoch, now.
+pub fn unix_now() -> u64 {
+    Clock::start().now().wall.unix_seconds()
+}
+
 /// The generator. Not for keys.
 pub struct Generator(u64);
 

@@ -5,9 +5,10 @@
 //! has to refuse; those are never handed out over HTTP.
 
 use super::super::failure::{Doing, Failure};
-use super::super::when::{Moment, unix_now};
+use super::generator::unix_now;
 use super::host::{Answer, Reply};
 use super::signer::Signer;
+use crate::base::calendar::Utc;
 use http::request::Parts;
 use http::{HeaderName, Method, StatusCode, header};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -303,7 +304,7 @@ impl Refusal {
 
     fn reply(self) -> Reply {
         let (status, error, number, text) = self.entra();
-        let timestamp = Moment::from_unix(unix_now()).to_string();
+        let timestamp = Utc::from_unix(unix_now()).to_string();
         let (trace, correlation) = (random_text(), random_text());
         let body = json!({
             "error": error,

@@ -2,6 +2,7 @@
 
 use super::super::failure::{Doing, Failure};
 use super::super::terminal;
+use super::Interrupts;
 use super::bearer::{Bearers, fetch_keys};
 use super::cast;
 use super::directory::Directory;
@@ -75,7 +76,7 @@ pub struct OnlyArgs {
 
 impl OnlyArgs {
     /// Runs `part` until Ctrl-C.
-    pub async fn run(&self, part: Part) -> Result<(), Failure> {
+    pub(super) async fn run(&self, part: Part, interrupts: &mut Interrupts) -> Result<(), Failure> {
         let out = self.out.as_deref();
         let out = out.ok_or_else(|| Failure::new("--only needs --out"))?;
         std::fs::create_dir_all(out).doing(format!("make {}", out.display()))?;
@@ -99,7 +100,8 @@ impl OnlyArgs {
         let ca = out.join("ca.pem");
         let about = json!({ "url": url, "ca": ca, "tenant": TENANT });
         terminal::print(format!("{about}\n").as_bytes())?;
-        tokio::signal::ctrl_c().await.doing("wait for Ctrl-C")
+        interrupts.wanted().await;
+        Ok(())
     }
 
     async fn bearers(&self, authority: &Authority) -> Result<Bearers, Failure> {

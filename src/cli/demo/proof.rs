@@ -111,10 +111,11 @@ impl Proof {
         Proof {
             claim: claim.to_owned(),
             evidence: format!(
-                "{} forms looked for in {} captured bytes: 0 found; \
+                "{} forms looked for in {} captured bytes: {} found; \
                  control: {seen} of them in the {} bytes of the other side",
                 needles.len(),
                 nowhere.bytes(),
+                leaks.len(),
                 control.bytes()
             ),
             against,

@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+mod leaky;
+
 struct World {
     issuer: Arc<Issuer>,
     issuer_url: String,

@@ -1,0 +1,160 @@
+//! `sluice policy explain`: what policy says to a call, and why.
+
+use super::failure::{Doing, Failure};
+use super::terminal::{self, Paint};
+use crate::auth::inspect::assumed;
+use crate::auth::{Grounds, Groups};
+use crate::control::{config, rules};
+use crate::exchange::rules::Connection;
+use crate::http::canonical;
+use crate::policy::judge::{Judgement, explain, judge};
+use crate::policy::{Denial, Rule, Subject};
+use clap::{Args, Subcommand};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Ask what policy would say.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub struct PolicyArgs {
+    #[command(subcommand)]
+    command: PolicyCommand,
+}
+
+#[derive(Subcommand)]
+enum PolicyCommand {
+    Explain(ExplainArgs),
+}
+
+/// Say which rules cover a call, and what comes of it.
+///
+/// Runs the function that judges requests, on claims that are taken as if they were verified.
+/// Exits with 0 when the call would be allowed, else with 1.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+struct ExplainArgs {
+    /// The method, in capitals.
+    method: String,
+    /// The path as a caller sends it to the gateway, with the route's prefix.
+    path: String,
+    /// The claims of the caller's token, as JSON.
+    #[arg(long, value_name = "FILE")]
+    claims: PathBuf,
+    /// The configuration file.
+    #[arg(short, long, value_name = "FILE", default_value = "sluice.yaml")]
+    config: PathBuf,
+    /// The host that the caller names, where routes go by host.
+    #[arg(long, default_value = "localhost")]
+    host: String,
+}
+
+const EXAMPLES: &str = "Examples:
+  sluice policy explain GET /graph/v1.0/users --claims claims.json -c sluice.yaml
+  echo '{\"iss\": \"https://login.microsoftonline.com/7e2f…/v2.0\", …}' > claims.json";
+
+/// Runs the command.
+pub fn run(args: &PolicyArgs) -> Result<(), Failure> {
+    let PolicyCommand::Explain(args) = &args.command;
+    let config = config::load(&args.config).doing(args.config.display())?;
+    let rules = rules::preview(&config).doing(args.config.display())?;
+    let issuers = config.trusted_issuers().doing(args.config.display())?;
+    let doing = format!("read {}", args.claims.display());
+    let claims = std::fs::read(&args.claims).doing(&doing)?;
+    let grounds = assumed(&issuers, &claims).doing(&doing)?;
+
+    let mut scratch = Vec::new();
+    let target = canonical(args.path.as_bytes(), &mut scratch);
+    let target = target.doing(format!("{} is refused before policy is asked", args.path))?;
+    let (route, path) = rules
+        .route(&args.host, target.path())
+        .ok_or_else(|| Failure::new(format!("no route covers {}{}", args.host, target.path())))?;
+    let connection = rules.connections.get(route.connection);
+    let connection = connection.ok_or_else(|| Failure::new("the route leads nowhere"))?;
+    let call = Call {
+        grounds: &grounds,
+        connection,
+        method: &args.method,
+        path,
+    };
+    let (text, allowed) = call.explained(Paint::for_stdout());
+    terminal::print(text.as_bytes())?;
+    if allowed {
+        return Ok(());
+    }
+    Err(Failure::new("the call would be refused with 403"))
+}
+
+/// What is asked.
+struct Call<'a> {
+    grounds: &'a Grounds,
+    connection: &'a Connection,
+    method: &'a str,
+    path: &'a str,
+}
+
+impl Call<'_> {
+    /// The explanation, and whether the call would be allowed.
+    fn explained(&self, paint: Paint) -> (String, bool) {
+        let mut out = String::new();
+        let subject = self.subject();
+        let policies = &self.connection.policies;
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "caller      {}", self.grounds.principal());
+        let _ = writeln!(out, "connection  {}", self.connection.name);
+        let _ = writeln!(out, "call        {} {}", self.method, self.path);
+        for considered in explain(policies, &subject, self.method, self.path) {
+            let name = paint.bold(&considered.policy);
+            let _ = writeln!(
+                out,
+                "policy      {name}: for this caller: {}",
+                considered.for_caller
+            );
+            for rule in &considered.rules {
+                let _ = writeln!(out, "              covers the call: {}", told(rule));
+            }
+        }
+        let judgement = judge(policies, &subject, self.method, self.path);
+        let (verdict, rule, allowed) = match &judgement {
+            Judgement::Allow(rule) => (paint.good("allowed"), Some(rule), true),
+            Judgement::Approve(rule) => {
+                let why = "refused: it needs an approval, which this version cannot get";
+                (paint.bad(why), Some(rule), false)
+            }
+            Judgement::Deny(Denial::Rule(rule)) => {
+                (paint.bad("denied by a rule"), Some(rule), false)
+            }
+            Judgement::Deny(Denial::NoRule) => {
+                let why = "denied: no rule for this caller covers the call";
+                (paint.bad(why), None, false)
+            }
+            Judgement::Deny(Denial::GroupsUnknown) => {
+                let why = "denied: a policy goes by groups, and the claims leave them out";
+                (paint.bad(why), None, false)
+            }
+        };
+        let _ = writeln!(out, "verdict     {verdict}");
+        if let Some(rule) = rule {
+            let _ = writeln!(out, "            {}", told(rule));
+        }
+        (out, allowed)
+    }
+
+    /// As requests are judged: what is not known is not assumed.
+    fn subject(&self) -> Subject<'_> {
+        Subject {
+            issuer: self.grounds.principal().issuer(),
+            client: self.grounds.client(),
+            roles: self.grounds.roles(),
+            groups: match self.grounds.groups() {
+                Groups::Known(groups) => Some(groups),
+                Groups::Overage => None,
+            },
+        }
+    }
+}
+
+fn told(rule: &Arc<Rule>) -> String {
+    let (name, effect, calls) = (&rule.name, rule.effect.as_str(), rule.calls.as_str());
+    format!("{name}: {effect} {calls}")
+}
