@@ -1,7 +1,9 @@
 //! The field names the gateway cares about, recognised once, when a line is scanned.
 //!
-//! Later rooms then classify a field by comparing one byte instead of text. The table is a perfect
-//! hash, built and checked by the compiler.
+//! Later rooms then classify a field by comparing one byte instead of text. [`super::lookup`] finds
+//! a name among them.
+
+use super::lookup;
 
 macro_rules! known {
     ($($variant:ident => $name:literal,)*) => {
@@ -21,7 +23,7 @@ macro_rules! known {
         }
 
         /// Indexed by discriminant; the families and `Other` have no name of their own.
-        const NAMES: &[&str] = &[$($name,)*];
+        pub(super) const NAMES: &[&str] = &[$($name,)*];
         const VARIANTS: &[Known] = &[$(Known::$variant,)*];
     };
 }
@@ -123,21 +125,14 @@ known! {
 }
 
 impl Known {
-    /// Recognises `name`, which must hold no control byte: a bit of case is all that may differ
-    /// between it and the listed name, so bytes are compared after setting that bit.
+    /// Recognises `name`, which must hold no control byte.
     #[must_use]
     #[inline]
     pub fn of(name: &[u8]) -> Known {
-        let key = Key::of(name);
-        let slot = SLOTS[key.slot()];
-        let Some(listed) = KEYS.get(usize::from(slot)) else {
-            return Known::family(name);
-        };
-        // The key holds the first and last eight bytes: the middle matters beyond sixteen.
-        if *listed == key && (name.len() <= 16 || same_middle(name, NAMES[usize::from(slot)])) {
-            return VARIANTS[usize::from(slot)];
+        match lookup::position(name) {
+            Some(position) => VARIANTS[position],
+            None => Known::family(name),
         }
-        Known::family(name)
     }
 
     /// The listed name in lower case; empty for the families and [`Known::Other`].
@@ -294,88 +289,10 @@ impl Seen {
     }
 }
 
-/// A name's first and last bytes in lower case. With its length it determines every name of up to
-/// sixteen bytes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Key {
-    first: u64,
-    last: u64,
-    length: usize,
-}
-
-impl Key {
-    #[inline]
-    const fn of(name: &[u8]) -> Key {
-        const CASE: u64 = 0x2020_2020_2020_2020;
-        let length = name.len();
-        let (first, last) = if let (Some(first), Some(last)) =
-            (name.first_chunk::<8>(), name.last_chunk::<8>())
-        {
-            (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
-        } else if let (Some(first), Some(last)) = (name.first_chunk::<4>(), name.last_chunk::<4>())
-        {
-            (
-                u32::from_le_bytes(*first) as u64,
-                u32::from_le_bytes(*last) as u64,
-            )
-        } else if length == 0 {
-            (0, 0)
-        } else {
-            let first = name[0] as u64 | (name[length / 2] as u64) << 8;
-            (first, name[length - 1] as u64)
-        };
-        Key {
-            first: first | CASE,
-            last: last | CASE,
-            length,
-        }
-    }
-
-    #[inline]
-    const fn slot(self) -> usize {
-        /// Found by search: no two listed names share a slot, which `SLOTS` checks.
-        const MIX: u64 = 0x1ed3_34d0_8ac2_1475;
-        let mixed = (self.first ^ self.last.rotate_left(29)).wrapping_add(self.length as u64);
-        (mixed.wrapping_mul(MIX) >> 55) as usize
-    }
-}
-
-const EMPTY: u8 = u8::MAX;
-
-static KEYS: [Key; NAMES.len()] = {
-    let mut keys = [Key::of(b""); NAMES.len()];
-    let mut index = 0;
-    while index < NAMES.len() {
-        keys[index] = Key::of(NAMES[index].as_bytes());
-        index += 1;
-    }
-    keys
-};
-
-static SLOTS: [u8; 512] = {
-    let mut slots = [EMPTY; 512];
-    let mut index = 0;
-    while index < NAMES.len() {
-        let slot = Key::of(NAMES[index].as_bytes()).slot();
-        assert!(
-            slots[slot] == EMPTY,
-            "two names share a slot: search MIX anew"
-        );
-        slots[slot] = index as u8;
-        index += 1;
-    }
-    slots
-};
-
 const _: () = assert!(
     (Known::Other as usize) < 128 && NAMES.len() == Known::XForwardedOther as usize,
     "every name has its bit in `Seen`, and its place in `NAMES`"
 );
-
-fn same_middle(name: &[u8], listed: &str) -> bool {
-    let middle = 8..name.len() - 8;
-    name[middle.clone()].eq_ignore_ascii_case(&listed.as_bytes()[middle])
-}
 
 #[cfg(test)]
 mod tests {

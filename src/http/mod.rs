@@ -8,8 +8,9 @@
 //!
 //! - [`scan`]: [`RequestScanner`] and [`ResponseScanner`]; any split gives the same verdict.
 //!   `request` and `response` judge what only one side has.
-//! - [`head`]: [`RequestHead`] and [`ResponseHead`], ranges into the scanned bytes.
-//! - [`known`]: field names recognised once, and what follows from a name.
+//! - [`head`]: [`RequestHead`] and [`ResponseHead`], ranges into the scanned bytes; `fields` are
+//!   their fields.
+//! - [`known`]: field names recognised once, and what follows from a name; `lookup` finds them.
 //! - [`framing`]: where a body ends; `chunked` is its largest part.
 //! - [`uri`]: canonical targets.
 //! - [`write`]: the only place where heads are made.
@@ -21,9 +22,11 @@
 mod bytes;
 mod chunked;
 pub mod error;
+mod fields;
 pub mod framing;
 pub mod head;
 pub mod known;
+mod lookup;
 mod request;
 mod response;
 pub mod scan;
@@ -31,8 +34,9 @@ pub mod uri;
 pub mod write;
 
 pub use error::HeadError;
+pub use fields::{FieldRef, Spare};
 pub use framing::{BodyDecoder, BodyError, BodyLength, Data, Gathered, Noted, Piece};
-pub use head::{FieldRef, RequestHead, ResponseHead, Spare};
+pub use head::{RequestHead, ResponseHead};
 pub use known::Known;
 pub use scan::{HeadLimits, RequestScanner, ResponseScanner};
 pub use uri::{CanonicalTarget, TargetError, canonical};

@@ -6,8 +6,9 @@ use crate::base::limits::{HOST_BYTES, METHOD_BYTES};
 
 use super::bytes::{HOST, NAME, TOKEN, all, all_visible};
 use super::error::HeadError;
+use super::fields::Span;
 use super::framing::BodyLength;
-use super::head::{RequestHead, Span};
+use super::head::RequestHead;
 use super::known::Known;
 use super::scan::{Gathered, HeadLimits, Side};
 

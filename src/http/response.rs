@@ -2,8 +2,9 @@
 
 use super::bytes::TOKEN;
 use super::error::HeadError;
+use super::fields::Span;
 use super::framing::BodyLength;
-use super::head::{ResponseHead, Span};
+use super::head::ResponseHead;
 use super::known::Known;
 use super::scan::{Gathered, HeadLimits, Side};
 

@@ -10,8 +10,9 @@ use crate::base::limits::{HEAD_BYTES, HEAD_FIELDS, LENGTH_DIGITS, TARGET_BYTES};
 
 use super::bytes::{all, find, find_control, is, trim, trim_end, trim_start};
 use super::error::HeadError;
+use super::fields::{Fields, Options, Span, Spare};
 use super::framing::BodyLength;
-use super::head::{Fields, Options, RequestHead, ResponseHead, Span, Spare};
+use super::head::{RequestHead, ResponseHead};
 use super::known::Known;
 use super::request::RequestSide;
 use super::response::ResponseSide;
