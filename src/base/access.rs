@@ -1,6 +1,7 @@
 //! What the access log says of a request: plain data of fixed size, so that telling the log costs a
 //! core one copy and no allocation.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -53,6 +54,8 @@ impl<const N: usize> Short<N> {
 pub struct AccessEntry {
     /// When its head was complete.
     pub at: Wall,
+    /// Where the caller's connection came from.
+    pub peer: Option<SocketAddr>,
     /// Its name in the recording, when it has one.
     pub exchange: Option<ExchangeId>,
     /// Index of its connection, once known.

@@ -16,6 +16,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Stdout, Write};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
@@ -126,6 +127,8 @@ fn write_all(
 struct Line<'l> {
     at: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    peer: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     exchange: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     connection: Option<&'l str>,
@@ -153,6 +156,7 @@ fn write(out: &mut impl Write, entry: &AccessEntry, connections: &[Arc<str>]) ->
         .and_then(|index| connections.get(usize::from(index)));
     let line = Line {
         at: (entry.at.0 / 1_000_000) as f64 / 1_000.0,
+        peer: entry.peer,
         exchange: entry.exchange.map(|id| id.to_string()),
         connection: connection.map(|name| &**name),
         method: entry.method.as_str(),
@@ -181,6 +185,7 @@ mod tests {
     fn entry(path: &str) -> AccessEntry {
         AccessEntry {
             at: Wall(1_700_000_000_123_000_000),
+            peer: Some(([127, 0, 0, 1], 40000).into()),
             exchange: Some(ExchangeId::new(1, 2)),
             connection: Some(0),
             method: Short::new("GET"),

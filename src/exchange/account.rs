@@ -1,5 +1,6 @@
 //! What is told of an exchange: its frames in the recording and its line in the access log.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,6 +84,7 @@ impl Account {
             opened: now,
             entry: AccessEntry {
                 at: now.wall,
+                peer: None,
                 exchange: None,
                 connection: None,
                 method: Short::new(""),
@@ -104,6 +106,11 @@ impl Account {
             hits: 0,
             timings: Timings::default(),
         }
+    }
+
+    /// Says where the caller's connection came from, for the access log.
+    pub fn came_from(&mut self, peer: SocketAddr) {
+        self.entry.peer = Some(peer);
     }
 
     /// The head is whole: durations count from here, not from the end of the last exchange.

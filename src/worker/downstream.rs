@@ -1,6 +1,7 @@
 //! A caller's connection: its exchanges one after the other, and how it ends.
 
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,11 @@ impl<S: Stream> Caller<S> {
     /// True when TLS protects it.
     pub(super) fn is_secure(&self) -> bool {
         self.transport.is_secure()
+    }
+
+    /// Where it comes from.
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.transport.peer()
     }
 
     /// The two directions, for use side by side.

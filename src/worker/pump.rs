@@ -34,6 +34,7 @@ pub(super) async fn exchange<D: Driver>(
     let now = worker.now();
     let until = now.mono.after(worker.limits().head_time);
     let mut inbound = Inbound::new(&mut worker.core.borrow_mut(), now, until);
+    inbound.account.came_from(caller.peer());
     match judge(worker, caller, &mut inbound).await {
         Ok(forwarding) => forward(worker, caller, inbound, *forwarding, last).await,
         Err(Stop::Refused(refusal)) => {

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::{ClientConfig, ServerConfig};
@@ -70,6 +71,11 @@ impl<S: Stream> Transport<S> {
     /// True when TLS protects it.
     pub(super) fn is_secure(&self) -> bool {
         self.tls.is_some()
+    }
+
+    /// The other end, as it was when the connection was made.
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.stream.peer_addr()
     }
 
     /// Completes the TLS handshake; done at once without TLS.
