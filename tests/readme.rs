@@ -24,7 +24,7 @@ fn the_example_is_a_good_configuration() -> Result<(), Box<dyn std::error::Error
     write_what_it_refers_to(folder.path())?;
     let environment = |name: &str| (name == "GRAPH_SECRET").then(|| "a secret".to_owned());
     let config = config::parse(&path, EXAMPLE.to_owned(), &environment)?;
-    rules::check(&config)?;
+    rules::preview(&config)?;
     assert_eq!(config.connections.len(), 1);
     Ok(())
 }

@@ -207,7 +207,8 @@ mod tests {
         write(&mut out, &entry("/x\n\"y\""), &["graph".into()]).unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
-            "{\"at\":1700000000.123,\"exchange\":\"0001000000000002\",\"connection\":\"graph\",\
+            "{\"at\":1700000000.123,\"peer\":\"127.0.0.1:40000\",\
+             \"exchange\":\"0001000000000002\",\"connection\":\"graph\",\
              \"method\":\"GET\",\"path\":\"/x\\n\\\"y\\\"\",\"rule\":\"readers/allow: GET /x\",\
              \"status\":200,\"outcome\":\"done\",\"ms\":1.5,\"bytes_in\":0,\"bytes_out\":12}\n"
         );
