@@ -13,6 +13,7 @@ use super::jwt::{Compact, Header};
 use super::snapshot::KeySets;
 use super::subject::Grounds;
 use super::verify;
+use crate::base::calendar::Utc;
 use crate::base::clock::Now;
 use crate::json::{Document, Value};
 
@@ -225,46 +226,13 @@ fn duration(seconds: u64) -> String {
     }
 }
 
-/// Days to a civil date, after Howard Hinnant's `civil_from_days`.
-fn utc(seconds: u64) -> Option<String> {
-    if seconds > crate::base::limits::NUMERIC_DATE_MAX {
-        return None;
-    }
-    let (days, rest) = (seconds / 86_400 + 719_468, seconds % 86_400);
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
-    Some(format!(
-        "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC"
-    ))
+fn utc(seconds: u64) -> Option<Utc> {
+    (seconds <= crate::base::limits::NUMERIC_DATE_MAX).then(|| Utc::from_unix(seconds))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn dates() {
-        for (seconds, text) in [
-            (0, "1970-01-01 00:00:00 UTC"),
-            (951_782_400, "2000-02-29 00:00:00 UTC"),
-            (1_800_000_000, "2027-01-15 08:00:00 UTC"),
-            (253_402_300_799, "9999-12-31 23:59:59 UTC"),
-        ] {
-            assert_eq!(utc(seconds).as_deref(), Some(text));
-        }
-        assert_eq!(utc(u64::MAX), None);
-    }
 
     #[test]
     fn a_terminal_is_not_driven_by_a_token() {

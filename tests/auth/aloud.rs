@@ -34,9 +34,9 @@ fn a_good_token() {
     );
     assert_eq!(
         note(&good, "exp"),
-        "2027-01-15 09:00:00 UTC, expires in 60 min"
+        "2027-01-15T09:00:00Z, expires in 60 min"
     );
-    assert_eq!(note(&good, "iat"), "2027-01-15 07:59:50 UTC, 10 s ago");
+    assert_eq!(note(&good, "iat"), "2027-01-15T07:59:50Z, 10 s ago");
     assert_eq!(note(&good, "roles"), "1 listed");
 }
 
