@@ -24,6 +24,8 @@ listeners:
 admin: {{ bind: "127.0.0.1:0" }}
 data: data
 access_log: file:access.log
+workers: 2                            # by default one per core
+limits: {{ segment_bytes: 8MiB, reserve_bytes: 32MiB }}  # a small disk will do here
 
 issuers:                              # who may say who a caller is
   entra:
