@@ -49,6 +49,16 @@ fn the_demo_tells_its_whole_story() {
     assert!(started.elapsed() < Duration::from_secs(60));
 }
 
+#[test]
+fn the_demo_holds_on_every_driver() {
+    for driver in ["tokio", "epoll", "uring"] {
+        let output = run(&["demo", "--io", driver]);
+        let text = stdout(&output);
+        let code = output.status.code();
+        assert_eq!(code, Some(0), "{driver}: {text}\n{}", stderr(&output));
+    }
+}
+
 /// The demo, left running in a directory.
 struct Kept {
     child: Child,

@@ -2,6 +2,7 @@
 
 use super::issuer::{App, GATEWAY_AUDIENCE, GATEWAY_URI, GRAPH_URI};
 use super::tenant::TENANT;
+use crate::worker::io::IoChoice;
 
 /// Members of a user whose values the demo hides.
 pub const MASKED_FIELDS: [&str; 5] = [
@@ -12,10 +13,12 @@ pub const MASKED_FIELDS: [&str; 5] = [
     "userPrincipalName",
 ];
 
-/// The text of `sluice.yaml`. Files stand beside it; `issuer` and `directory` are base URLs.
-pub fn yaml(issuer: &str, directory: &str, gateway: &App) -> String {
+/// The text of `sluice.yaml`. Files stand beside it; `issuer` and `directory` are base URLs, `io`
+/// is the driver where one is chosen.
+pub fn yaml(issuer: &str, directory: &str, gateway: &App, io: Option<IoChoice>) -> String {
     let client_id = &gateway.client_id;
     let fields = MASKED_FIELDS.join(", ");
+    let io = io.map_or(String::new(), |io| format!("io: {io}\n"));
     format!(
         r#"# Written by `sluice demo` for this run. A real one differs in addresses and names only.
 listeners:
@@ -26,7 +29,7 @@ data: data
 access_log: file:access.log
 workers: 2                            # by default one per core
 limits: {{ segment_bytes: 8MiB, reserve_bytes: 32MiB }}  # a small disk will do here
-
+{io}
 issuers:                              # who may say who a caller is
   entra:
     kind: entra

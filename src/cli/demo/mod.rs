@@ -35,6 +35,7 @@ pub mod world;
 
 use super::failure::{Doing, Failure};
 use super::terminal::Paint;
+use crate::worker::io::IoChoice;
 use gateway::Gateway;
 use only::OnlyArgs;
 use place::Place;
@@ -64,6 +65,9 @@ pub struct DemoArgs {
     /// Keep configuration, keys and recording in DIR, which must not exist yet.
     #[arg(long, value_name = "DIR", conflicts_with = "only")]
     dir: Option<PathBuf>,
+    /// How the gateway's sockets are driven: tokio, epoll or uring.
+    #[arg(long, value_name = "DRIVER", conflicts_with = "only")]
+    io: Option<IoChoice>,
     #[command(flatten)]
     only: OnlyArgs,
 }
@@ -92,7 +96,7 @@ async fn demonstrate(args: &DemoArgs, interrupts: &mut Interrupts) -> Result<(),
     };
     // Whoever loses patience still gets the temporary files removed.
     let (world, gateway, told) = tokio::select! {
-        staged = perform(place, &mut stage) => staged?,
+        staged = perform(place, args.io, &mut stage) => staged?,
         () = interrupts.wanted() => return Err(Failure::new("interrupted")),
     };
     if args.keep {
@@ -107,10 +111,11 @@ async fn demonstrate(args: &DemoArgs, interrupts: &mut Interrupts) -> Result<(),
 /// From the empty stage to the verdict.
 async fn perform<W: Write>(
     place: Place,
+    io: Option<IoChoice>,
     stage: &mut Stage<W>,
 ) -> Result<(World, Gateway, Told), Failure> {
     let started = Instant::now();
-    let backdrop = Backdrop::raise(place).await?;
+    let backdrop = Backdrop::raise(place, io).await?;
     let gateway = Gateway::start(&backdrop.place.path("sluice.yaml")).await?;
     let mut world = World::new(backdrop, gateway.address())?;
     introduce(stage, &world, &gateway.admin_url())?;

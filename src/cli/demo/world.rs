@@ -12,6 +12,7 @@ use super::pki::Authority;
 use super::place::Place;
 use super::tap::Tape;
 use super::tenant::{TENANT, Tenant};
+use crate::worker::io::IoChoice;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -45,7 +46,7 @@ pub struct World {
 
 impl Backdrop {
     /// Starts issuer and directory, and writes the gateway's files.
-    pub async fn raise(place: Place) -> Result<Backdrop, Failure> {
+    pub async fn raise(place: Place, io: Option<IoChoice>) -> Result<Backdrop, Failure> {
         let authority = Authority::generate()?;
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let host = Host::bind(any, authority.leaf("demo issuer")?.server()?).await?;
@@ -65,7 +66,8 @@ impl Backdrop {
         let directory_tape = Tape::default();
         let directory = Directory::new(directory_url.clone(), bearers);
         host.serve(Arc::new(directory), directory_tape.clone());
-        write_files(&place, &authority, &issuer_url, &directory_url, gateway)?;
+        let yaml = config::yaml(&issuer_url, &directory_url, gateway, io);
+        write_files(&place, &authority, gateway, &yaml)?;
         Ok(Backdrop {
             place,
             authority,
@@ -100,9 +102,8 @@ pub fn app<'i>(issuer: &'i Issuer, name: &str) -> Result<&'i App, Failure> {
 fn write_files(
     place: &Place,
     authority: &Authority,
-    issuer: &str,
-    directory: &str,
     gateway: &App,
+    yaml: &str,
 ) -> Result<(), Failure> {
     let leaf = authority.leaf("demo gateway")?;
     place.write("ca.pem", authority.pem())?;
@@ -110,7 +111,7 @@ fn write_files(
     place.write("tls.key", &leaf.key_pem)?;
     place.write("graph.secret", &gateway.secret)?;
     place.write("protected-names.txt", &protected_name(&Tenant::generate())?)?;
-    place.write("sluice.yaml", &config::yaml(issuer, directory, gateway))?;
+    place.write("sluice.yaml", yaml)?;
     Ok(())
 }
 

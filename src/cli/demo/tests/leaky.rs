@@ -46,7 +46,9 @@ impl Answer for Leaky {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_proof_holds_against_a_gateway_that_leaks() {
-    let backdrop = Backdrop::raise(Place::temporary().unwrap()).await.unwrap();
+    let backdrop = Backdrop::raise(Place::temporary().unwrap(), None)
+        .await
+        .unwrap();
     let gateway = backdrop.issuer.app(cast::GATEWAY).unwrap();
     let leaky = Leaky {
         directory: backdrop.directory_url.clone(),
