@@ -1,0 +1,127 @@
+//! nginx as one would run it as a plain reverse proxy, with one worker.
+
+use std::fmt::Write;
+use std::fs;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use super::process::{Child, child_of};
+use crate::{Outcome, bodies, pinned};
+
+pub struct Nginx {
+    pub address: SocketAddr,
+    pub version: String,
+    /// The process that moves requests.
+    pub worker: u32,
+    _master: Child,
+}
+
+impl Nginx {
+    pub fn start(directory: &Path, origin: SocketAddr, core: usize) -> Outcome<Nginx> {
+        let version = version()?;
+        let directory = directory.join("nginx");
+        fs::create_dir_all(&directory)?;
+        let address = free_address()?;
+        let file = directory.join("nginx.conf");
+        fs::write(&file, configuration(&directory, address, origin))?;
+        let master = Child::start(
+            pinned::on_core(core, "nginx")?
+                .arg("-p")
+                .arg(&directory)
+                .arg("-c")
+                .arg(&file),
+        )?;
+        let begin = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            if !master.is_running() || begin.elapsed() > Duration::from_secs(10) {
+                return Err(format!("nginx does not start: {}", master.said()).into());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(Nginx {
+            address,
+            version,
+            worker: child_of(master.id())?,
+            _master: master,
+        })
+    }
+}
+
+/// What nginx calls itself; installs it where that takes no question.
+fn version() -> Outcome<String> {
+    let ask = || Command::new("nginx").arg("-v").output();
+    let output = match ask() {
+        Ok(output) => output,
+        Err(_) if rustix::process::geteuid().is_root() => {
+            eprintln!("sluice-perf: installing nginx-light");
+            let _ = Command::new("apt-get")
+                .args([
+                    "install",
+                    "-qq",
+                    "-y",
+                    "--no-install-recommends",
+                    "nginx-light",
+                ])
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                .output();
+            ask().map_err(|_| "nginx is missing and apt-get could not install it")?
+        }
+        Err(_) => return Err("nginx is missing; on Debian: apt-get install nginx-light".into()),
+    };
+    let text = String::from_utf8_lossy(&output.stderr);
+    let version = text.trim().rsplit('/').next().unwrap_or_default();
+    Ok(version.to_owned())
+}
+
+/// An address that was free a moment ago: nginx cannot be asked which port it took.
+fn free_address() -> Outcome<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+fn configuration(directory: &Path, address: SocketAddr, origin: SocketAddr) -> String {
+    let directory = directory.display();
+    let mut filters = String::new();
+    for literal in bodies::LITERALS {
+        let _ = writeln!(filters, "      sub_filter '{literal}' '[literal]';");
+    }
+    format!(
+        r"daemon off;
+worker_processes 1;
+pid {directory}/pid;
+error_log {directory}/error.log warn;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off;
+  client_body_temp_path {directory}/client;
+  proxy_temp_path {directory}/proxy;
+  fastcgi_temp_path {directory}/fastcgi;
+  uwsgi_temp_path {directory}/uwsgi;
+  scgi_temp_path {directory}/scgi;
+  keepalive_requests 100000000;
+  keepalive_timeout 600s;
+  tcp_nodelay on;
+  upstream origin {{
+    server {origin};
+    keepalive 512;
+    keepalive_requests 100000000;
+  }}
+  server {{
+    listen {address} backlog=4096;
+    proxy_http_version 1.1;
+    proxy_set_header Connection '';
+    proxy_buffer_size 16k;
+    proxy_buffers 16 16k;
+    proxy_max_temp_file_size 0;
+    location / {{ proxy_pass http://origin; }}
+    location /masked/ {{
+      proxy_pass http://origin;
+      sub_filter_types *;
+      sub_filter_once off;
+{filters}    }}
+  }}
+}}
+"
+    )
+}
