@@ -1,0 +1,20 @@
+//! The gateway over real sockets: an issuer over TLS, upstreams plain and under TLS, callers, and
+//! all three drivers wherever the driver has a part in it.
+
+#[allow(dead_code, reason = "shared with the tests of the control plane")]
+#[path = "../control/issuer.rs"]
+mod issuer;
+mod caller;
+mod origin;
+mod scene;
+
+/// Makes each test of a module run on every driver.
+macro_rules! on_every_driver {
+    ($($name:ident),* $(,)?) => {
+        mod tokio { $( #[test] fn $name() { super::$name(sluice::worker::io::IoChoice::Tokio) } )* }
+        mod epoll { $( #[test] fn $name() { super::$name(sluice::worker::io::IoChoice::Epoll) } )* }
+        mod uring { $( #[test] fn $name() { super::$name(sluice::worker::io::IoChoice::Uring) } )* }
+    };
+}
+
+mod exchange;

@@ -1,0 +1,309 @@
+//! A gateway, put together as `sluice serve` does it, from a configuration's text.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustls::ClientConfig;
+use sluice::cli::demo::pki::{Authority, Leaf};
+use sluice::cli::serve::Gateway;
+use sluice::control::config;
+use sluice::recorder::read::{Recording, recordings};
+use sluice::worker::io::IoChoice;
+
+use super::caller::Caller;
+use super::issuer::{LocalIssuer, TENANT};
+use super::origin::Origin;
+
+/// What the counterparts run on.
+static RUNTIME: LazyLock<tokio::runtime::Runtime> =
+    LazyLock::new(|| tokio::runtime::Runtime::new().unwrap());
+
+/// Certificates of gateway and upstreams come from here.
+pub static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| Authority::generate().unwrap());
+/// What both of them show.
+pub static LEAF: LazyLock<Leaf> = LazyLock::new(|| AUTHORITY.leaf("wire tests").unwrap());
+
+/// The secret that gets the upstream token; in no output.
+pub const SECRET: &str = "hunter2-the-client-secret";
+/// Most tests' issuer: it works.
+static ISSUER: LazyLock<LocalIssuer> = LazyLock::new(issuer);
+
+/// An issuer of one's own.
+pub fn issuer() -> LocalIssuer {
+    RUNTIME.block_on(LocalIssuer::start())
+}
+
+/// Ends an issuer; answers its port.
+pub fn stop_issuer(issuer: LocalIssuer) -> u16 {
+    RUNTIME.block_on(issuer.stop())
+}
+
+/// Seconds since the epoch.
+pub fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+}
+
+/// What a scene is made of. Fields that are empty take what works.
+pub struct Plan<'a> {
+    /// How sockets are driven.
+    pub io: IoChoice,
+    /// Base URL of the upstream.
+    pub upstream: String,
+    /// Who says who callers are, and gives upstream tokens.
+    pub issuer: &'a LocalIssuer,
+    /// Lines of the `limits:` section.
+    pub limits: &'a str,
+    /// Further lines of the connection.
+    pub connection: &'a str,
+    /// The recording class.
+    pub class: &'a str,
+    /// Where the data is; by default a directory of the scene's own.
+    pub data: Option<PathBuf>,
+    /// Port of the plain listener; 0 takes a free one.
+    pub port: u16,
+}
+
+impl Plan<'_> {
+    /// A gateway before `upstream`.
+    pub fn new(io: IoChoice, upstream: &Origin) -> Plan<'static> {
+        Plan {
+            io,
+            upstream: upstream.url(),
+            issuer: &ISSUER,
+            limits: "",
+            connection: "",
+            class: "buffered",
+            data: None,
+            port: 0,
+        }
+    }
+
+    /// Writes the configuration and what it names to `directory`; answers the file's path.
+    pub fn write(&self, directory: &Path) -> PathBuf {
+        let write = |name: &str, text: &str| std::fs::write(directory.join(name), text).unwrap();
+        write("issuer.pem", &self.issuer.ca);
+        write("ca.pem", AUTHORITY.pem());
+        write("tls.crt", &LEAF.certificate_pem);
+        write("tls.key", &LEAF.key_pem);
+        write("secret", SECRET);
+        let path = directory.join("sluice.yaml");
+        std::fs::write(&path, self.yaml()).unwrap();
+        path
+    }
+
+    fn yaml(&self) -> String {
+        let Plan {
+            io,
+            upstream,
+            limits,
+            connection,
+            class,
+            port,
+            ..
+        } = self;
+        let authority = self.issuer.url();
+        let data = match &self.data {
+            Some(path) => path.display().to_string(),
+            None => "data".to_owned(),
+        };
+        let ca_file = match upstream.starts_with("https") {
+            true => ", ca_file: ca.pem",
+            false => "",
+        };
+        format!(
+            "listeners:
+  - bind: 127.0.0.1:{port}
+  - {{ bind: 127.0.0.2:0, tls: {{ cert: file:tls.crt, key: file:tls.key }} }}
+admin: {{ bind: 127.0.0.1:0 }}
+data: {data}
+io: {io}
+workers: 1
+access_log: file:access.log
+limits: {{ drain_time: 3s, {limits} }}
+issuers:
+  local:
+    {{ kind: entra, tenant: {TENANT}, authority: \"{authority}\", ca_file: issuer.pem, audiences: [us] }}
+credentials:
+  reader:
+    kind: entra_client
+    tenant: {TENANT}
+    client_id: reader
+    secret: file:secret
+    scope: all
+    authority: {authority}
+    ca_file: issuer.pem
+connections:
+  up: {{ protocol: http, upstream: \"{upstream}\", credential: reader, record: {class}{ca_file} {connection} }}
+routes: [{{ path: /up/**, connection: up }}]
+policies:
+  - name: callers
+    connection: up
+    who: {{ issuer: local, clients: [0b1c0000-0000-0000-0000-000000000003] }}
+    rules:
+      - allow: GET /**
+      - allow: HEAD /**
+      - allow: POST /**
+      - approve: POST /held/**
+        by: {{ roles: [boss] }}
+        grant: once
+      - deny: GET /secret/**
+"
+        )
+    }
+
+    /// Starts the gateway.
+    pub fn start(self) -> Scene {
+        let directory = directory();
+        let path = self.write(directory.path());
+        let config = config::load(&path).unwrap();
+        let data = config.data.clone();
+        let gateway = Gateway::start(&config).unwrap();
+        let scene = Scene {
+            address: gateway.addresses()[0],
+            secure: gateway.addresses()[1],
+            admin: gateway.admin_address(),
+            token: self.issuer.token("first", now()),
+            gateway: Some(gateway),
+            data,
+            directory,
+        };
+        scene
+    }
+}
+
+/// A directory for one scene: in memory where there is room, for segments are 64 MiB.
+pub fn directory() -> tempfile::TempDir {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("sluice-wire-");
+    builder
+        .tempdir_in("/dev/shm")
+        .or_else(|_| builder.tempdir())
+        .unwrap()
+}
+
+/// A running gateway.
+pub struct Scene {
+    gateway: Option<Gateway>,
+    /// Where it listens in plain text.
+    pub address: SocketAddr,
+    /// Where it listens for TLS.
+    pub secure: SocketAddr,
+    /// Its admin listener.
+    pub admin: SocketAddr,
+    /// A good token.
+    pub token: String,
+    data: PathBuf,
+    directory: tempfile::TempDir,
+}
+
+impl Scene {
+    /// A gateway before `upstream`, with everything as it works.
+    pub fn start(io: IoChoice, upstream: &Origin) -> Scene {
+        let scene = Plan::new(io, upstream).start();
+        scene.await_ready();
+        scene
+    }
+
+    /// Waits until `/readyz` says so.
+    pub fn await_ready(&self) {
+        let until = Instant::now() + Duration::from_secs(15);
+        while self.readiness() != 200 {
+            assert!(Instant::now() < until, "not ready");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// What `/readyz` answers.
+    pub fn readiness(&self) -> u16 {
+        let mut caller = Caller::plain(self.admin);
+        let host = self.admin;
+        let reply = caller.ask(format!(
+            "GET /readyz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        ));
+        reply.status
+    }
+
+    /// A caller in plain text.
+    pub fn caller(&self) -> Caller {
+        Caller::plain(self.address)
+    }
+
+    /// A caller under TLS.
+    pub fn secure_caller(&self) -> Caller {
+        Caller::secure(self.secure, client())
+    }
+
+    /// A request's head up to its fields: request line, host, token.
+    pub fn head(&self, method: &str, path: &str) -> String {
+        let token = &self.token;
+        format!("{method} /up{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n")
+    }
+
+    /// A request without a body.
+    pub fn get(&self, path: &str) -> String {
+        format!("{}\r\n", self.head("GET", path))
+    }
+
+    /// A request with a body of known length.
+    pub fn post(&self, path: &str, body: &str) -> String {
+        let head = self.head("POST", path);
+        format!("{head}Content-Length: {}\r\n\r\n{body}", body.len())
+    }
+
+    /// The access log's lines once `count` are there.
+    pub fn access_log(&self, count: usize) -> Vec<serde_json::Value> {
+        let path = self.directory.path().join("access.log");
+        let until = Instant::now() + Duration::from_secs(10);
+        loop {
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+            if whole.lines().count() >= count {
+                let lines = whole.lines();
+                return lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+            }
+            assert!(Instant::now() < until, "{count} lines are not there: {text}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Drains, and gives what was recorded.
+    pub fn stop(mut self) -> Recorded {
+        self.gateway.take().unwrap().stop().unwrap();
+        Recorded {
+            recordings: recordings(&self.data).unwrap(),
+            _directory: self.directory_taken(),
+        }
+    }
+
+    fn directory_taken(&mut self) -> tempfile::TempDir {
+        std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap())
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if let Some(gateway) = self.gateway.take() {
+            let stopped = gateway.stop();
+            if !std::thread::panicking() {
+                stopped.unwrap();
+            }
+        }
+    }
+}
+
+/// What a gateway has left behind.
+pub struct Recorded {
+    /// Its recordings.
+    pub recordings: Vec<Recording>,
+    _directory: tempfile::TempDir,
+}
+
+/// TLS as callers speak it, any version.
+pub fn client() -> Arc<ClientConfig> {
+    AUTHORITY.client().unwrap()
+}
