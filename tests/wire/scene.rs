@@ -124,7 +124,7 @@ data: {data}
 io: {io}
 workers: 1
 access_log: file:access.log
-limits: {{ drain_time: 3s, {limits} }}
+limits: {{ drain_time: 3s, segment_bytes: 1MiB, {limits} }}
 issuers:
   local:
     {{ kind: entra, tenant: {TENANT}, authority: \"{authority}\", ca_file: issuer.pem, audiences: [us] }}

@@ -209,7 +209,7 @@ impl ReplyHalf {
             reusable,
             ..
         } = self;
-        let mut opened = None;
+        let (mut opened, mut status) = (None, None);
         if let Some(head) = head {
             let bytes = upstream.filled();
             let parts = HeadParts {
@@ -231,13 +231,21 @@ impl ReplyHalf {
                 _ => return ReplyStep::Refuse(Refusal::RecorderUnable),
             }
             upstream.consume(head.len());
-            account.replied(head.status(), now);
+            status = Some(head.status());
             core.recycle(head.into_spare());
             *stage = Stage::Body;
             waits.since = now.mono;
         }
-        match body.next(upstream, eof, waits, account, core, now) {
-            // What went wrong with the body comes again when the head is with the caller.
+        let step = body.next(upstream, eof, waits, account, core, now);
+        if let BodyStep::Idle(Pause::Refuse(refusal)) = step {
+            // For good; and with a head that is not sent yet, the caller can still be answered.
+            *stage = Stage::Broken;
+            return ReplyStep::Refuse(refusal);
+        }
+        if let Some(status) = status {
+            account.replied(status, now);
+        }
+        match step {
             BodyStep::Idle(pause) if opened.is_none() => pause.into(),
             BodyStep::Idle(_) => ReplyStep::Send(ToCaller {
                 head: opened,
