@@ -221,7 +221,7 @@ impl Inbound {
                 self.until = now.mono.after(core.rules.load().limits.wait_time);
                 self.envelope = Some(Envelope {
                     head_bytes: head.len(),
-                    has_body: head.body() != BodyLength::None,
+                    has_body: !matches!(head.body(), BodyLength::None | BodyLength::Length(0)),
                     head_only: head.method(caller.filled()) == "HEAD",
                     keep_alive: head.keep_alive(),
                 });

@@ -20,6 +20,9 @@ pub enum Refusal {
     /// The request head breaks RFC 9112, or a rule of ours that is stricter.
     #[error("malformed head: {0}")]
     Head(HeadError),
+    /// HTTP in plain text came where TLS is spoken.
+    #[error("plain HTTP on a port for TLS")]
+    PlainText,
     /// The request target is ambiguous or malformed (RFC 9112, section 3.2).
     #[error("malformed target: {0}")]
     Target(TargetError),
@@ -134,6 +137,7 @@ impl Refusal {
     fn told(&self) -> Told {
         match self {
             Refusal::Head(why) => head_told(why.status()),
+            Refusal::PlainText => told(400, "Bad Request", "plain_text", "This port speaks HTTPS."),
             Refusal::Target(_) => told(
                 400,
                 "Bad Request",
@@ -315,6 +319,7 @@ impl Refusal {
         "head_too_large",
         "not_implemented",
         "version",
+        "plain_text",
         "bad_target",
         "head_timeout",
         "bad_body",
@@ -386,6 +391,7 @@ impl Refusal {
             Refusal::UpstreamMalformed(_) => Outcome::UpstreamMalformed,
             Refusal::Unreadable(_) => Outcome::Unreadable,
             Refusal::Head(_)
+            | Refusal::PlainText
             | Refusal::Target(_)
             | Refusal::HeadTimeout
             | Refusal::Upgrade
@@ -407,6 +413,7 @@ impl Refusal {
         matches!(
             self,
             Refusal::Head(_)
+                | Refusal::PlainText
                 | Refusal::Target(_)
                 | Refusal::HeadTimeout
                 | Refusal::Body(_)

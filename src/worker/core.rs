@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
+use super::flag::Flag;
 use super::io::{CoreMain, Driver};
 use super::listener;
 use super::transport::either;
@@ -15,6 +16,7 @@ use super::upstream::Upstreams;
 use crate::auth::KeyWanted;
 use crate::base::buffers::Pool;
 use crate::base::clock::{Clock, Mono, Now};
+use crate::base::counters::Event;
 use crate::base::limits::Limits;
 use crate::base::mailbox::Ask;
 use crate::exchange::Core;
@@ -48,10 +50,16 @@ pub(super) struct Worker<D: Driver> {
     pub upstreams: RefCell<Upstreams<D>>,
     /// What to wait on for room in the ring and for the disk.
     pub link: Arc<Link>,
-    draining: Cell<bool>,
-    drain: Notify,
+    /// The process is to end: no exchange begins any more.
+    pub drain: Flag,
+    /// Draining took too long: what is still under way is cut off.
+    pub cut: Flag,
     connections: Cell<u64>,
+    listeners: Cell<u64>,
     gone: Notify,
+    /// A listener ended before its time: this core is to end, too, and say so.
+    broken: Flag,
+    fault: Cell<Option<io::Error>>,
 }
 
 impl<D: Driver> Worker<D> {
@@ -59,8 +67,9 @@ impl<D: Driver> Worker<D> {
         self.clock.now()
     }
 
-    pub(super) fn limits(&self) -> Limits {
-        self.core.borrow_mut().rules.load().limits
+    /// One of the limits in force.
+    pub(super) fn limit<T>(&self, which: impl FnOnce(&Limits) -> T) -> T {
+        which(&self.core.borrow_mut().rules.load().limits)
     }
 
     /// `future`'s value, or `None` when `until` comes first.
@@ -80,23 +89,34 @@ impl<D: Driver> Worker<D> {
         either(some, late).await
     }
 
-    /// True once the process is to end: no exchange begins any more.
     pub(super) fn is_draining(&self) -> bool {
-        self.draining.get()
-    }
-
-    /// Waits until draining begins. Make it first, then look at [`Worker::is_draining`].
-    pub(super) async fn drained(&self) {
-        let drain = self.drain.notified();
-        if !self.is_draining() {
-            drain.await;
-        }
+        self.drain.is_raised()
     }
 
     /// Counts a connection as long as the answer lives.
     pub(super) fn enter(self: &Rc<Self>) -> Present<D> {
         self.connections.set(self.connections.get() + 1);
+        self.count(Event::CallerOpened);
         Present(Rc::clone(self))
+    }
+
+    /// Counts a listener as long as the answer lives, which is until draining begins.
+    pub(super) fn listen(self: &Rc<Self>) -> Listening<D> {
+        self.listeners.set(self.listeners.get() + 1);
+        Listening(Rc::clone(self))
+    }
+
+    /// Why this core ends, when it does before it is asked to.
+    pub(super) fn fail(&self, error: io::Error) {
+        self.fault.set(Some(error));
+        self.broken.raise();
+    }
+
+    pub(super) fn count(&self, event: Event) {
+        // Also while a panic unwinds, when nothing may panic once more.
+        if let Ok(core) = self.core.try_borrow() {
+            core.journal.count(event, 1);
+        }
     }
 
     /// Connections that are open.
@@ -105,13 +125,32 @@ impl<D: Driver> Worker<D> {
     }
 }
 
-/// A connection that is counted.
+/// A connection that is counted, however it ends.
 pub(super) struct Present<D: Driver>(Rc<Worker<D>>);
 
 impl<D: Driver> Drop for Present<D> {
     fn drop(&mut self) {
-        self.0.connections.set(self.0.connections.get() - 1);
-        self.0.gone.notify_waiters();
+        let Present(worker) = self;
+        worker.connections.set(worker.connections.get() - 1);
+        worker.count(Event::CallerClosed);
+        if std::thread::panicking() {
+            worker.count(Event::Panicked);
+        }
+        worker.gone.notify_waiters();
+    }
+}
+
+/// A listener that accepts. Without it the core would limp: so its end is the core's.
+pub(super) struct Listening<D: Driver>(Rc<Worker<D>>);
+
+impl<D: Driver> Drop for Listening<D> {
+    fn drop(&mut self) {
+        let Listening(worker) = self;
+        worker.listeners.set(worker.listeners.get() - 1);
+        if !worker.is_draining() {
+            worker.broken.raise();
+        }
+        worker.gone.notify_waiters();
     }
 }
 
@@ -135,36 +174,63 @@ impl CoreMain for Seed {
             ask_key,
             ask_credential,
             upstreams: RefCell::default(),
-            draining: Cell::new(false),
-            drain: Notify::new(),
+            drain: Flag::default(),
+            cut: Flag::default(),
             connections: Cell::new(0),
+            listeners: Cell::new(0),
             gone: Notify::new(),
+            broken: Flag::default(),
+            fault: Cell::new(None),
         });
         for listener in listeners {
             let socket = D::listen(listener.socket)?;
-            D::spawn(listener::accept(Rc::clone(&worker), socket, listener.tls));
+            let present = worker.listen();
+            D::spawn(listener::accept(
+                Rc::clone(&worker),
+                socket,
+                listener.tls,
+                present,
+            ));
         }
         D::spawn(housekeeping(Rc::clone(&worker)));
-        // An error means that whoever could stop us is gone: the same.
-        while !*stop.borrow_and_update() && stop.changed().await.is_ok() {}
+        let stopped = async {
+            // An error means that whoever could stop us is gone: the same.
+            while !*stop.borrow_and_update() && stop.changed().await.is_ok() {}
+        };
+        either(stopped, worker.broken.raised()).await;
         worker.drain().await;
-        Ok(())
+        match worker.fault.take() {
+            Some(error) => Err(error),
+            None if worker.broken.is_raised() => Err(io::Error::other("a listener ended")),
+            None => Ok(()),
+        }
     }
 }
 
 impl<D: Driver> Worker<D> {
+    /// Waits until no listener and no connection is left; false when that takes too long.
+    async fn empty_within(&self, time: Duration) -> bool {
+        let until = self.now().mono.after(time);
+        loop {
+            let gone = self.gone.notified();
+            if self.listeners.get() + self.connections() == 0 {
+                return true;
+            }
+            if self.within(until, gone).await.is_none() {
+                return false;
+            }
+        }
+    }
+
     /// Ends what is idle at once, lets what is under way end, and closes the sessions.
     async fn drain(&self) {
-        self.draining.set(true);
-        self.drain.notify_waiters();
-        let until = self.now().mono.after(self.limits().drain_time);
-        // Listeners take what is in their queues first.
-        D::breathe().await;
-        while self.connections() > 0 {
-            let gone = self.gone.notified();
-            if self.connections() > 0 && self.within(until, gone).await.is_none() {
-                break;
-            }
+        self.drain.raise();
+        if !self
+            .empty_within(self.limit(|limits| limits.drain_time))
+            .await
+        {
+            self.cut.raise();
+            self.empty_within(CUT_TIME).await;
         }
         let core = &mut *self.core.borrow_mut();
         core.sessions.close();
@@ -172,6 +238,9 @@ impl<D: Driver> Worker<D> {
         core.writer.flush_refusals(self.now());
     }
 }
+
+/// How long connections have to end once they are cut off.
+const CUT_TIME: Duration = Duration::from_secs(2);
 
 /// Once a second: what nobody asks for ends by itself.
 async fn housekeeping<D: Driver>(worker: Rc<Worker<D>>) {
@@ -182,7 +251,7 @@ async fn housekeeping<D: Driver>(worker: Rc<Worker<D>>) {
         worker
             .upstreams
             .borrow_mut()
-            .sweep(now.mono, worker.limits().upstream_idle_time);
+            .sweep(now.mono, worker.limit(|limits| limits.upstream_idle_time));
         let core = &mut *worker.core.borrow_mut();
         core.sessions.sweep(now);
         close_sessions(core, now);

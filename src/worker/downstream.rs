@@ -15,7 +15,8 @@ use super::transport::{Transport, either};
 use crate::auth::LastBearer;
 use crate::base::buffers::Buffer;
 use crate::base::clock::Mono;
-use crate::exchange::{Fixed, Refusal, ToCaller};
+use crate::exchange::{Account, Fixed, Refusal, ToCaller};
+use crate::tls::TlsError;
 
 /// How long bytes that nobody will read are taken after the last answer, so that a reset does not
 /// overtake it (RFC 9112, section 9.6).
@@ -134,17 +135,21 @@ pub(super) async fn read<D: Driver, S: Stream>(
     }
 }
 
-/// Sends slices; a peer that takes too long is as good as gone.
+/// Sends slices; a peer that takes none of them for too long is as good as gone.
 pub(super) async fn write<'b, D: Driver, S: Stream>(
     transport: &Transport<S>,
     worker: &Worker<D>,
     slices: impl Iterator<Item = &'b [u8]>,
 ) -> io::Result<()> {
-    let until = worker.now().mono.after(worker.limits().write_idle_time);
-    worker
-        .within(until, transport.write(slices))
-        .await
-        .unwrap_or(Err(io::ErrorKind::TimedOut.into()))
+    let patience = async |stream: &S| {
+        let idle = worker.limit(|limits| limits.write_idle_time);
+        let until = worker.now().mono.after(idle);
+        worker
+            .within(until, stream.writable())
+            .await
+            .unwrap_or(Err(io::ErrorKind::TimedOut.into()))
+    };
+    transport.write(slices, &patience).await
 }
 
 /// Serves a caller's connection until it ends.
@@ -161,7 +166,10 @@ pub(super) async fn serve<D: Driver>(
         buffer: Buffer::default(),
         last: LastBearer::default(),
     };
-    if handshake(worker, &mut caller).await.is_err() {
+    if let Err(error) = handshake(worker, &mut caller).await {
+        if is_plain_text(&error) {
+            answer_plain_text(worker, caller.transport.without_tls()).await;
+        }
         return;
     }
     let mut served = 0;
@@ -170,7 +178,7 @@ pub(super) async fn serve<D: Driver>(
             break After::Close;
         }
         served += 1;
-        let last = served >= worker.limits().requests_per_connection;
+        let last = served >= worker.limit(|limits| limits.requests_per_connection);
         match pump::exchange(worker, &mut caller, last).await {
             After::KeepAlive if !worker.is_draining() => {}
             After::Abort => break After::Abort,
@@ -192,7 +200,10 @@ async fn handshake<D: Driver>(
         return Ok(());
     }
     worker.pool.borrow_mut().fill_vacancy(&mut caller.buffer);
-    let until = worker.now().mono.after(worker.limits().head_time);
+    let until = worker
+        .now()
+        .mono
+        .after(worker.limit(|limits| limits.head_time));
     worker
         .within(
             until,
@@ -202,18 +213,36 @@ async fn handshake<D: Driver>(
         .unwrap_or(Err(io::ErrorKind::TimedOut.into()))
 }
 
+/// True when the peer spoke HTTP where TLS was expected.
+fn is_plain_text(error: &io::Error) -> bool {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+    matches!(cause, Some(TlsError::PlainText))
+}
+
+/// Says in plain text that this is no place for it. Nothing of what came has been judged.
+async fn answer_plain_text<D: Driver>(worker: &Worker<D>, transport: Transport<D::Stream>) {
+    let now = worker.now();
+    Account::open(now).refuse(&Refusal::PlainText, &mut worker.core.borrow_mut(), now);
+    let answer = Refusal::PlainText.answer(true);
+    let bytes = std::iter::once(answer.bytes(false));
+    if write(&transport, worker, bytes).await.is_ok() {
+        close(worker, &transport).await;
+    }
+}
+
 /// Waits for the first byte of the next request, owning no buffer. False when there will be none.
 async fn wait_for_request<D: Driver>(worker: &Worker<D>, caller: &mut Caller<D::Stream>) -> bool {
     if !caller.buffer.is_empty() {
         return true;
     }
-    let until = worker.now().mono.after(worker.limits().keep_alive_time);
+    let keep_alive_time = worker.limit(|limits| limits.keep_alive_time);
+    let until = worker.now().mono.after(keep_alive_time);
     let arrived = async {
         let read = read(&caller.transport, &mut caller.buffer, worker, until).await;
         matches!(read, Ok(count) if count > 0)
     };
     let drained = async {
-        worker.drained().await;
+        worker.drain.raised().await;
         false
     };
     either(arrived, drained).await

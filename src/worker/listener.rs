@@ -2,40 +2,32 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustls::ServerConfig;
 
-use super::core::Worker;
+use super::core::{Listening, Worker};
 use super::downstream;
-use super::io::{AcceptFault, Driver, accept_backlog, accept_fault};
+use super::io::{Driver, accept_backlog, accept_patiently};
 use super::transport::either;
-use crate::base::counters::Event;
-
-/// How long to wait when the process is out of descriptors or memory: nothing else helps.
-const BACK_OFF: Duration = Duration::from_millis(50);
 
 /// Accepts until the process drains; then takes what is queued, and closes the socket.
 pub(super) async fn accept<D: Driver>(
     worker: Rc<Worker<D>>,
     listener: D::Listener,
     tls: Option<Arc<ServerConfig>>,
+    present: Listening<D>,
 ) {
+    let _present = present;
     loop {
-        let accepted = async { Some(D::accept(&listener).await) };
+        // Being short of descriptors or memory shows in what callers see, and passes.
+        let accepted = async { Some(accept_patiently::<D>(&listener, |_| {}).await) };
         let drained = async {
-            worker.drained().await;
+            worker.drain.raised().await;
             None
         };
         match either(accepted, drained).await {
             Some(Ok((stream, _))) => admit(&worker, stream, &tls),
-            Some(Err(error)) => {
-                if accept_fault(&error) == AcceptFault::Listener {
-                    return;
-                }
-                let later = worker.now().mono.after(BACK_OFF);
-                D::sleep_until(worker.clock.instant(later)).await;
-            }
+            Some(Err(error)) => return worker.fail(error),
             None => break,
         }
     }
@@ -44,7 +36,7 @@ pub(super) async fn accept<D: Driver>(
 }
 
 fn admit<D: Driver>(worker: &Rc<Worker<D>>, stream: D::Stream, tls: &Option<Arc<ServerConfig>>) {
-    if worker.connections() >= worker.limits().connections_per_worker {
+    if worker.connections() >= worker.limit(|limits| limits.connections_per_worker) {
         if tls.is_none() {
             downstream::turn_away(&stream);
         }
@@ -53,10 +45,7 @@ fn admit<D: Driver>(worker: &Rc<Worker<D>>, stream: D::Stream, tls: &Option<Arc<
     let (worker, tls) = (Rc::clone(worker), tls.clone());
     let present = worker.enter();
     D::spawn(async move {
-        let present = present;
-        worker.core.borrow().journal.count(Event::CallerOpened, 1);
+        let _present = present;
         downstream::serve(&worker, stream, tls).await;
-        worker.core.borrow().journal.count(Event::CallerClosed, 1);
-        drop(present);
     });
 }

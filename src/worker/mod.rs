@@ -7,6 +7,7 @@
 
 mod core;
 mod downstream;
+mod flag;
 pub mod io;
 mod listener;
 mod pump;

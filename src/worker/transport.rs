@@ -90,7 +90,7 @@ impl<S: Stream> Transport<S> {
         loop {
             match self.try_read(plain, pool) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(_) => return self.flush().await,
+                Ok(_) => return self.flush(&patient).await,
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
                     // The alert says why.
                     let _ = self.flush_some(&mut sealed.borrow_mut());
@@ -98,7 +98,7 @@ impl<S: Stream> Transport<S> {
                 }
                 Err(_) => {}
             }
-            self.flush().await?;
+            self.flush(&patient).await?;
             if !sealed.borrow().session.is_handshaking() {
                 return Ok(());
             }
@@ -172,10 +172,16 @@ impl<S: Stream> Transport<S> {
         }
     }
 
-    /// Sends all of the slices.
-    pub(super) async fn write<'b>(&self, slices: impl Iterator<Item = &'b [u8]>) -> io::Result<()> {
+    /// Sends all of the slices; `wait` is how to wait until the peer takes more. When it gives up,
+    /// the kernel is asked once more: it calls a socket writable only when a third of it is free,
+    /// which a slow reader may not bring about in time.
+    pub(super) async fn write<'b>(
+        &self,
+        slices: impl Iterator<Item = &'b [u8]>,
+        wait: &impl AsyncFn(&S) -> io::Result<()>,
+    ) -> io::Result<()> {
         match &self.tls {
-            None => self.write_plain(slices).await,
+            None => self.write_plain(slices, wait).await,
             Some(sealed) => {
                 {
                     let Sealed {
@@ -186,12 +192,16 @@ impl<S: Stream> Transport<S> {
                     } = &mut *sealed.borrow_mut();
                     session.seal(cipher, slices, out).map_err(broken)?;
                 }
-                self.flush().await
+                self.flush(wait).await
             }
         }
     }
 
-    async fn write_plain<'b>(&self, slices: impl Iterator<Item = &'b [u8]>) -> io::Result<()> {
+    async fn write_plain<'b>(
+        &self,
+        slices: impl Iterator<Item = &'b [u8]>,
+        wait: &impl AsyncFn(&S) -> io::Result<()>,
+    ) -> io::Result<()> {
         let mut slices = slices.filter(|slice| !slice.is_empty()).peekable();
         while slices.peek().is_some() {
             let mut batch = [IoSlice::new(&[]); SLICES];
@@ -201,12 +211,17 @@ impl<S: Stream> Transport<S> {
                 count += 1;
             }
             let mut rest = &mut batch[..count];
+            let mut stalled = Ok(());
             while !rest.is_empty() {
                 match self.stream.try_write(rest) {
                     Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                    Ok(written) => IoSlice::advance_slices(&mut rest, written),
+                    Ok(written) => {
+                        IoSlice::advance_slices(&mut rest, written);
+                        stalled = Ok(());
+                    }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        self.stream.writable().await?
+                        stalled?;
+                        stalled = wait(&self.stream).await;
                     }
                     Err(error) => return Err(error),
                 }
@@ -216,14 +231,21 @@ impl<S: Stream> Transport<S> {
     }
 
     /// Sends the records that wait, all of them.
-    async fn flush(&self) -> io::Result<()> {
+    async fn flush(&self, wait: &impl AsyncFn(&S) -> io::Result<()>) -> io::Result<()> {
         let Some(sealed) = &self.tls else {
             return Ok(());
         };
-        while !self.flush_some(&mut sealed.borrow_mut())? {
-            self.stream.writable().await?;
+        let mut stalled = Ok(());
+        loop {
+            let before = sealed.borrow().sent;
+            if self.flush_some(&mut sealed.borrow_mut())? {
+                return Ok(());
+            }
+            if sealed.borrow().sent == before {
+                stalled?;
+            }
+            stalled = wait(&self.stream).await;
         }
-        Ok(())
     }
 
     /// Sends what the kernel takes of the records that wait; true when none is left.
@@ -244,6 +266,11 @@ impl<S: Stream> Transport<S> {
         Ok(true)
     }
 
+    /// The connection without its TLS, for the peer that never spoke any.
+    pub(super) fn without_tls(self) -> Transport<S> {
+        Transport { tls: None, ..self }
+    }
+
     /// Says that nothing more will come from us, after all that was sent.
     pub(super) async fn finish(&self) -> io::Result<()> {
         if let Some(sealed) = &self.tls {
@@ -256,7 +283,7 @@ impl<S: Stream> Transport<S> {
                 } = &mut *sealed.borrow_mut();
                 session.close(cipher, out).map_err(broken)?;
             }
-            self.flush().await?;
+            self.flush(&patient).await?;
         }
         self.stream.shutdown_write()
     }
@@ -265,6 +292,11 @@ impl<S: Stream> Transport<S> {
     pub(super) fn abort(self) {
         self.stream.abort();
     }
+}
+
+/// Waits for as long as it takes; whoever calls has a deadline for all of it.
+async fn patient<S: Stream>(stream: &S) -> io::Result<()> {
+    stream.writable().await
 }
 
 fn broken(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {

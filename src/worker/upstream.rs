@@ -167,15 +167,16 @@ pub(super) async fn checkout<D: Driver>(
     credential: Option<&Credential>,
 ) -> Result<Upstream<D::Stream>, Refusal> {
     let key = Key::new(connection, credential);
-    let limits = worker.limits();
+    let (idle_time, connect_time) =
+        worker.limit(|limits| (limits.upstream_idle_time, limits.connect_time));
     let now = worker.now().mono;
     loop {
         let kept = worker.upstreams.borrow_mut().take(key);
         let Some(Idle { transport, since }) = kept else {
             break;
         };
-        if now.since(since) < limits.upstream_idle_time && is_quiet(worker, &transport) {
-            worker.core.borrow().journal.count(Event::UpstreamReused, 1);
+        if now.since(since) < idle_time && is_quiet(worker, &transport) {
+            worker.count(Event::UpstreamReused);
             return Ok(Upstream {
                 key,
                 transport,
@@ -184,7 +185,7 @@ pub(super) async fn checkout<D: Driver>(
         }
     }
     let opened = worker
-        .within(now.after(limits.connect_time), open(worker, connection))
+        .within(now.after(connect_time), open(worker, connection))
         .await;
     let (event, upstream) = match opened {
         Some(Ok((transport, buffer))) => (
@@ -198,7 +199,7 @@ pub(super) async fn checkout<D: Driver>(
         Some(Err(_)) => (Event::UpstreamFailed, Err(Refusal::UpstreamUnreachable)),
         None => (Event::UpstreamFailed, Err(Refusal::UpstreamTimeout)),
     };
-    worker.core.borrow().journal.count(event, 1);
+    worker.count(event);
     upstream
 }
 

@@ -1,10 +1,10 @@
 //! The gateway over real sockets: an issuer over TLS, upstreams plain and under TLS, callers, and
 //! all three drivers wherever the driver has a part in it.
 
+mod caller;
 #[allow(dead_code, reason = "shared with the tests of the control plane")]
 #[path = "../control/issuer.rs"]
 mod issuer;
-mod caller;
 mod origin;
 mod scene;
 
@@ -18,3 +18,9 @@ macro_rules! on_every_driver {
 }
 
 mod exchange;
+mod keys;
+mod recorder;
+mod refuse;
+mod slow;
+mod tls;
+mod upstream;

@@ -1,6 +1,6 @@
 //! An upstream that does what a test tells it to, on a thread per connection.
 
-use std::io::{self, BufRead as _, BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -39,15 +39,11 @@ impl Wire for StreamOwned<rustls::ClientConnection, TcpStream> {
 pub struct Conn {
     /// The bytes.
     pub wire: BufReader<Box<dyn Wire>>,
-    /// Which connection of this origin it is, from 0.
-    pub number: usize,
 }
 
 /// A request as it came, whole.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Which connection it came by.
-    pub connection: usize,
     /// Its head, blank line included.
     pub head: String,
     /// Its body, without the framing.
@@ -90,12 +86,6 @@ impl Conn {
         let wire = self.wire.get_mut();
         wire.write_all(bytes.as_ref())?;
         wire.flush()
-    }
-
-    /// Makes the next close a reset.
-    pub fn reset(self) {
-        let socket = socket2::SockRef::from(self.wire.get_ref().socket());
-        socket.set_linger(Some(Duration::ZERO)).unwrap();
     }
 }
 
@@ -199,11 +189,7 @@ impl Origin {
         let mut origin = Origin::talking(tls, move |mut conn| {
             while let Some(head) = conn.head()? {
                 let body = conn.body(&head)?;
-                let request = Request {
-                    connection: conn.number,
-                    head,
-                    body,
-                };
+                let request = Request { head, body };
                 let answer = answer(&request);
                 seen.lock().unwrap().push(request);
                 conn.send(answer)?;
@@ -228,7 +214,7 @@ impl Origin {
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { continue };
-                let number = count.fetch_add(1, SeqCst);
+                count.fetch_add(1, SeqCst);
                 let (talk, tls) = (Arc::clone(&talk), tls.clone());
                 std::thread::spawn(move || {
                     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -243,7 +229,7 @@ impl Origin {
                     };
                     let wire = BufReader::new(wire);
                     // What goes wrong here is the gateway's doing or the test's; the caller sees it.
-                    let _ = talk(Conn { wire, number });
+                    let _ = talk(Conn { wire });
                 });
             }
         });

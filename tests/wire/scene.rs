@@ -12,7 +12,7 @@ use sluice::control::config;
 use sluice::recorder::read::{Recording, recordings};
 use sluice::worker::io::IoChoice;
 
-use super::caller::Caller;
+use super::caller::{Caller, Reply};
 use super::issuer::{LocalIssuer, TENANT};
 use super::origin::Origin;
 
@@ -40,6 +40,11 @@ pub fn stop_issuer(issuer: LocalIssuer) -> u16 {
     RUNTIME.block_on(issuer.stop())
 }
 
+/// A token of most tests' issuer, issued at this second.
+pub fn token(at: u64) -> String {
+    ISSUER.token("first", at)
+}
+
 /// Seconds since the epoch.
 pub fn now() -> u64 {
     SystemTime::now()
@@ -64,6 +69,8 @@ pub struct Plan<'a> {
     pub class: &'a str,
     /// Where the data is; by default a directory of the scene's own.
     pub data: Option<PathBuf>,
+    /// Free disk space below which no session begins.
+    pub reserve: &'a str,
     /// Port of the plain listener; 0 takes a free one.
     pub port: u16,
 }
@@ -79,6 +86,7 @@ impl Plan<'_> {
             connection: "",
             class: "buffered",
             data: None,
+            reserve: "1",
             port: 0,
         }
     }
@@ -104,6 +112,7 @@ impl Plan<'_> {
             connection,
             class,
             port,
+            reserve,
             ..
         } = self;
         let authority = self.issuer.url();
@@ -124,7 +133,7 @@ data: {data}
 io: {io}
 workers: 1
 access_log: file:access.log
-limits: {{ drain_time: 3s, segment_bytes: 1MiB, {limits} }}
+limits: {{ drain_time: 3s, segment_bytes: 1MiB, reserve_bytes: {reserve}, {limits} }}
 issuers:
   local:
     {{ kind: entra, tenant: {TENANT}, authority: \"{authority}\", ca_file: issuer.pem, audiences: [us] }}
@@ -163,7 +172,7 @@ policies:
         let config = config::load(&path).unwrap();
         let data = config.data.clone();
         let gateway = Gateway::start(&config).unwrap();
-        let scene = Scene {
+        Scene {
             address: gateway.addresses()[0],
             secure: gateway.addresses()[1],
             admin: gateway.admin_address(),
@@ -171,8 +180,7 @@ policies:
             gateway: Some(gateway),
             data,
             directory,
-        };
-        scene
+        }
     }
 }
 
@@ -218,14 +226,31 @@ impl Scene {
         }
     }
 
-    /// What `/readyz` answers.
+    /// The status of `/readyz`.
     pub fn readiness(&self) -> u16 {
-        let mut caller = Caller::plain(self.admin);
+        self.readyz().status
+    }
+
+    /// What `/readyz` answers.
+    pub fn readyz(&self) -> Reply {
         let host = self.admin;
-        let reply = caller.ask(format!(
+        Caller::plain(self.admin).ask(format!(
             "GET /readyz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
-        ));
-        reply.status
+        ))
+    }
+
+    /// Where the gateway keeps its data.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Stops a gateway that cannot stop in order.
+    pub fn abandon(mut self) {
+        let stopped = self.gateway.take().map(Gateway::stop);
+        assert!(
+            matches!(stopped, Some(Err(_))),
+            "it should say what it could not do"
+        );
     }
 
     /// A caller in plain text.
@@ -241,7 +266,9 @@ impl Scene {
     /// A request's head up to its fields: request line, host, token.
     pub fn head(&self, method: &str, path: &str) -> String {
         let token = &self.token;
-        format!("{method} /up{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n")
+        format!(
+            "{method} /up{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
+        )
     }
 
     /// A request without a body.
@@ -264,9 +291,14 @@ impl Scene {
             let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
             if whole.lines().count() >= count {
                 let lines = whole.lines();
-                return lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+                return lines
+                    .map(|line| serde_json::from_str(line).unwrap())
+                    .collect();
             }
-            assert!(Instant::now() < until, "{count} lines are not there: {text}");
+            assert!(
+                Instant::now() < until,
+                "{count} lines are not there: {text}"
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }

@@ -22,7 +22,7 @@ use crate::exchange::{Core, Journal, Refusal, Rules};
 use crate::record::{Health, Outcome, SessionTable, Sessions, State, Writer};
 use crate::recorder::{Recorder, Settings};
 use crate::tls;
-use crate::worker::io::{IoChoice, listen_reuseport};
+use crate::worker::io::{IoChoice, check_free, listen_reuseport};
 use crate::worker::{Listener, Seed};
 
 /// A running gateway. Dropping it without [`Gateway::stop`] leaves its threads to the process's end.
@@ -157,6 +157,7 @@ impl Doors {
         for listener in &config.listeners {
             let tls = listener.tls.as_ref().map(server_config).transpose()?;
             let mut address = listener.bind;
+            check_free(address).doing(format!("listen on {address}"))?;
             for sockets in &mut doors.sockets {
                 let socket =
                     listen_reuseport(address, BACKLOG).doing(format!("listen on {address}"))?;

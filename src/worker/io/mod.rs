@@ -28,7 +28,7 @@ use crate::base::limits::ACCEPT_PAUSE;
 pub use choice::{CoreMain, Engine, IoChoice, UnknownIo, engine};
 pub use monoio::{Epoll, Uring};
 pub use socket::{Listening, Socket, Watch};
-pub use sys::{AcceptFault, accept_fault, listen_reuseport};
+pub use sys::{AcceptFault, accept_fault, check_free, listen_reuseport};
 pub use tokio::Tokio;
 
 /// One TCP connection. Made by a [`Driver`]; never leaves its core.

@@ -33,6 +33,22 @@ pub fn listen_reuseport(address: SocketAddr, backlog: u32) -> io::Result<TcpList
     Ok(socket.into())
 }
 
+/// Fails when somebody listens on `address` already: with `SO_REUSEPORT` alone, another process of
+/// the same user would not be noticed, and would get half of the connections.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub fn check_free(address: SocketAddr) -> io::Result<()> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM.cloexec(),
+        Some(Protocol::TCP),
+    )?;
+    // Connections of an earlier process that linger are no obstacle.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())
+}
+
 /// Whose fault a failed accept is, which decides what the accept loop does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AcceptFault {

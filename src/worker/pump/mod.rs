@@ -1,28 +1,27 @@
 //! Moves bytes through one exchange: asks it what it needs, waits for that, and asks again.
 
-use std::cell::{Cell, RefCell};
+mod relay;
+
+use std::cell::RefCell;
 use std::io;
 
-use tokio::sync::Notify;
-
+use self::relay::{Sent, caller_gone, relay_reply, send_request};
 use super::core::Worker;
-use super::downstream::{self, After, Caller};
+use super::downstream::{After, Caller};
 use super::io::Driver;
 use super::transport::either;
 use super::upstream::{self, Upstream};
 use crate::auth::KeyWanted;
 use crate::base::clock::Mono;
-use crate::base::limits::TURN_BYTES;
-use crate::exchange::{
-    Account, Envelope, Forwarding, Inbound, Refusal, ReplyEnd, ReplyHalf, ReplyStep, RequestHalf,
-    RequestStep, Step,
-};
+use crate::exchange::{Account, Envelope, Forwarding, Inbound, Refusal, Step};
 use crate::record::Outcome;
 
 /// Why an exchange that went upstream ended before its reply did.
 enum Stop {
     Refused(Refusal),
     CallerGone,
+    /// The process ends, and cannot wait any longer.
+    Drained,
 }
 
 /// One request and its reply. `last` says that the connection ends with it.
@@ -32,7 +31,7 @@ pub(super) async fn exchange<D: Driver>(
     last: bool,
 ) -> After {
     let now = worker.now();
-    let until = now.mono.after(worker.limits().head_time);
+    let until = now.mono.after(worker.limit(|limits| limits.head_time));
     let mut inbound = Inbound::new(&mut worker.core.borrow_mut(), now, until);
     inbound.account.came_from(caller.peer());
     match judge(worker, caller, &mut inbound).await {
@@ -41,12 +40,21 @@ pub(super) async fn exchange<D: Driver>(
             let envelope = inbound.envelope();
             refuse(worker, caller, inbound.account, envelope, refusal, last).await
         }
-        Err(Stop::CallerGone) => {
+        Err(stop @ (Stop::CallerGone | Stop::Drained)) => {
             let core = &mut *worker.core.borrow_mut();
-            inbound
-                .account
-                .close(Outcome::CallerGone, core, worker.now());
+            inbound.account.close(stop.outcome(), core, worker.now());
             After::Abort
+        }
+    }
+}
+
+impl Stop {
+    /// How the recording names an end that is nobody's refusal.
+    fn outcome(&self) -> Outcome {
+        match self {
+            Stop::Drained => Outcome::Drained,
+            Stop::Refused(refusal) => refusal.outcome(),
+            Stop::CallerGone => Outcome::CallerGone,
         }
     }
 }
@@ -206,9 +214,13 @@ async fn forward<D: Driver>(
             &account,
             &request_sent,
         );
-        either(down, up).await
+        let cut = async {
+            worker.cut.raised().await;
+            Err(Stop::Drained)
+        };
+        either(either(down, up), cut).await
     };
-    let closes = reply.closes() || !request_sent.is_set();
+    let closes = reply.closes() || !request_sent.whole.get();
     {
         let core = &mut *worker.core.borrow_mut();
         request.close(core);
@@ -222,7 +234,10 @@ async fn forward<D: Driver>(
                 &mut worker.core.borrow_mut(),
                 worker.now(),
             );
-            if end.upstream_reusable && request_sent.is_set() {
+            if !request_sent.whole.get() {
+                // It answered without waiting for the rest, which will not come.
+                upstream.abort(worker);
+            } else if end.upstream_reusable {
                 upstream.keep(worker);
             }
             if closes {
@@ -256,183 +271,10 @@ async fn stopped<D: Driver>(
             let _ = refuse(worker, caller, account, envelope, refusal, true).await;
             After::Close
         }
-        Stop::CallerGone => {
-            account.close(
-                Outcome::CallerGone,
-                &mut worker.core.borrow_mut(),
-                worker.now(),
-            );
+        Stop::CallerGone | Stop::Drained => {
+            let core = &mut *worker.core.borrow_mut();
+            account.close(stop.outcome(), core, worker.now());
             After::Abort
-        }
-    }
-}
-
-/// Set once all of the request is upstream; whoever waits for the reply is told.
-#[derive(Default)]
-struct Sent {
-    at: Cell<bool>,
-    told: Notify,
-}
-
-impl Sent {
-    fn set(&self) {
-        self.at.set(true);
-        self.told.notify_one();
-    }
-
-    fn is_set(&self) -> bool {
-        self.at.get()
-    }
-}
-
-/// Caller to upstream, until all of the request is there. An upstream that takes no more may have
-/// answered early: then its reply decides.
-async fn send_request<D: Driver>(
-    worker: &Worker<D>,
-    ear: &mut downstream::Ear<'_, D::Stream>,
-    mouth: &mut upstream::Mouth<'_, D::Stream>,
-    request: &mut RequestHalf,
-    account: &RefCell<Account>,
-    request_sent: &Sent,
-) -> Result<(), Stop> {
-    let mut turn = Turn::default();
-    loop {
-        let recorder = worker.link.changed();
-        let step = request.next(
-            ear.buffer,
-            &mut account.borrow_mut(),
-            &mut worker.core.borrow_mut(),
-            worker.now(),
-        );
-        match step {
-            RequestStep::Send(bytes) => {
-                let size = bytes.slices().iter().map(|slice| slice.len()).sum();
-                if mouth.send(worker, bytes).await.is_err() {
-                    return std::future::pending().await;
-                }
-                let core = &mut *worker.core.borrow_mut();
-                request.sent(ear.buffer, &mut account.borrow_mut(), core, worker.now());
-                turn.spend(size);
-            }
-            RequestStep::NeedBytes(until) => match ear.read(worker, until).await {
-                Ok(0) => return Err(Stop::CallerGone),
-                Err(error) if error.kind() != io::ErrorKind::TimedOut => {
-                    return Err(Stop::CallerGone);
-                }
-                _ => {}
-            },
-            RequestStep::NeedRoom(until) | RequestStep::NeedSync(until) => {
-                let _ = worker.within(until, recorder).await;
-            }
-            RequestStep::Done => {
-                request_sent.set();
-                return Ok(());
-            }
-            RequestStep::Refuse(refusal) => return Err(Stop::Refused(refusal)),
-        }
-        turn.breathe::<D>().await;
-    }
-}
-
-/// While the reply is awaited: a caller that goes away takes the exchange with it. Bytes that come
-/// are the next request's; once there are some, the caller is no longer watched.
-async fn caller_gone<D: Driver>(
-    worker: &Worker<D>,
-    ear: &mut downstream::Ear<'_, D::Stream>,
-) -> Result<ReplyEnd, Stop> {
-    if ear.buffer.is_empty() {
-        match ear.read(worker, Mono(u64::MAX)).await {
-            Ok(0) | Err(_) => return Err(Stop::CallerGone),
-            Ok(_) => {}
-        }
-    }
-    std::future::pending().await
-}
-
-/// Upstream to caller, until all of the reply is there.
-async fn relay_reply<D: Driver>(
-    worker: &Worker<D>,
-    ear: &mut upstream::Ear<'_, D::Stream>,
-    mouth: &mut downstream::Mouth<'_, D::Stream>,
-    reply: &mut ReplyHalf,
-    account: &RefCell<Account>,
-    request_sent: &Sent,
-) -> Result<ReplyEnd, Stop> {
-    let mut turn = Turn::default();
-    let mut eof = false;
-    let mut owed = false;
-    loop {
-        let recorder = worker.link.changed();
-        let now = worker.now();
-        if request_sent.is_set() && !owed {
-            owed = true;
-            reply.request_sent(now);
-        }
-        let step = reply.next(
-            ear.buffer,
-            eof,
-            &mut account.borrow_mut(),
-            &mut worker.core.borrow_mut(),
-            now,
-        );
-        match step {
-            ReplyStep::Send(bytes) => {
-                let size = bytes.slices().map(<[u8]>::len).sum();
-                mouth
-                    .send(worker, bytes)
-                    .await
-                    .map_err(|_| Stop::CallerGone)?;
-                reply.sent(ear.buffer, worker.now());
-                turn.spend(size);
-            }
-            ReplyStep::NeedBytes(until) => {
-                let read = async { Some(ear.read(worker, until).await) };
-                let sent = async {
-                    if owed {
-                        return std::future::pending().await;
-                    }
-                    request_sent.told.notified().await;
-                    None
-                };
-                match either(read, sent).await {
-                    None | Some(Ok(1..)) => {}
-                    Some(Ok(0)) => eof = true,
-                    Some(Err(error)) if error.kind() == io::ErrorKind::TimedOut => {}
-                    Some(Err(_)) => return Err(Stop::Refused(cut_off(&account.borrow()))),
-                }
-            }
-            ReplyStep::NeedRoom(until) => {
-                let _ = worker.within(until, recorder).await;
-            }
-            ReplyStep::Done(end) => return Ok(end),
-            ReplyStep::Refuse(refusal) => return Err(Stop::Refused(refusal)),
-        }
-        turn.breathe::<D>().await;
-    }
-}
-
-/// A reset, or TLS without its end: never a clean end of a reply.
-fn cut_off(account: &Account) -> Refusal {
-    if account.has_replied() {
-        Refusal::UpstreamTruncated
-    } else {
-        Refusal::UpstreamUnreachable
-    }
-}
-
-/// Bytes moved since others last got their turn.
-#[derive(Default)]
-struct Turn(usize);
-
-impl Turn {
-    fn spend(&mut self, bytes: usize) {
-        self.0 += bytes;
-    }
-
-    async fn breathe<D: Driver>(&mut self) {
-        if self.0 >= TURN_BYTES {
-            self.0 = 0;
-            D::breathe().await;
         }
     }
 }

@@ -1,0 +1,183 @@
+//! The two directions of an exchange, each a loop that asks its half what it needs.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+
+use super::Stop;
+use crate::base::clock::Mono;
+use crate::base::limits::TURN_BYTES;
+use crate::exchange::{Account, Refusal, ReplyEnd, ReplyHalf, ReplyStep, RequestHalf, RequestStep};
+use crate::worker::core::Worker;
+use crate::worker::flag::Flag;
+use crate::worker::io::Driver;
+use crate::worker::transport::either;
+use crate::worker::{downstream, upstream};
+
+/// What has become of sending the request; whoever waits for the reply is told.
+#[derive(Default)]
+pub(super) struct Sent {
+    /// All that can be sent is sent: a reply is owed from now on.
+    pub over: Flag,
+    /// It was all of the request.
+    pub whole: Cell<bool>,
+}
+
+/// Caller to upstream, until all of the request is there. An upstream that takes no more may have
+/// answered early: then its reply decides.
+pub(super) async fn send_request<D: Driver>(
+    worker: &Worker<D>,
+    ear: &mut downstream::Ear<'_, D::Stream>,
+    mouth: &mut upstream::Mouth<'_, D::Stream>,
+    request: &mut RequestHalf,
+    account: &RefCell<Account>,
+    request_sent: &Sent,
+) -> Result<(), Stop> {
+    let mut turn = Turn::default();
+    loop {
+        let recorder = worker.link.changed();
+        let step = request.next(
+            ear.buffer,
+            &mut account.borrow_mut(),
+            &mut worker.core.borrow_mut(),
+            worker.now(),
+        );
+        match step {
+            RequestStep::Send(bytes) => {
+                let size = bytes.slices().iter().map(|slice| slice.len()).sum();
+                match mouth.send(worker, bytes).await {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                        return Err(Stop::Refused(Refusal::UpstreamTimeout));
+                    }
+                    Err(_) => {
+                        request_sent.over.raise();
+                        return std::future::pending().await;
+                    }
+                }
+                let core = &mut *worker.core.borrow_mut();
+                request.sent(ear.buffer, &mut account.borrow_mut(), core, worker.now());
+                turn.spend(size);
+            }
+            RequestStep::NeedBytes(until) => match ear.read(worker, until).await {
+                Ok(0) => return Err(Stop::CallerGone),
+                Err(error) if error.kind() != io::ErrorKind::TimedOut => {
+                    return Err(Stop::CallerGone);
+                }
+                _ => {}
+            },
+            RequestStep::NeedRoom(until) | RequestStep::NeedSync(until) => {
+                let _ = worker.within(until, recorder).await;
+            }
+            RequestStep::Done => {
+                request_sent.whole.set(true);
+                request_sent.over.raise();
+                return Ok(());
+            }
+            RequestStep::Refuse(refusal) => return Err(Stop::Refused(refusal)),
+        }
+        turn.breathe::<D>().await;
+    }
+}
+
+/// While the reply is awaited: a caller that goes away takes the exchange with it. Bytes that come
+/// are the next request's; once there are some, the caller is no longer watched.
+pub(super) async fn caller_gone<D: Driver>(
+    worker: &Worker<D>,
+    ear: &mut downstream::Ear<'_, D::Stream>,
+) -> Result<ReplyEnd, Stop> {
+    if ear.buffer.is_empty() {
+        match ear.read(worker, Mono(u64::MAX)).await {
+            Ok(0) | Err(_) => return Err(Stop::CallerGone),
+            Ok(_) => {}
+        }
+    }
+    std::future::pending().await
+}
+
+/// Upstream to caller, until all of the reply is there.
+pub(super) async fn relay_reply<D: Driver>(
+    worker: &Worker<D>,
+    ear: &mut upstream::Ear<'_, D::Stream>,
+    mouth: &mut downstream::Mouth<'_, D::Stream>,
+    reply: &mut ReplyHalf,
+    account: &RefCell<Account>,
+    request_sent: &Sent,
+) -> Result<ReplyEnd, Stop> {
+    let mut turn = Turn::default();
+    let mut eof = false;
+    let mut owed = false;
+    loop {
+        let recorder = worker.link.changed();
+        let now = worker.now();
+        if request_sent.over.is_raised() && !owed {
+            owed = true;
+            reply.request_sent(now);
+        }
+        let step = reply.next(
+            ear.buffer,
+            eof,
+            &mut account.borrow_mut(),
+            &mut worker.core.borrow_mut(),
+            now,
+        );
+        match step {
+            ReplyStep::Send(bytes) => {
+                let size = bytes.slices().map(<[u8]>::len).sum();
+                mouth
+                    .send(worker, bytes)
+                    .await
+                    .map_err(|_| Stop::CallerGone)?;
+                reply.sent(ear.buffer, worker.now());
+                turn.spend(size);
+            }
+            ReplyStep::NeedBytes(until) => {
+                let read = async { Some(ear.read(worker, until).await) };
+                let sent = async {
+                    if owed {
+                        return std::future::pending().await;
+                    }
+                    request_sent.over.raised().await;
+                    None
+                };
+                match either(read, sent).await {
+                    None | Some(Ok(1..)) => {}
+                    Some(Ok(0)) => eof = true,
+                    Some(Err(error)) if error.kind() == io::ErrorKind::TimedOut => {}
+                    Some(Err(_)) => return Err(Stop::Refused(cut_off(&account.borrow()))),
+                }
+            }
+            ReplyStep::NeedRoom(until) => {
+                let _ = worker.within(until, recorder).await;
+            }
+            ReplyStep::Done(end) => return Ok(end),
+            ReplyStep::Refuse(refusal) => return Err(Stop::Refused(refusal)),
+        }
+        turn.breathe::<D>().await;
+    }
+}
+
+/// A reset, or TLS without its end: never a clean end of a reply.
+fn cut_off(account: &Account) -> Refusal {
+    if account.has_replied() {
+        Refusal::UpstreamTruncated
+    } else {
+        Refusal::UpstreamUnreachable
+    }
+}
+
+/// Bytes moved since others last got their turn.
+#[derive(Default)]
+struct Turn(usize);
+
+impl Turn {
+    fn spend(&mut self, bytes: usize) {
+        self.0 += bytes;
+    }
+
+    async fn breathe<D: Driver>(&mut self) {
+        if self.0 >= TURN_BYTES {
+            self.0 = 0;
+            D::breathe().await;
+        }
+    }
+}
