@@ -53,6 +53,8 @@ struct Hiding {
     rule: u16,
     /// Containers open within it.
     depth: usize,
+    /// It is an array, whose brackets stay: clients that expect a list get one.
+    list: bool,
     /// It is a string, whose quotes stay.
     string: bool,
     disguise: Disguise,
@@ -168,6 +170,7 @@ impl Place {
         self.hiding = Some(Hiding {
             rule,
             depth: 0,
+            list: false,
             string,
             disguise: Disguise::new(context.masks.style(rule), &context.masks.key),
         });

@@ -15,7 +15,8 @@ use crate::base::secret::Secret;
 #[derive(Clone, Default, Debug)]
 pub struct MaskSpec {
     /// Member names whose values are masked whole, whatever they are (`null` stays: there is
-    /// nothing to hide). Compared decoded and, for ASCII, without case, because what must not be
+    /// nothing to hide; an array becomes an array of the one placeholder, so that clients that
+    /// expect a list get one). Compared decoded and, for ASCII, without case, because what must not be
     /// seen must not depend on spelling. `a.b` is a member `b` of a member `a`, arrays in between
     /// do not count.
     pub fields: Vec<String>,

@@ -120,7 +120,7 @@ fn members_are_masked_by_name_however_deep() {
         ),
         (
             r#"{"otherMails":["a","b",{"c":[]}],"z":0}"#,
-            r#"{"otherMails":"[otherMails]","z":0}"#,
+            r#"{"otherMails":["[otherMails]"],"z":0}"#,
         ),
         (
             r#"{"mail":{"mail":"x","y":"geheim"} ,"z":0}"#,
@@ -303,7 +303,7 @@ fn lines_events_and_text() {
         (
             EventStream,
             "data: {\"mail\":[1,\ndata: 2]\ndata: }\n\ndata: gehe\n\ndata: im\n\n",
-            "data: {\"mail\":\"[mail]\"\ndata: }\n\ndata: gehe\n\ndata: im\n\n",
+            "data: {\"mail\":[\"[mail]\"]\ndata: }\n\ndata: gehe\n\ndata: im\n\n",
         ),
         (
             EventStream,

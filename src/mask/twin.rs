@@ -31,6 +31,7 @@ fn mask_slowly(value: &mut Value, path: &mut Vec<String>) {
                 path.push(name.clone());
                 match hidden(path) {
                     Some(_) if value.is_null() => {}
+                    Some(placeholder) if value.is_array() => *value = vec![placeholder].into(),
                     Some(placeholder) => *value = placeholder.into(),
                     None => mask_slowly(value, path),
                 }

@@ -6,6 +6,9 @@ mod pseudonyms;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 use super::Failure;
 use super::failure::Doing;
 use crate::control::config;
@@ -44,9 +47,11 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
             crate::worker::io::IoChoice::Tokio => config::Io::Tokio,
         });
     }
+    // Before anything is started: a SIGTERM that comes meanwhile must still drain.
+    let mut signals = Signals::listen()?;
     let gateway = Gateway::start(&config)?;
     announce(&gateway, config.workers);
-    let broken = wait(&gateway)?;
+    let broken = signals.wait(&gateway);
     eprintln!(
         "sluice: draining; calls in flight may take {} s to end",
         config.limits.drain_time.as_secs()
@@ -70,23 +75,42 @@ fn announce(gateway: &Gateway, workers: usize) {
     eprintln!("sluice: admin on http://{}/readyz", gateway.admin_address());
 }
 
-/// Waits for SIGTERM or Ctrl-C. True when a core ended before that.
-fn wait(gateway: &Gateway) -> Result<bool, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .doing("wait for signals")?;
-    runtime.block_on(async {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).doing("wait for SIGTERM")?;
-        let mut interrupt = signal(SignalKind::interrupt()).doing("wait for Ctrl-C")?;
-        let mut look = tokio::time::interval(Duration::from_millis(500));
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => return Ok(false),
-                _ = interrupt.recv() => return Ok(false),
-                _ = look.tick() => if gateway.is_broken() { return Ok(true) },
+/// SIGTERM and Ctrl-C, listened for on this thread.
+struct Signals {
+    runtime: Runtime,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Signals, Failure> {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .doing("wait for signals")?;
+        let inside = runtime.enter();
+        let terminate = signal(SignalKind::terminate()).doing("wait for SIGTERM")?;
+        let interrupt = signal(SignalKind::interrupt()).doing("wait for Ctrl-C")?;
+        drop(inside);
+        Ok(Signals {
+            runtime,
+            terminate,
+            interrupt,
+        })
+    }
+
+    /// Waits for a signal. True when a core ended before that.
+    fn wait(&mut self, gateway: &Gateway) -> bool {
+        const LOOK: Duration = Duration::from_millis(500);
+        self.runtime.block_on(async {
+            let mut look = tokio::time::interval(LOOK);
+            loop {
+                tokio::select! {
+                    _ = self.terminate.recv() => return false,
+                    _ = self.interrupt.recv() => return false,
+                    _ = look.tick() => if gateway.is_broken() { return true },
+                }
             }
-        }
-    })
+        })
+    }
 }

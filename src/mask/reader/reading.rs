@@ -141,9 +141,11 @@ impl Reading<'_, '_> {
 
 impl Sink for Reading<'_, '_> {
     fn open(&mut self, container: Container, at: usize) {
-        let start = self.origin.boundary(at);
+        let list = container == Container::Array;
+        let start = self.origin.boundary(if list { at + 1 } else { at });
         if self.begin_value(start, false) {
             if let Some(hiding) = &mut self.place.hiding {
+                hiding.list |= list && hiding.depth == 0;
                 hiding.depth += 1;
                 hiding.disguise.add(if container == Container::Object {
                     b"{"
@@ -157,11 +159,11 @@ impl Sink for Reading<'_, '_> {
     }
 
     fn close(&mut self, _container: Container, at: usize) {
-        let end = self.origin.boundary(at + 1);
         if let Some(hiding) = &mut self.place.hiding {
             hiding.disguise.add(b"}");
             hiding.depth -= 1;
             if hiding.depth == 0 {
+                let end = self.origin.boundary(if hiding.list { at } else { at + 1 });
                 self.place.close_hiding(end, self.context);
             }
             return;
