@@ -1,5 +1,7 @@
 //! Arguments in, exit code out; everything between is [`sluice::cli`].
 
+#![deny(unsafe_code)]
+
 use std::process::ExitCode;
 
 /// Ten times less CPU than the system's allocator on the buffers a gateway uses.

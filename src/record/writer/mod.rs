@@ -63,6 +63,7 @@ impl<P> Receipt<P> {
 }
 
 /// A piece of a request's body: these bytes of it, and no others, may go upstream.
+#[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub struct Body {
     offset: u64,

@@ -1,0 +1,9 @@
+//! A receipt is spent by its use.
+
+use sluice::record::{Body, Receipt};
+
+pub fn send(receipt: Receipt<Body>) -> [Body; 2] {
+    [receipt.spend(), receipt.spend()]
+}
+
+fn main() {}

@@ -1,0 +1,20 @@
+//! What was recorded is what goes out: nobody can write to it in between.
+
+use sluice::base::clock::Now;
+use sluice::mask::Stream;
+use sluice::record::{ExchangeLog, Writer};
+
+pub fn record(
+    writer: &mut Writer,
+    log: &mut ExchangeLog,
+    stream: &mut Stream,
+    chunk: &mut [u8],
+    now: Now,
+) -> Option<usize> {
+    let masked = stream.push(chunk).ok()?;
+    let recorded = writer.reply_chunk(log, masked, now).ok()?;
+    chunk.fill(b'x');
+    Some(recorded.slices().count())
+}
+
+fn main() {}

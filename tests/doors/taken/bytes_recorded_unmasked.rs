@@ -1,0 +1,16 @@
+//! The recording of a reply takes masked bytes only.
+
+use sluice::base::clock::Now;
+use sluice::mask::Stream;
+use sluice::record::{ExchangeLog, Recorded, Writer};
+
+pub fn record<'a>(
+    writer: &mut Writer,
+    log: &mut ExchangeLog,
+    stream: &'a mut Stream,
+    chunk: &'a [u8],
+    now: Now,
+) -> Option<Recorded<'a>> {
+    let masked = stream.push(chunk).ok()?;
+    writer.reply_chunk(log, masked, now).ok()
+}

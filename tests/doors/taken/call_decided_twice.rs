@@ -1,0 +1,7 @@
+//! A call is judged once; another judgement is another call's.
+
+use sluice::policy::{Call, Decision, Policies};
+
+pub fn decide(call: Call<'_>, again: Call<'_>, policies: &Policies) -> [Decision; 2] {
+    [call.decide(policies), again.decide(policies)]
+}

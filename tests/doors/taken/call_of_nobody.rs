@@ -1,0 +1,8 @@
+//! A call is somebody's: a name is no identity.
+
+use sluice::auth::Identity;
+use sluice::policy::Call;
+
+pub fn call(identity: Identity) -> Call<'static> {
+    Call::http(identity, "GET", "/")
+}

@@ -1,0 +1,10 @@
+//! Nor can the maker be called: it asks for a proof that only `auth` can see.
+
+use sluice::auth::{Identity, Verdict};
+
+pub fn identify(verdict: Verdict) -> Option<Identity> {
+    match verdict {
+        Verdict::Proven(identity) => Some(identity),
+        Verdict::NeedKey(_) | Verdict::Refused(_) => None,
+    }
+}

@@ -1,0 +1,30 @@
+//! What the compiler takes: the twin of each case in `refused`, with the missing step.
+
+pub mod body_by_hand;
+pub mod bytes_recorded_unmasked;
+pub mod call_decided_twice;
+pub mod call_of_nobody;
+pub mod fixed_by_hand;
+pub mod fixed_of_a_reply;
+pub mod head_by_hand;
+pub mod identity_by_hand;
+pub mod identity_proven_by_hand;
+pub mod log_used_after_its_end;
+pub mod masked_by_hand;
+pub mod masked_is_not_recorded;
+pub mod masked_recorded_twice;
+pub mod pending_by_hand;
+pub mod pending_is_no_receipt;
+pub mod permit_admitted_twice;
+pub mod permit_by_hand;
+pub mod permit_copied;
+pub mod permit_for_an_approval;
+pub mod permit_is_no_receipt;
+pub mod receipt_by_hand;
+pub mod receipt_dropped_unseen;
+pub mod receipt_spent_twice;
+pub mod recorded_and_then_changed;
+pub mod recorded_by_hand;
+pub mod response_head_by_hand;
+pub mod to_caller_by_hand;
+pub mod to_upstream_by_hand;

@@ -1,0 +1,10 @@
+//! What needs a person's yes, or was denied, is no permit.
+
+use sluice::policy::{Decision, Permit};
+
+pub fn permit(decision: Decision) -> Option<Permit> {
+    match decision {
+        Decision::Allowed(permit) => Some(permit),
+        Decision::NeedsApproval(..) | Decision::Denied(..) => None,
+    }
+}
