@@ -19,6 +19,7 @@ macro_rules! on_every_driver {
 
 mod exchange;
 mod keys;
+mod process;
 mod recorder;
 mod refuse;
 mod slow;

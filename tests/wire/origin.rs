@@ -119,7 +119,9 @@ pub fn read_body(wire: &mut impl io::BufRead, head: &str, to_end: bool) -> io::R
             wire.read_exact(&mut body[start..])?;
             let mut end = [0; 2];
             wire.read_exact(&mut end)?;
-            assert_eq!(&end, b"\r\n");
+            if &end != b"\r\n" {
+                return Err(io::Error::other("a chunk without its end"));
+            }
             if size == 0 {
                 return Ok(body);
             }

@@ -1,5 +1,6 @@
 //! A gateway, put together as `sluice serve` does it, from a configuration's text.
 
+use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
@@ -69,6 +70,8 @@ pub struct Plan<'a> {
     pub class: &'a str,
     /// Where the data is; by default a directory of the scene's own.
     pub data: Option<PathBuf>,
+    /// How long a drain may take.
+    pub drain_time: &'a str,
     /// Free disk space below which no session begins.
     pub reserve: &'a str,
     /// Port of the plain listener; 0 takes a free one.
@@ -86,6 +89,7 @@ impl Plan<'_> {
             connection: "",
             class: "buffered",
             data: None,
+            drain_time: "3s",
             reserve: "1",
             port: 0,
         }
@@ -112,6 +116,7 @@ impl Plan<'_> {
             connection,
             class,
             port,
+            drain_time,
             reserve,
             ..
         } = self;
@@ -133,7 +138,7 @@ data: {data}
 io: {io}
 workers: 1
 access_log: file:access.log
-limits: {{ drain_time: 3s, segment_bytes: 1MiB, reserve_bytes: {reserve}, {limits} }}
+limits: {{ drain_time: {drain_time}, segment_bytes: 1MiB, reserve_bytes: {reserve}, {limits} }}
 issuers:
   local:
     {{ kind: entra, tenant: {TENANT}, authority: \"{authority}\", ca_file: issuer.pem, audiences: [us] }}
@@ -305,7 +310,9 @@ impl Scene {
 
     /// Drains, and gives what was recorded.
     pub fn stop(mut self) -> Recorded {
-        self.gateway.take().unwrap().stop().unwrap();
+        if let Some(gateway) = self.gateway.take() {
+            gateway.stop().unwrap();
+        }
         Recorded {
             recordings: recordings(&self.data).unwrap(),
             _directory: self.directory_taken(),
@@ -325,6 +332,80 @@ impl Drop for Scene {
                 stopped.unwrap();
             }
         }
+    }
+}
+
+/// `sluice serve` as a process of its own.
+pub struct Process {
+    /// The process.
+    pub child: std::process::Child,
+    /// How to speak to it.
+    pub scene: Scene,
+}
+
+impl Plan<'_> {
+    /// Starts the gateway as a process, and waits until it listens.
+    pub fn spawn(self) -> Process {
+        let directory = directory();
+        let path = self.write(directory.path());
+        let mut child = serve(&path)
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut heard = Vec::new();
+        let mut next = |what: &str| -> SocketAddr {
+            for line in &mut lines {
+                let line = line.unwrap();
+                let address = line
+                    .split_once(what)
+                    .map(|(_, rest)| rest.split([' ', '/']).next());
+                heard.push(line.clone());
+                if let Some(Some(address)) = address {
+                    return address.parse().unwrap();
+                }
+            }
+            panic!("{what} never came: {heard:?}");
+        };
+        let address = next("listening on ");
+        let secure = next("listening on ");
+        let admin = next("admin on http://");
+        // It must not be stopped by a full pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        let scene = Scene {
+            gateway: None,
+            address,
+            secure,
+            admin,
+            token: self.issuer.token("first", now()),
+            data: directory.path().join("data"),
+            directory,
+        };
+        scene.await_ready();
+        Process { child, scene }
+    }
+}
+
+/// The command that serves this configuration.
+pub fn serve(config: &Path) -> std::process::Command {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sluice"));
+    command.arg("serve").arg("-c").arg(config);
+    command
+}
+
+impl Process {
+    /// Sends it a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It has ended already, unless the test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
