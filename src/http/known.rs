@@ -1,6 +1,6 @@
 //! The field names the gateway cares about, recognised once, when a line is scanned.
 //!
-//! Later rooms then classify a field by comparing one byte instead of text. [`super::lookup`] finds
+//! Later rooms then classify a field by comparing one byte instead of text. `lookup` finds
 //! a name among them.
 
 use super::lookup;

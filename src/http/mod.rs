@@ -13,7 +13,7 @@
 //! - [`known`]: field names recognised once, and what follows from a name; `lookup` finds them.
 //! - [`framing`]: where a body ends; `chunked` is its largest part.
 //! - [`uri`]: canonical targets.
-//! - [`write`]: the only place where heads are made.
+//! - [`mod@write`]: the only place where heads are made.
 //! - [`error`]: one variant per refused head.
 //!
 //! Where RFC 9112 lets a recipient be lenient, this one is not: no empty line before a head, no

@@ -9,7 +9,7 @@
 //!                                              and placeholders
 //! ```
 //!
-//! - A [`Reader`](reader) follows JSON and knows member names; a [`Text`](text) is what one string
+//! - A `reader` follows JSON and knows member names; a `text` is what one string
 //!   decodes to, with a map back to the bytes it came from. Text may hold JSON again, which the next
 //!   reader follows, down to [`MASK_LEVELS`](crate::base::limits::MASK_LEVELS).
 //! - Every decoded byte is matched at exactly one level, so that no match can cut an escape in two.

@@ -1,8 +1,8 @@
 //! Floor 6: the data plane, one runtime per core.
 //!
-//! A request comes in at [`listener`], is moved through its exchange by [`pump`], goes out over a
-//! connection of [`upstream`], and its reply leaves by [`downstream`]. [`transport`] lays TLS
-//! between bytes and sockets, [`io`] are the runtimes, [`core`] is what the connections of one core
+//! A request comes in at `listener`, is moved through its exchange by `pump`, goes out over a
+//! connection of `upstream`, and its reply leaves by `downstream`. `transport` lays TLS
+//! between bytes and sockets, [`io`] are the runtimes, `core` is what the connections of one core
 //! share. Nothing here judges anything: the exchange says what it needs, the worker waits for it.
 
 mod core;

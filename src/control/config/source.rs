@@ -7,7 +7,7 @@ use serde_saphyr::Location;
 
 use super::errors::Mistake;
 
-/// A stretch of the text that was parsed; [`Source::position`] turns it into line and column.
+/// A stretch of the text that was parsed; `Source::position` turns it into line and column.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     start: usize,

@@ -59,9 +59,9 @@ pub struct Connection {
     pub name: Arc<str>,
     /// Its base URL.
     pub upstream: Upstream,
-    /// Index into [`Config::credentials`].
+    /// Index into [`Config::credentials`](super::Config::credentials).
     pub credential: Option<usize>,
-    /// Indices into [`Config::masks`].
+    /// Indices into [`Config::masks`](super::Config::masks).
     pub masks: Vec<usize>,
     /// How far the recording must have come before a request goes upstream.
     pub record: RecordClass,
@@ -138,7 +138,7 @@ pub struct Route {
     pub host: Option<String>,
     /// Path prefix without a trailing slash (empty matches all), cut off before forwarding.
     pub prefix: String,
-    /// Index into [`Config::connections`].
+    /// Index into [`Config::connections`](super::Config::connections).
     pub connection: usize,
     /// Where it stands in the file.
     pub place: Place,
@@ -149,7 +149,7 @@ pub struct Route {
 pub struct Policy {
     /// Shown in decisions and refusals.
     pub name: Arc<str>,
-    /// Index into [`Config::connections`].
+    /// Index into [`Config::connections`](super::Config::connections).
     pub connection: usize,
     /// The principals it speaks of.
     pub who: Who,
@@ -162,7 +162,7 @@ pub struct Policy {
 /// Principals of one issuer with any of these roles, groups or clients; at least one is named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Who {
-    /// Index into [`Config::issuers`].
+    /// Index into [`Config::issuers`](super::Config::issuers).
     pub issuer: usize,
     /// Roles.
     pub roles: Vec<String>,
