@@ -11,8 +11,8 @@ use tokio::sync::{Notify, watch};
 use super::flag::Flag;
 use super::io::{CoreMain, Driver};
 use super::listener;
-use super::transport::either;
 use super::upstream::Upstreams;
+use super::wait::{either, unless};
 use crate::auth::KeyWanted;
 use crate::base::buffers::Pool;
 use crate::base::clock::{Clock, Mono, Now};
@@ -73,20 +73,14 @@ impl<D: Driver> Worker<D> {
     }
 
     /// `future`'s value, or `None` when `until` comes first.
-    pub(super) async fn within<T>(
+    pub(super) fn within<T>(
         &self,
         until: Mono,
         future: impl Future<Output = T>,
-    ) -> Option<T> {
-        let some = async { Some(future.await) };
-        if until == Mono(u64::MAX) {
-            return some.await;
-        }
-        let late = async {
-            D::sleep_until(self.clock.instant(until)).await;
-            None
-        };
-        either(some, late).await
+    ) -> impl Future<Output = Option<T>> {
+        let clock = self.clock;
+        let timer = move || (until != Mono(u64::MAX)).then(|| D::sleep_until(clock.instant(until)));
+        unless(future, timer)
     }
 
     pub(super) fn is_draining(&self) -> bool {

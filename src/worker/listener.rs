@@ -8,7 +8,7 @@ use rustls::ServerConfig;
 use super::core::{Listening, Worker};
 use super::downstream;
 use super::io::{Driver, accept_backlog, accept_patiently};
-use super::transport::either;
+use super::wait::either;
 
 /// Accepts until the process drains; then takes what is queued, and closes the socket.
 pub(super) async fn accept<D: Driver>(

@@ -13,6 +13,7 @@ mod listener;
 mod pump;
 mod transport;
 mod upstream;
+mod wait;
 
 use std::sync::Arc;
 

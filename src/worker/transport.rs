@@ -4,7 +4,6 @@
 //! a time each; nothing is borrowed across a wait.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -301,19 +300,4 @@ async fn patient<S: Stream>(stream: &S) -> io::Result<()> {
 
 fn broken(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
-}
-
-/// Whichever of two futures ends first, the first one when both have; the other is dropped.
-pub(super) async fn either<A, B, T>(first: A, second: B) -> T
-where
-    A: Future<Output = T>,
-    B: Future<Output = T>,
-{
-    let mut first = std::pin::pin!(first);
-    let mut second = std::pin::pin!(second);
-    poll_fn(|context| match first.as_mut().poll(context) {
-        std::task::Poll::Ready(value) => std::task::Poll::Ready(value),
-        std::task::Poll::Pending => second.as_mut().poll(context),
-    })
-    .await
 }

@@ -10,7 +10,7 @@ use crate::exchange::{Account, Refusal, ReplyEnd, ReplyHalf, ReplyStep, RequestH
 use crate::worker::core::Worker;
 use crate::worker::flag::Flag;
 use crate::worker::io::Driver;
-use crate::worker::transport::either;
+use crate::worker::wait::either;
 use crate::worker::{downstream, upstream};
 
 /// What has become of sending the request; whoever waits for the reply is told.
