@@ -122,13 +122,17 @@ pub(super) async fn read<D: Driver, S: Stream>(
     worker: &Worker<D>,
     until: Mono,
 ) -> io::Result<usize> {
+    let mut wait_first = transport.is_drained();
     loop {
-        worker.pool.borrow_mut().fill_vacancy(buffer);
-        match transport.try_read(buffer, &worker.pool) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            decided => return decided,
+        if !wait_first {
+            worker.pool.borrow_mut().fill_vacancy(buffer);
+            match transport.try_read(buffer, &worker.pool) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                decided => return decided,
+            }
+            worker.pool.borrow_mut().reclaim(buffer);
         }
-        worker.pool.borrow_mut().reclaim(buffer);
+        wait_first = false;
         worker
             .within(until, transport.readable())
             .await

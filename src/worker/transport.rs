@@ -110,6 +110,12 @@ impl<S: Stream> Transport<S> {
         self.stream.readable().await
     }
 
+    /// True when a read would find nothing, as far as can be told without asking the kernel. Under
+    /// TLS it cannot: bytes may wait that are received and not yet opened.
+    pub(super) fn is_drained(&self) -> bool {
+        self.tls.is_none() && self.stream.is_drained()
+    }
+
     /// Moves plain bytes that have arrived to `plain`; `Ok(0)` is the clean end of input.
     ///
     /// # Errors

@@ -43,6 +43,9 @@ pub trait Stream: Sized + 'static {
     /// would look like the end of input), else what befell the connection.
     fn try_read(&self, into: &mut [u8]) -> io::Result<usize>;
 
+    /// True when the last read took all there was: to wait is better than to read at once.
+    fn is_drained(&self) -> bool;
+
     /// Hands a prefix of the slices to the kernel, and answers its length.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! The one stream and the one listener of all drivers; a driver adds how to wait.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -27,7 +28,7 @@ pub trait Watch: AsFd + Sized + 'static {
     /// Waits until the socket is ready in `direction`. May be dropped at any moment.
     fn ready(&self, direction: Direction) -> impl Future<Output = io::Result<()>>;
 
-    /// A system call just answered `WouldBlock`: a cached readiness is no longer true.
+    /// A system call just took or found all there was: a cached readiness is no longer true.
     fn exhausted(&self, direction: Direction);
 }
 
@@ -35,23 +36,24 @@ pub trait Watch: AsFd + Sized + 'static {
 pub struct Socket<W> {
     watch: W,
     peer: SocketAddr,
+    drained: Cell<bool>,
 }
 
 impl<W: Watch> Socket<W> {
+    fn new(watch: W, peer: SocketAddr) -> Socket<W> {
+        Socket {
+            watch,
+            peer,
+            drained: Cell::new(false),
+        }
+    }
+
     /// Opens a connection to `peer`.
     pub(super) async fn connect(peer: SocketAddr) -> io::Result<Socket<W>> {
         let watch = W::watch(sys::start_connect(peer)?)?;
         watch.ready(Direction::Write).await?;
         sys::finish_connect(watch.as_fd())?;
-        Ok(Socket { watch, peer })
-    }
-
-    /// Makes a cached readiness forget what `result` shows to be over.
-    fn noted<T>(&self, direction: Direction, result: io::Result<T>) -> io::Result<T> {
-        if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
-            self.watch.exhausted(direction);
-        }
-        result
+        Ok(Socket::new(watch, peer))
     }
 }
 
@@ -63,11 +65,30 @@ impl<W: Watch> AsFd for Socket<W> {
 
 impl<W: Watch> Stream for Socket<W> {
     fn try_read(&self, into: &mut [u8]) -> io::Result<usize> {
-        self.noted(Direction::Read, sys::receive(self.watch.as_fd(), into))
+        let room = into.len();
+        let result = sys::receive(self.watch.as_fd(), into);
+        // A short read has taken all there was, and what comes later wakes (epoll(7), question 9).
+        let drained = match &result {
+            Ok(count) => (1..room).contains(count),
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        };
+        if drained {
+            self.watch.exhausted(Direction::Read);
+        }
+        self.drained.set(drained);
+        result
+    }
+
+    fn is_drained(&self) -> bool {
+        self.drained.get()
     }
 
     fn try_write(&self, from: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        self.noted(Direction::Write, sys::send(self.watch.as_fd(), from))
+        let result = sys::send(self.watch.as_fd(), from);
+        if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
+            self.watch.exhausted(Direction::Write);
+        }
+        result
     }
 
     fn readable(&self) -> impl Future<Output = io::Result<()>> {
@@ -116,8 +137,7 @@ impl<W: Watch> Listening<W> {
                 return Err(error);
             }
         };
-        let watch = W::watch(socket)?;
-        Ok((Socket { watch, peer }, peer))
+        Ok((Socket::new(W::watch(socket)?, peer), peer))
     }
 
     pub(super) async fn accept(&self) -> io::Result<(Socket<W>, SocketAddr)> {
