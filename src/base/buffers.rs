@@ -93,6 +93,7 @@ impl Buffer {
 pub struct Pool {
     idle: Vec<Buffer>,
     texts: Vec<Vec<u8>>,
+    texts_lent: usize,
 }
 
 impl Pool {
@@ -131,17 +132,28 @@ impl Pool {
 
     /// An empty growable text, for heads that are written and for placeholders.
     pub fn lend_text(&mut self) -> Vec<u8> {
+        self.texts_lent += 1;
         self.texts
             .pop()
             .unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES / 4))
     }
 
-    /// Takes a text back; an overgrown one is freed.
+    /// Takes a text back; an overgrown one is freed, and one without memory was never lent.
     pub fn give_back_text(&mut self, mut text: Vec<u8>) {
+        if text.capacity() == 0 {
+            return;
+        }
+        self.texts_lent = self.texts_lent.saturating_sub(1);
         if self.texts.len() < Pool::KEEP && text.capacity() <= 2 * BUFFER_BYTES {
             text.clear();
             self.texts.push(text);
         }
+    }
+
+    /// Texts that are lent out and not given back.
+    #[must_use]
+    pub fn texts_lent(&self) -> usize {
+        self.texts_lent
     }
 }
 

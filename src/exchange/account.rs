@@ -314,11 +314,11 @@ fn show(connection: &Connection, value: &[u8], out: &mut Vec<u8>) -> usize {
 /// Appends the fields that are listed for recording: those of the fixed list that go upstream.
 fn show_fields(connection: &Connection, head: &RequestHead, bytes: &[u8], out: &mut Vec<u8>) {
     const NOTHING_MORE: &ForwardFields = &ForwardFields::Listed(Vec::new());
-    for (name, value) in head.fields(bytes) {
-        if fields::request_passes(name, NOTHING_MORE, connection.hides) {
-            out.extend_from_slice(name.as_bytes());
+    for field in head.entries(bytes).filter(|field| !field.hop_by_hop) {
+        if fields::request_passes(field.name, NOTHING_MORE, connection.masks.is_some()) {
+            out.extend_from_slice(field.name.as_bytes());
             out.extend_from_slice(b": ");
-            show(connection, value, out);
+            show(connection, field.value, out);
             out.extend_from_slice(b"\r\n");
         }
     }

@@ -140,6 +140,12 @@ pub fn reply_passes(name: &str, extra: &[Box<str>]) -> bool {
         || (!never_replied(name) && extra.iter().any(|one| one.eq_ignore_ascii_case(name)))
 }
 
+/// The content coding that several `Content-Encoding` fields name together, where it is not
+/// `identity`: they are one list (RFC 9110, section 5.3), and one coded layer hides all others.
+pub(super) fn coding<'b>(mut values: impl Iterator<Item = &'b [u8]>) -> Option<&'b [u8]> {
+    values.find(|value| !value.is_empty() && !value.eq_ignore_ascii_case(b"identity"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

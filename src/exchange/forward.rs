@@ -3,17 +3,17 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::Core;
 use super::account::Account;
 use super::fields;
 use super::inbound::Judged;
 use super::refusal::Refusal;
 use super::rules::Connection;
+use super::{Core, Room};
 use crate::base::buffers::Buffer;
 use crate::base::clock::{Mono, Now};
 use crate::base::credential::Credential;
 use crate::http::write::{CRLF, LAST_CHUNK};
-use crate::http::{BodyDecoder, BodyLength, HeadWriter, RequestHead, SizeLine, WriteError};
+use crate::http::{BodyDecoder, BodyLength, HeadWriter, Known, RequestHead, SizeLine, WriteError};
 use crate::mask::{self, ContentKind, Masked, Unreadable};
 use crate::policy::Permit;
 use crate::record::{Body, Pending, Receipt, Settle};
@@ -132,39 +132,29 @@ enum Shown {
 }
 
 impl RequestHalf {
-    /// Writes the head that goes upstream: the caller's listed fields, then the gateway's own.
+    /// `text` is the head as [`head`] wrote it, for the call that `receipt` vouches for.
     pub(super) fn new(
         receipt: Receipt<Permit>,
+        text: Vec<u8>,
         head: &RequestHead,
         bytes: &[u8],
         judged: &Judged,
-        credential: Option<&Credential>,
         core: &mut Core,
         now: Now,
-    ) -> Result<RequestHalf, Refusal> {
-        let connection = &judged.connection;
+    ) -> RequestHalf {
         let limits = &judged.rules.limits;
-        if let BodyLength::Length(length) = head.body()
-            && length > limits.request_body_bytes
-        {
-            return Err(Refusal::BodyTooLarge(limits.request_body_bytes));
-        }
-        let mut text = core.pool.lend_text();
-        // Caller and configuration were checked before, so only a credential can be unwritable.
-        write_head(&mut text, head, bytes, judged, credential, core)
-            .map_err(|_| Refusal::CredentialUnavailable)?;
-        Ok(RequestHalf {
+        RequestHalf {
             stage: Stage::Head(receipt),
             head: text,
             decoder: BodyDecoder::new(head.body()),
             chunked: head.body() == BodyLength::Chunked,
-            shown: Shown::of(head, bytes, connection, core),
+            shown: Shown::of(head, bytes, &judged.connection, core),
             left: limits.request_body_bytes,
             bound: limits.request_body_bytes,
             idle: limits.body_idle_time,
             wait: limits.wait_time,
             since: now.mono,
-        })
+        }
     }
 
     /// Goes on as far as the caller's bytes and the recording allow.
@@ -177,10 +167,14 @@ impl RequestHalf {
     ) -> RequestStep<'a> {
         loop {
             let turn = match std::mem::replace(&mut self.stage, Stage::Broken) {
-                Stage::Head(receipt) => {
-                    self.stage = Stage::SendingHead;
-                    return RequestStep::Send(ToUpstream::head(receipt, &self.head));
-                }
+                // Connecting upstream was a wait too.
+                Stage::Head(receipt) => match core.still_stands(receipt.what(), now) {
+                    Ok(()) => {
+                        self.stage = Stage::SendingHead;
+                        return RequestStep::Send(ToUpstream::head(receipt, &self.head));
+                    }
+                    Err(refusal) => Err(RequestStep::Refuse(refusal)),
+                },
                 Stage::Body => self.gather(caller, now),
                 Stage::Gathered(piece) => self.record(piece, caller, account, core, now),
                 Stage::Settling { pending, piece } => match core.writer.settle(pending) {
@@ -264,6 +258,8 @@ impl RequestHalf {
             let until = self.since.after(self.idle);
             return self.wait_or_refuse(now, until, Stage::Body, RequestStep::NeedBytes);
         }
+        // What the piece waits for from here on is not the caller's.
+        self.since = now.mono;
         self.left = self
             .left
             .checked_sub(piece.content.len() as u64)
@@ -281,9 +277,14 @@ impl RequestHalf {
         now: Now,
     ) -> Result<Stage, RequestStep<'static>> {
         let content = &caller.filled()[piece.content.clone()];
-        if !core.writer.room_for(masked_room(content.len())) {
-            let until = self.since.after(self.wait);
-            return self.wait_or_refuse(now, until, Stage::Gathered(piece), RequestStep::NeedRoom);
+        let until = self.since.after(self.wait);
+        match core.room(masked_room(content.len()), until, now) {
+            Room::There => {}
+            Room::Wait => {
+                self.stage = Stage::Gathered(piece);
+                return Err(RequestStep::NeedRoom(until));
+            }
+            Room::Never => return Err(RequestStep::Refuse(Refusal::RecorderUnable)),
         }
         let Some(log) = account.log() else {
             return Err(RequestStep::Refuse(Refusal::RecorderUnable));
@@ -296,7 +297,11 @@ impl RequestHalf {
             Shown::Masked(stream) => match pushed(stream, content, piece.last) {
                 Ok(masked) => core.writer.request_chunk(log, &masked, content.len(), now),
                 Err(_) => {
-                    self.shown = Shown::Withheld;
+                    if let Shown::Masked(stream) =
+                        std::mem::replace(&mut self.shown, Shown::Withheld)
+                    {
+                        core.give_back_stream(stream);
+                    }
                     core.writer.request_withheld(log, content, now)
                 }
             },
@@ -351,7 +356,7 @@ impl Shown {
         };
         let kind = ContentKind::of(
             head.field(bytes, "content-type"),
-            head.field(bytes, "content-encoding"),
+            fields::coding(head.values(bytes, Known::ContentEncoding)),
         );
         match kind {
             _ if head.body() == BodyLength::None => Shown::AsIs,
@@ -361,36 +366,55 @@ impl Shown {
     }
 }
 
-/// The head that goes upstream, `Host` first. Nothing of the caller's that is not listed.
-fn write_head(
-    out: &mut Vec<u8>,
+/// The head that goes upstream, `Host` first: the caller's listed fields, then the gateway's own.
+///
+/// Caller and configuration were checked before, so only a credential can be unwritable.
+pub(super) fn head(
     head: &RequestHead,
     bytes: &[u8],
     judged: &Judged,
     credential: Option<&Credential>,
     core: &mut Core,
+) -> Result<Vec<u8>, WriteError> {
+    let mut target = core.pool.lend_text();
+    target.extend_from_slice(judged.connection.upstream.base_path.as_bytes());
+    target.extend_from_slice(&judged.target);
+    let mut text = core.pool.lend_text();
+    let written = write_head(&mut text, &target, head, bytes, judged, credential);
+    core.pool.give_back_text(target);
+    match written {
+        Ok(()) => Ok(text),
+        Err(why) => {
+            core.pool.give_back_text(text);
+            Err(why)
+        }
+    }
+}
+
+/// Nothing of the caller's that is not listed, that is meant for this hop, or that the credential
+/// stands for.
+fn write_head(
+    out: &mut Vec<u8>,
+    target: &[u8],
+    head: &RequestHead,
+    bytes: &[u8],
+    judged: &Judged,
+    credential: Option<&Credential>,
 ) -> Result<(), WriteError> {
     let connection = &judged.connection;
-    let mut target = core.pool.lend_text();
-    target.extend_from_slice(connection.upstream.base_path.as_bytes());
-    target.extend_from_slice(&judged.target);
-    let written = HeadWriter::request(out, head.method(bytes), &target).and_then(|mut writer| {
-        writer.field("Host", connection.upstream.authority.as_bytes())?;
-        for (name, value) in head.fields(bytes) {
-            let ours =
-                credential.is_some_and(|credential| credential.field.eq_ignore_ascii_case(name));
-            if !ours
-                && fields::request_passes(name, &connection.forward, connection.masks.is_some())
-            {
-                writer.field(name, value)?;
-            }
+    let mut writer = HeadWriter::request(out, head.method(bytes), target)?;
+    writer.field("Host", connection.upstream.authority.as_bytes())?;
+    for field in head.entries(bytes).filter(|field| !field.hop_by_hop) {
+        let ours =
+            credential.is_some_and(|credential| credential.field.eq_ignore_ascii_case(field.name));
+        let masked = connection.masks.is_some();
+        if !ours && fields::request_passes(field.name, &connection.forward, masked) {
+            writer.field(field.name, field.value)?;
         }
-        if let Some(credential) = credential {
-            writer.field(&credential.field, credential.value.expose())?;
-        }
-        writer.body(head.body())?;
-        writer.finish().map(|_| ())
-    });
-    core.pool.give_back_text(target);
-    written
+    }
+    if let Some(credential) = credential {
+        writer.field(&credential.field, credential.value.expose())?;
+    }
+    writer.body(head.body())?;
+    writer.finish().map(|_| ())
 }

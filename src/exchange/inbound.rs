@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Core;
 use super::account::Account;
-use super::forward::RequestHalf;
+use super::forward::{self, RequestHalf};
 use super::judge::Judge;
 use super::refusal::{Fixed, Refusal};
 use super::reply::ReplyHalf;
@@ -19,6 +19,10 @@ use crate::record::{Pending, Receipt, Settle};
 
 /// What the exchange needs before it can go on, or what becomes of it.
 #[must_use]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives for one turn of the pump; a box would allocate"
+)]
 pub enum Step {
     /// More bytes from the caller. Until then the connection may wait at most so long.
     NeedBytes(Mono),
@@ -33,8 +37,8 @@ pub enum Step {
     /// Send this, then advance again.
     Proceed(Fixed),
     /// The call may go upstream.
-    Forward(Box<Forwarding>),
-    /// It may not. The account is still to be closed with [`Account::refuse`].
+    Forward(Forwarding),
+    /// It may not. [`Inbound::into_account`] is still to be closed with [`Account::refuse`].
     Refuse(Refusal),
 }
 
@@ -89,6 +93,24 @@ pub(super) struct Judged {
     pub link_base: Vec<u8>,
 }
 
+impl Phase {
+    /// Returns what was lent.
+    fn give_back(self, core: &mut Core) {
+        let (head, judged) = match self {
+            Phase::Head(scanner) => return core.recycle(scanner.into_spare()),
+            Phase::Judging { head, .. } => (head, None),
+            Phase::Admitted { head, judged, .. } | Phase::Ready { head, judged, .. } => {
+                (head, Some(judged))
+            }
+            Phase::Broken => return,
+        };
+        core.recycle(head.into_spare());
+        if let Some(judged) = judged {
+            judged.give_back(core);
+        }
+    }
+}
+
 impl Judged {
     /// The path that policy sees.
     pub(super) fn path(&self) -> &str {
@@ -132,10 +154,19 @@ pub struct Envelope {
 }
 
 /// How a phase ended.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives for one turn of the pump; a box would allocate"
+)]
 pub(super) enum Turn {
+    /// The next phase can be judged at once.
     On(Phase),
+    /// The phase stays until something has come.
     Wait(Phase, Step),
-    Leave(Step),
+    /// Nothing more happens; what the phase holds goes back.
+    Refuse(Phase, Refusal),
+    /// The call goes upstream.
+    Forward(Forwarding),
 }
 
 impl Inbound {
@@ -162,23 +193,20 @@ impl Inbound {
         core: &mut Core,
         now: Now,
     ) -> Step {
+        let bytes = caller.filled();
         loop {
             let turn = match std::mem::replace(&mut self.phase, Phase::Broken) {
-                Phase::Head(scanner) => self.read_head(scanner, caller, core, now),
-                Phase::Judging { head, asked } => {
-                    let (account, until) = (&mut self.account, self.until);
-                    let bytes = caller.filled();
-                    Judge {
-                        bytes,
-                        last,
-                        secure,
-                        core,
-                        account,
-                        now,
-                        until,
-                    }
-                    .judge(head, asked)
+                Phase::Head(scanner) => self.read_head(scanner, bytes, core, now),
+                Phase::Judging { head, asked } => Judge {
+                    bytes,
+                    last,
+                    secure,
+                    core,
+                    account: &mut self.account,
+                    now,
+                    until: self.until,
                 }
+                .judge(head, asked),
                 Phase::Admitted {
                     head,
                     judged,
@@ -188,8 +216,8 @@ impl Inbound {
                     head,
                     judged,
                     receipt,
-                } => self.forward(head, judged, receipt, caller.filled(), core, now),
-                Phase::Broken => Turn::Leave(Step::Refuse(Refusal::Overloaded)),
+                } => self.forward(head, judged, receipt, bytes, core, now),
+                Phase::Broken => Turn::Refuse(Phase::Broken, Refusal::Overloaded),
             };
             match turn {
                 Turn::On(phase) => self.phase = phase,
@@ -197,7 +225,11 @@ impl Inbound {
                     self.phase = phase;
                     return step;
                 }
-                Turn::Leave(step) => return step,
+                Turn::Refuse(phase, refusal) => {
+                    phase.give_back(core);
+                    return Step::Refuse(refusal);
+                }
+                Turn::Forward(forwarding) => return Step::Forward(forwarding),
             }
         }
     }
@@ -208,31 +240,42 @@ impl Inbound {
         self.envelope
     }
 
+    /// Nothing more is asked of it: returns what was lent, and what is told of the exchange in the
+    /// end.
+    #[must_use]
+    pub fn into_account(self, core: &mut Core) -> Account {
+        self.phase.give_back(core);
+        self.account
+    }
+
     fn read_head(
         &mut self,
         mut scanner: RequestScanner,
-        caller: &Buffer,
+        bytes: &[u8],
         core: &mut Core,
         now: Now,
     ) -> Turn {
-        match scanner.scan(caller.filled()) {
-            Err(why) => Turn::Leave(Step::Refuse(Refusal::Head(why))),
+        match scanner.scan(bytes) {
+            Err(why) => Turn::Refuse(Phase::Head(scanner), Refusal::Head(why)),
             Ok(Some(head)) => {
                 self.until = now.mono.after(core.rules.load().limits.wait_time);
                 self.envelope = Some(Envelope {
                     head_bytes: head.len(),
-                    has_body: !matches!(head.body(), BodyLength::None | BodyLength::Length(0)),
-                    head_only: head.method(caller.filled()) == "HEAD",
+                    has_body: has_body(&head),
+                    head_only: head.method(bytes) == "HEAD",
                     keep_alive: head.keep_alive(),
                 });
                 self.account.begin(now);
                 Turn::On(Phase::Judging { head, asked: None })
             }
-            Ok(None) if now.mono >= self.until => Turn::Leave(Step::Refuse(Refusal::HeadTimeout)),
+            Ok(None) if now.mono >= self.until => {
+                Turn::Refuse(Phase::Head(scanner), Refusal::HeadTimeout)
+            }
             Ok(None) => Turn::Wait(Phase::Head(scanner), Step::NeedBytes(self.until)),
         }
     }
 
+    /// The door to the upstream opens once the recording has the call, as safely as its class asks.
     fn settle(
         &mut self,
         head: RequestHead,
@@ -242,15 +285,15 @@ impl Inbound {
         now: Now,
     ) -> Turn {
         match core.writer.settle(pending) {
-            Settle::Ready(receipt) => Turn::On(Phase::Ready {
-                head,
-                judged,
-                receipt,
-            }),
-            Settle::NotYet(_) if now.mono >= self.until => {
-                Turn::Leave(Step::Refuse(Refusal::RecorderUnable))
+            Settle::Ready(receipt) => {
+                self.account.receipt(now);
+                Turn::On(Phase::Ready {
+                    head,
+                    judged,
+                    receipt,
+                })
             }
-            Settle::NotYet(pending) => Turn::Wait(
+            Settle::NotYet(pending) if now.mono < self.until => Turn::Wait(
                 Phase::Admitted {
                     head,
                     judged,
@@ -258,10 +301,17 @@ impl Inbound {
                 },
                 Step::NeedSync(self.until),
             ),
-            Settle::Dead => Turn::Leave(Step::Refuse(Refusal::RecorderUnable)),
+            Settle::NotYet(_) | Settle::Dead => {
+                judged.give_back(core);
+                Turn::Refuse(
+                    Phase::Judging { head, asked: None },
+                    Refusal::RecorderUnable,
+                )
+            }
         }
     }
 
+    /// The last look before the call goes upstream, and what it needs there.
     fn forward(
         &mut self,
         head: RequestHead,
@@ -271,70 +321,49 @@ impl Inbound {
         core: &mut Core,
         now: Now,
     ) -> Turn {
-        self.account.receipt(now);
-        if let Err(refusal) = still_stands(receipt.what(), core, now) {
-            return Turn::Leave(Step::Refuse(refusal));
-        }
-        let credential = match judged.connection.credential {
-            None => None,
-            Some(slot) => match judged.rules.credentials.current(slot, now.mono) {
-                Some(credential) => Some(credential),
-                None if now.mono >= self.until => {
-                    return Turn::Leave(Step::Refuse(Refusal::CredentialUnavailable));
-                }
-                None => {
-                    let phase = Phase::Ready {
-                        head,
-                        judged,
-                        receipt,
-                    };
-                    return Turn::Wait(phase, Step::NeedToken(slot, self.until));
-                }
-            },
-        };
-        if head.expects_continue() && head.body() != BodyLength::None && !self.proceed_sent {
-            self.proceed_sent = true;
-            return Turn::Wait(
-                Phase::Ready {
-                    head,
-                    judged,
-                    receipt,
-                },
-                Step::Proceed(Fixed::proceed()),
-            );
-        }
-        let request = match RequestHalf::new(
+        let slot = judged.connection.credential;
+        let credential = slot.and_then(|slot| judged.rules.credentials.current(slot, now.mono));
+        let stands = core.still_stands(receipt.what(), now);
+        let ready = |head, judged, receipt| Phase::Ready {
+            head,
+            judged,
             receipt,
-            &head,
-            bytes,
-            &judged,
-            credential.as_deref(),
-            core,
-            now,
-        ) {
-            Ok(request) => request,
-            Err(refusal) => return Turn::Leave(Step::Refuse(refusal)),
         };
-        let head_only = self.envelope.is_some_and(|envelope| envelope.head_only);
-        let reply = ReplyHalf::new(head_only, &mut judged, core, now);
-        let connection = Arc::clone(&judged.connection);
+        match (stands, slot, &credential) {
+            (Err(refusal), ..) => return Turn::Refuse(ready(head, judged, receipt), refusal),
+            (Ok(()), Some(slot), None) => {
+                let phase = ready(head, judged, receipt);
+                return if now.mono < self.until {
+                    Turn::Wait(phase, Step::NeedToken(slot, self.until))
+                } else {
+                    Turn::Refuse(phase, Refusal::CredentialUnavailable)
+                };
+            }
+            _ => {}
+        }
+        if head.expects_continue() && has_body(&head) && !self.proceed_sent {
+            self.proceed_sent = true;
+            let proceed = Step::Proceed(Fixed::proceed());
+            return Turn::Wait(ready(head, judged, receipt), proceed);
+        }
+        let shown = credential.as_deref();
+        let Ok(text) = forward::head(&head, bytes, &judged, shown, core) else {
+            let phase = ready(head, judged, receipt);
+            return Turn::Refuse(phase, Refusal::CredentialUnavailable);
+        };
+        let forwarding = Forwarding {
+            connection: Arc::clone(&judged.connection),
+            request: RequestHalf::new(receipt, text, &head, bytes, &judged, core, now),
+            reply: ReplyHalf::new(head.method(bytes) == "HEAD", &mut judged, core, now),
+            credential,
+        };
         core.recycle(head.into_spare());
         judged.give_back(core);
-        Turn::Leave(Step::Forward(Box::new(Forwarding {
-            connection,
-            credential,
-            request,
-            reply,
-        })))
+        Turn::Forward(forwarding)
     }
 }
 
-/// After every wait: configuration, keys and token are still those that the permit was given under.
-fn still_stands(permit: &Permit, core: &mut Core, now: Now) -> Result<(), Refusal> {
-    if permit.generation() != core.rules.load().generation {
-        return Err(Refusal::Superseded);
-    }
-    core.authenticator
-        .check_again(permit.identity(), now)
-        .map_err(Refusal::Token)
+/// True when bytes of a body follow the head.
+fn has_body(head: &RequestHead) -> bool {
+    !matches!(head.body(), BodyLength::None | BodyLength::Length(0))
 }

@@ -11,9 +11,10 @@ use super::rules::Rules;
 use super::{Account, Core};
 use crate::auth::{AuthError, Identity, KeyWanted, LastBearer, Verdict, bearer};
 use crate::base::clock::{Mono, Now};
-use crate::http::{RequestHead, uri};
+use crate::http::uri::{self, CanonicalTarget};
+use crate::http::{BodyLength, RequestHead};
 use crate::policy::{Call, Decision, Permit};
-use crate::record::RecordError;
+use crate::record::{Pending, RecordError};
 
 /// What a judgement is made of.
 pub(super) struct Judge<'a> {
@@ -33,35 +34,64 @@ pub(super) struct Judge<'a> {
     pub until: Mono,
 }
 
-/// Why there is no identity (yet).
-enum Unproven {
+/// Why the call may not go on, yet or at all.
+enum Stop {
     Refused(Refusal),
     NeedKey(KeyWanted),
+    NeedRoom,
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Stop {
+        Stop::Refused(refusal)
+    }
 }
 
 impl Judge<'_> {
     /// Judges a whole head. `asked` is the key that was missing before and has been asked for.
     pub(super) fn judge(mut self, head: RequestHead, asked: Option<KeyWanted>) -> Turn {
-        let judged = match self.route(&head) {
-            Ok(judged) => judged,
-            Err(refusal) => return Turn::Leave(Step::Refuse(refusal)),
-        };
-        let identity = match self.identify(&head, asked) {
-            Ok(identity) => identity,
-            Err(Unproven::Refused(refusal)) => return Turn::Leave(Step::Refuse(refusal)),
-            Err(Unproven::NeedKey(wanted)) => {
-                judged.give_back(self.core);
-                let phase = Phase::Judging {
-                    head,
-                    asked: Some(wanted.clone()),
-                };
-                return Turn::Wait(phase, Step::NeedKey(wanted, self.until));
+        let until = self.until;
+        let again = |head, asked| Phase::Judging { head, asked };
+        match self.route_and_admit(&head, asked) {
+            Ok((judged, pending)) => Turn::On(Phase::Admitted {
+                head,
+                judged,
+                pending,
+            }),
+            Err(Stop::NeedKey(wanted)) => {
+                let phase = again(head, Some(wanted.clone()));
+                Turn::Wait(phase, Step::NeedKey(wanted, until))
             }
-        };
-        match self.decide(&head, &judged, identity) {
-            Ok(permit) => self.admit(head, judged, permit),
-            Err(refusal) => Turn::Leave(Step::Refuse(refusal)),
+            Err(Stop::NeedRoom) => Turn::Wait(again(head, None), Step::NeedRoom(until)),
+            Err(Stop::Refused(refusal)) => Turn::Refuse(again(head, None), refusal),
         }
+    }
+
+    fn route_and_admit(
+        &mut self,
+        head: &RequestHead,
+        asked: Option<KeyWanted>,
+    ) -> Result<(Judged, Pending<Permit>), Stop> {
+        let judged = self.route(head)?;
+        match self.prove_and_admit(head, &judged, asked) {
+            Ok(pending) => Ok((judged, pending)),
+            Err(stop) => {
+                judged.give_back(self.core);
+                Err(stop)
+            }
+        }
+    }
+
+    fn prove_and_admit(
+        &mut self,
+        head: &RequestHead,
+        judged: &Judged,
+        asked: Option<KeyWanted>,
+    ) -> Result<Pending<Permit>, Stop> {
+        let identity = self.identify(head, asked)?;
+        let permit = self.decide(head, judged, identity)?;
+        bounded(head, judged)?;
+        self.admit(head, judged, permit)
     }
 
     /// Host and path choose the connection; the path is brought into the one form that is judged,
@@ -70,51 +100,49 @@ impl Judge<'_> {
         if head.upgrade() {
             return Err(Refusal::Upgrade);
         }
-        let rules: Arc<Rules> = Arc::clone(self.core.rules.load());
+        if head.method(self.bytes).eq_ignore_ascii_case("TRACE") {
+            return Err(Refusal::Trace);
+        }
         let mut scratch = self.core.pool.lend_text();
-        let canonical =
-            uri::canonical(head.target(self.bytes), &mut scratch).map_err(Refusal::Target)?;
-        let host = head.host(self.bytes);
-        let (route, rest) = rules
-            .route(host, canonical.path())
-            .ok_or(Refusal::NoRoute)?;
-        let connection = rules
-            .connections
-            .get(route.connection)
-            .ok_or(Refusal::NoRoute)?;
-        let connection = Arc::clone(connection);
-
-        let mut link_base = self.core.pool.lend_text();
-        link_base.extend_from_slice(if self.secure { b"https://" } else { b"http://" });
-        link_base.extend_from_slice(host.as_bytes());
-        link_base.extend_from_slice(route.prefix.as_bytes());
-
-        let path_len = rest.len();
-        let mut target = self.core.pool.lend_text();
-        target.extend_from_slice(rest.as_bytes());
-        target.extend_from_slice(&canonical.as_str().as_bytes()[canonical.path().len()..]);
+        let judged = uri::canonical(head.target(self.bytes), &mut scratch)
+            .map_err(Refusal::Target)
+            .and_then(|target| self.choose(head.host(self.bytes), &target));
         self.core.pool.give_back_text(scratch);
-        let judged = Judged {
-            rules,
-            connection,
-            target,
-            path_len,
-            link_base,
-        };
+        let judged = judged?;
         self.account
             .routed(head.method(self.bytes), &judged, self.core);
         Ok(judged)
     }
 
+    fn choose(&mut self, host: &str, target: &CanonicalTarget<'_>) -> Result<Judged, Refusal> {
+        let rules: Arc<Rules> = Arc::clone(self.core.rules.load());
+        let (route, path) = rules.route(host, target.path()).ok_or(Refusal::NoRoute)?;
+        let connection = rules.connections.get(route.connection);
+        let connection = Arc::clone(connection.ok_or(Refusal::NoRoute)?);
+
+        let scheme: &[u8] = if self.secure { b"https://" } else { b"http://" };
+        let mut link_base = self.core.pool.lend_text();
+        for part in [scheme, host.as_bytes(), route.prefix.as_bytes()] {
+            link_base.extend_from_slice(part);
+        }
+        let path_len = path.len();
+        let query = &target.as_str()[target.path().len()..];
+        let mut target = self.core.pool.lend_text();
+        for part in [path, query] {
+            target.extend_from_slice(part.as_bytes());
+        }
+        Ok(Judged {
+            rules,
+            connection,
+            target,
+            path_len,
+            link_base,
+        })
+    }
+
     /// The bearer token, verified (RFC 6750, section 2.1: the `Authorization` field only).
-    fn identify(
-        &mut self,
-        head: &RequestHead,
-        asked: Option<KeyWanted>,
-    ) -> Result<Identity, Unproven> {
-        let field = head
-            .authorization(self.bytes)
-            .ok_or(Unproven::Refused(Refusal::NoToken))?;
+    fn identify(&mut self, head: &RequestHead, asked: Option<KeyWanted>) -> Result<Identity, Stop> {
+        let field = head.authorization(self.bytes).ok_or(Refusal::NoToken)?;
         let token = bearer(field).map_err(unproven)?;
         let authenticator = &mut self.core.authenticator;
         let identity = match asked {
@@ -123,8 +151,8 @@ impl Judge<'_> {
                 .map_err(unproven)?,
             None => match authenticator.authenticate(self.last, token, self.now) {
                 Verdict::Proven(identity) => identity,
-                Verdict::NeedKey(wanted) => return Err(Unproven::NeedKey(wanted)),
-                Verdict::Refused(why) => return Err(unproven(why)),
+                Verdict::NeedKey(wanted) => return Err(Stop::NeedKey(wanted)),
+                Verdict::Refused(why) => return Err(unproven(why).into()),
             },
         };
         self.account.proven(&identity);
@@ -138,8 +166,7 @@ impl Judge<'_> {
         judged: &Judged,
         identity: Identity,
     ) -> Result<Permit, Refusal> {
-        let path = judged.path();
-        let call = Call::http(identity, head.method(self.bytes), path);
+        let call = Call::http(identity, head.method(self.bytes), judged.path());
         match call.decide(&judged.connection.policies) {
             Decision::Allowed(permit) => {
                 self.account.ruled(permit.rule());
@@ -151,35 +178,38 @@ impl Judge<'_> {
     }
 
     /// Decision and request head go into the recording; without room they wait, and are made again.
-    fn admit(self, head: RequestHead, judged: Judged, permit: Permit) -> Turn {
-        match self
+    fn admit(
+        &mut self,
+        head: &RequestHead,
+        judged: &Judged,
+        permit: Permit,
+    ) -> Result<Pending<Permit>, Stop> {
+        let admitted = self
             .account
-            .admit(&head, self.bytes, &judged, permit, self.core, self.now)
-        {
-            Ok(pending) => Turn::On(Phase::Admitted {
-                head,
-                judged,
-                pending,
-            }),
-            Err(RecordError::Full { .. }) if self.now.mono < self.until => {
-                judged.give_back(self.core);
-                Turn::Wait(
-                    Phase::Judging { head, asked: None },
-                    Step::NeedRoom(self.until),
-                )
-            }
-            Err(_) => Turn::Leave(Step::Refuse(Refusal::RecorderUnable)),
-        }
+            .admit(head, self.bytes, judged, permit, self.core, self.now);
+        admitted.map_err(|why| match why {
+            RecordError::Full { .. } if self.now.mono < self.until => Stop::NeedRoom,
+            _ => Refusal::RecorderUnable.into(),
+        })
+    }
+}
+
+/// A body that says it is too large is not asked for.
+fn bounded(head: &RequestHead, judged: &Judged) -> Result<(), Refusal> {
+    let bound = judged.rules.limits.request_body_bytes;
+    match head.body() {
+        BodyLength::Length(length) if length > bound => Err(Refusal::BodyTooLarge(bound)),
+        _ => Ok(()),
     }
 }
 
 /// Without keys nobody can be judged, which is not the caller's fault.
-fn unproven(why: AuthError) -> Unproven {
-    Unproven::Refused(match why {
+fn unproven(why: AuthError) -> Refusal {
+    match why {
         AuthError::NoToken | AuthError::NotBearer => Refusal::NoToken,
         AuthError::NoKeys | AuthError::KeysTooOld | AuthError::ClockNotSet => {
             Refusal::KeysUnavailable(why)
         }
         why => Refusal::Token(why),
-    })
+    }
 }

@@ -34,9 +34,11 @@ use arc_swap::{ArcSwap, Cache};
 
 use crate::auth::Authenticator;
 use crate::base::buffers::Pool;
+use crate::base::clock::{Mono, Now};
 use crate::http::{HeadLimits, RequestScanner, ResponseScanner, Spare};
 use crate::mask::{self, ContentKind, Masks};
-use crate::record;
+use crate::policy::Permit;
+use crate::record::{self, State};
 
 pub use account::{Account, Journal};
 pub use forward::{RequestHalf, RequestStep, ToUpstream};
@@ -61,9 +63,20 @@ pub struct Core {
     pub pool: Pool,
     /// Rooms of parsed heads, lent like buffers.
     spares: Vec<Spare>,
+    spares_lent: usize,
     /// Mask streams that are not in use.
     #[expect(clippy::vec_box, reason = "they are lent as boxes, and large")]
     streams: Vec<Box<mask::Stream>>,
+    streams_lent: usize,
+}
+
+/// Whether the recording takes what comes next.
+enum Room {
+    There,
+    /// Not now.
+    Wait,
+    /// Not in time, or not any more.
+    Never,
 }
 
 impl Core {
@@ -84,11 +97,42 @@ impl Core {
             journal,
             pool: Pool::default(),
             spares: Vec::new(),
+            spares_lent: 0,
             streams: Vec::new(),
+            streams_lent: 0,
         }
     }
 
+    /// Things lent to exchanges and not given back: none when no exchange is under way.
+    #[must_use]
+    pub fn lent(&self) -> usize {
+        self.pool.texts_lent() + self.spares_lent + self.streams_lent
+    }
+
+    /// Whether the recording has room for `need` bytes; who needs them can wait until `until`.
+    fn room(&self, need: usize, until: Mono, now: Now) -> Room {
+        if self.writer.room_for(need) {
+            return Room::There;
+        }
+        match self.writer.link().health().state() {
+            State::Running | State::LowSpace if now.mono < until => Room::Wait,
+            _ => Room::Never,
+        }
+    }
+
+    /// After every wait: configuration, keys and token are still those that a permit was given
+    /// under.
+    fn still_stands(&mut self, permit: &Permit, now: Now) -> Result<(), Refusal> {
+        if permit.generation() != self.rules.load().generation {
+            return Err(Refusal::Superseded);
+        }
+        self.authenticator
+            .check_again(permit.identity(), now)
+            .map_err(Refusal::Token)
+    }
+
     fn request_scanner(&mut self) -> RequestScanner {
+        self.spares_lent += 1;
         let mut scanner = RequestScanner::new(HeadLimits::default());
         if let Some(spare) = self.spares.pop() {
             scanner.recycle(spare);
@@ -97,6 +141,7 @@ impl Core {
     }
 
     fn response_scanner(&mut self) -> ResponseScanner {
+        self.spares_lent += 1;
         let mut scanner = ResponseScanner::new(HeadLimits::default());
         if let Some(spare) = self.spares.pop() {
             scanner.recycle(spare);
@@ -105,6 +150,7 @@ impl Core {
     }
 
     fn recycle(&mut self, spare: Spare) {
+        self.spares_lent = self.spares_lent.saturating_sub(1);
         if self.spares.len() < KEPT {
             self.spares.push(spare);
         }
@@ -116,6 +162,7 @@ impl Core {
         kind: ContentKind,
         link_base: &[u8],
     ) -> Box<mask::Stream> {
+        self.streams_lent += 1;
         // A base that is no text is none, and the stream refuses.
         let base = std::str::from_utf8(link_base).unwrap_or("\"");
         match self.streams.pop() {
@@ -128,6 +175,7 @@ impl Core {
     }
 
     fn give_back_stream(&mut self, stream: Box<mask::Stream>) {
+        self.streams_lent = self.streams_lent.saturating_sub(1);
         if self.streams.len() < KEPT {
             self.streams.push(stream);
         }

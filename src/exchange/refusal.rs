@@ -41,6 +41,10 @@ pub enum Refusal {
     /// The connection that the route names cannot be upgraded.
     #[error("an upgrade was asked for")]
     Upgrade,
+    /// TRACE: the upstream would answer with the request as it came, credential included (RFC 9110,
+    /// section 9.3.8).
+    #[error("TRACE would show the upstream credential")]
+    Trace,
     /// No route covers this host and path.
     #[error("no route")]
     NoRoute,
@@ -174,6 +178,7 @@ impl Refusal {
                 "upgrade_refused",
                 "This connection does not offer upgrades.",
             ),
+            Refusal::Trace => head_told(501),
             Refusal::NoRoute => told(
                 404,
                 "Not Found",
@@ -395,6 +400,7 @@ impl Refusal {
             | Refusal::Target(_)
             | Refusal::HeadTimeout
             | Refusal::Upgrade
+            | Refusal::Trace
             | Refusal::NoRoute
             | Refusal::NoToken
             | Refusal::Token(_)

@@ -86,6 +86,24 @@ pub struct Upstream {
     pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
 }
 
+impl Upstream {
+    /// What follows origin and base path, where `link` leads to this upstream: an absolute URL, or
+    /// a path of its own.
+    #[must_use]
+    pub fn path_of<'l>(&self, link: &'l [u8]) -> Option<&'l [u8]> {
+        let rest = match link {
+            [b'/', b'/', ..] => None,
+            [b'/', ..] => link.strip_prefix(self.base_path.as_bytes()),
+            _ => link
+                .split_at_checked(self.origin.len())
+                .filter(|(origin, _)| origin.eq_ignore_ascii_case(self.origin.as_bytes()))
+                .map(|(_, rest)| rest),
+        }?;
+        // Else the name only begins like ours.
+        matches!(rest.first(), None | Some(b'/' | b'?' | b'#')).then_some(rest)
+    }
+}
+
 impl Rules {
     /// The route for a request, and the path that its connection sees.
     #[must_use]
@@ -112,7 +130,33 @@ fn without_port(host: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::without_port;
+    use super::*;
+
+    #[test]
+    fn links_to_the_upstream_are_told_from_others() {
+        let upstream = Upstream {
+            authority: "up.example".into(),
+            base_path: "/v1".into(),
+            origin: "https://up.example/v1".into(),
+            tls: None,
+        };
+        for (link, want) in [
+            ("https://up.example/v1/a?b", Some("/a?b")),
+            ("HTTPS://UP.example/v1", Some("")),
+            ("/v1/a", Some("/a")),
+            ("/v1?a", Some("?a")),
+            ("/v10/a", None),
+            ("/a", None),
+            ("//up.example/v1/a", None),
+            ("https://up.example.evil/v1/a", None),
+            ("https://up.example/v10", None),
+            ("a", None),
+            ("", None),
+        ] {
+            let path = upstream.path_of(link.as_bytes());
+            assert_eq!(path, want.map(str::as_bytes), "{link}");
+        }
+    }
 
     #[test]
     fn ports_are_not_part_of_the_name() {

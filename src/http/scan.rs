@@ -68,6 +68,12 @@ macro_rules! scanner {
                 self.0.recycle(spare);
             }
 
+            /// The room that was taken for fields, of a scanner that is done before its head is.
+            #[must_use]
+            pub fn into_spare(self) -> Spare {
+                self.0.fields.into_spare()
+            }
+
             /// True when no byte of the next head was seen: between two exchanges.
             #[must_use]
             pub fn is_idle(&self) -> bool {

@@ -6,7 +6,7 @@ use super::{Pause, Waits};
 use crate::base::buffers::Buffer;
 use crate::base::clock::Now;
 use crate::exchange::forward::{masked_room, pushed};
-use crate::exchange::{Account, Core, Refusal};
+use crate::exchange::{Account, Core, Refusal, Room};
 use crate::http::write::{CRLF, LAST_CHUNK};
 use crate::http::{BodyDecoder, BodyLength, Gathered, SizeLine};
 use crate::mask;
@@ -58,7 +58,7 @@ impl ReplyBody {
         &'a mut self,
         upstream: &'a mut Buffer,
         eof: bool,
-        waits: &Waits,
+        waits: &mut Waits,
         account: &mut Account,
         core: &mut Core,
         now: Now,
@@ -72,17 +72,15 @@ impl ReplyBody {
             Ok(piece) => piece,
             Err(step) => return BodyStep::Idle(step),
         };
-        if !core.writer.room_for(masked_room(piece.content.len())) {
-            self.gathered = Some(piece);
-            let until = waits.room();
-            return BodyStep::Idle(if now.mono < until {
-                Pause::NeedRoom(until)
-            } else {
-                Pause::Refuse(Refusal::RecorderUnable)
-            });
+        let until = waits.room();
+        match core.room(masked_room(piece.content.len()), until, now) {
+            Room::There => {}
+            Room::Wait => {
+                self.gathered = Some(piece);
+                return BodyStep::Idle(Pause::NeedRoom(until));
+            }
+            Room::Never => return BodyStep::Idle(Pause::Refuse(Refusal::RecorderUnable)),
         }
-        self.over = piece.done;
-        self.consumed = piece.consumed;
         let content = &upstream.filled()[piece.content];
         let masked = match &mut self.stream {
             None => mask::unmasked(content),
@@ -98,6 +96,8 @@ impl ReplyBody {
         else {
             return BodyStep::Idle(Pause::Refuse(Refusal::RecorderUnable));
         };
+        self.over = piece.done;
+        self.consumed = piece.consumed;
         account.released(len, hits, now);
         let chunked = self.framing == Framing::Chunked;
         let line = NonZeroU64::new(len as u64)
@@ -117,7 +117,7 @@ impl ReplyBody {
         &mut self,
         upstream: &mut Buffer,
         eof: bool,
-        waits: &Waits,
+        waits: &mut Waits,
         now: Now,
     ) -> Result<Gathered, Pause> {
         if let Some(gathered) = self.gathered.take() {
@@ -129,6 +129,8 @@ impl ReplyBody {
             .gather(upstream.filled_mut())
             .map_err(malformed)?;
         if !gathered.content.is_empty() || gathered.done {
+            // What the piece waits for from here on is not the upstream's.
+            waits.since = now.mono;
             return Ok(gathered);
         }
         upstream.consume(gathered.consumed);

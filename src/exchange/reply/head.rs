@@ -3,7 +3,7 @@
 use super::body::Framing;
 use crate::exchange::fields;
 use crate::exchange::rules::Connection;
-use crate::http::{BodyLength, ResponseHead, WriteError};
+use crate::http::{BodyLength, FieldRef, ResponseHead, WriteError};
 use crate::mask::{Masked, MaskedHead, masked_head};
 
 /// What a reply head is made of.
@@ -47,16 +47,16 @@ impl HeadParts<'_> {
             upstream,
             ..
         } = self.connection;
-        for (name, value) in self.head.fields(self.bytes) {
+        let fields = self.head.entries(self.bytes);
+        for FieldRef { name, value, .. } in fields.filter(|field| !field.hop_by_hop) {
             let replaced = *hides && name.eq_ignore_ascii_case("cache-control");
             if replaced || !fields::reply_passes(name, reply_fields) {
                 continue;
             }
-            match value.strip_prefix(upstream.origin.as_bytes()) {
-                Some(rest) if name.eq_ignore_ascii_case("location") && begins_path(rest) => {
-                    head.joined(name, &[self.link_base, rest])?;
-                }
-                _ => head.field(name, value)?,
+            let link = name.eq_ignore_ascii_case("location");
+            match upstream.path_of(value).filter(|_| link) {
+                Some(path) => head.joined(name, &[self.link_base, path])?,
+                None => head.field(name, value)?,
             }
         }
         if *hides {
@@ -71,9 +71,4 @@ impl HeadParts<'_> {
             Framing::Chunked => BodyLength::Chunked,
         })
     }
-}
-
-/// True when what follows an origin is a path of it, not more of the host's name.
-fn begins_path(rest: &[u8]) -> bool {
-    matches!(rest.first(), None | Some(b'/' | b'?' | b'#'))
 }

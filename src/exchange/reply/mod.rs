@@ -7,16 +7,17 @@ use std::sync::Arc;
 
 use self::body::{BodyStep, Framing, ReplyBody};
 use self::head::HeadParts;
-use super::Core;
 use super::account::Account;
+use super::fields;
 use super::forward::masked_room;
 use super::inbound::Judged;
 use super::refusal::Refusal;
 use super::rules::Connection;
+use super::{Core, Room};
 use crate::base::buffers::Buffer;
 use crate::base::clock::{Mono, Now};
 use crate::base::limits::{INTERIM_REPLIES, Limits};
-use crate::http::{BodyDecoder, BodyLength, ResponseHead, ResponseScanner, SizeLine};
+use crate::http::{BodyDecoder, BodyLength, Known, ResponseHead, ResponseScanner, SizeLine};
 use crate::mask::ContentKind;
 use crate::record::Recorded;
 
@@ -72,7 +73,16 @@ pub struct ToCaller<'a> {
     tail: &'static [u8],
 }
 
-impl ToCaller<'_> {
+impl<'a> ToCaller<'a> {
+    fn head(head: Recorded<'a>) -> ToCaller<'a> {
+        ToCaller {
+            head: Some(head),
+            line: None,
+            body: None,
+            tail: b"",
+        }
+    }
+
     /// The bytes, in order; some may be empty.
     pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
         let line = self.line.as_ref().map_or(&b""[..], SizeLine::as_bytes);
@@ -112,15 +122,15 @@ enum Stage {
 struct Waits {
     limits: Limits,
     since: Mono,
-    /// Until the request is sent, the upstream owes nothing.
-    request_sent: bool,
+    /// Until the request is over, the upstream owes nothing.
+    owed: bool,
     /// An event stream may be silent for as long as it likes.
     endless: bool,
 }
 
 impl Waits {
     fn first_byte(&self) -> Mono {
-        if self.request_sent {
+        if self.owed {
             self.since.after(self.limits.first_byte_time)
         } else {
             Mono(u64::MAX)
@@ -160,17 +170,19 @@ impl ReplyHalf {
             waits: Waits {
                 limits: judged.rules.limits,
                 since: now.mono,
-                request_sent: false,
+                owed: false,
                 endless: false,
             },
             reusable: false,
         }
     }
 
-    /// The last byte of the request went upstream: from now on the upstream owes a reply.
-    pub fn request_sent(&mut self, now: Now) {
-        self.waits.request_sent = true;
+    /// Nothing more of the request goes upstream: from now on the upstream owes a reply. `whole`
+    /// says that all of the request is there; else the rest of it is never read.
+    pub fn request_over(&mut self, whole: bool, now: Now) {
+        self.waits.owed = true;
         self.waits.since = now.mono;
+        self.close |= !whole;
     }
 
     /// The connection to the caller ends with this reply.
@@ -220,25 +232,28 @@ impl ReplyHalf {
                 framing: body.framing,
                 close: *close,
             };
-            let Ok(masked) = parts.write(text, scratch) else {
-                return ReplyStep::Refuse(Refusal::UpstreamMalformed("head cannot be passed on"));
+            let recorded = match (parts.write(text, scratch), account.log()) {
+                (Ok(masked), Some(log)) => core
+                    .writer
+                    .reply_head(log, masked, now)
+                    .map_err(|_| Refusal::RecorderUnable),
+                (Ok(_), None) => Err(Refusal::RecorderUnable),
+                (Err(_), _) => Err(Refusal::UpstreamMalformed("head cannot be passed on")),
             };
-            match account
-                .log()
-                .map(|log| core.writer.reply_head(log, masked, now))
-            {
-                Some(Ok(recorded)) => opened = Some(recorded),
-                _ => return ReplyStep::Refuse(Refusal::RecorderUnable),
-            }
-            upstream.consume(head.len());
+            let length = head.len();
             status = Some(head.status());
             core.recycle(head.into_spare());
+            match recorded {
+                Ok(recorded) => opened = Some(recorded),
+                Err(refusal) => return ReplyStep::Refuse(refusal),
+            }
+            upstream.consume(length);
             *stage = Stage::Body;
             waits.since = now.mono;
         }
         let step = body.next(upstream, eof, waits, account, core, now);
         if let BodyStep::Idle(Pause::Refuse(refusal)) = step {
-            // For good; and with a head that is not sent yet, the caller can still be answered.
+            // For good; and while the head is not sent, the caller can still be answered.
             *stage = Stage::Broken;
             return ReplyStep::Refuse(refusal);
         }
@@ -246,23 +261,16 @@ impl ReplyHalf {
             account.replied(status, now);
         }
         match step {
-            BodyStep::Idle(pause) if opened.is_none() => pause.into(),
-            BodyStep::Idle(_) => ReplyStep::Send(ToCaller {
-                head: opened,
-                line: None,
-                body: None,
-                tail: b"",
-            }),
-            BodyStep::Over { leftover } if opened.is_none() => {
-                let upstream_reusable = *reusable && !leftover && !eof;
-                ReplyStep::Done(ReplyEnd { upstream_reusable })
-            }
-            BodyStep::Over { .. } => ReplyStep::Send(ToCaller {
-                head: opened,
-                line: None,
-                body: None,
-                tail: b"",
-            }),
+            BodyStep::Idle(pause) => opened.map_or_else(
+                || pause.into(),
+                |head| ReplyStep::Send(ToCaller::head(head)),
+            ),
+            BodyStep::Over { leftover } => match opened {
+                Some(head) => ReplyStep::Send(ToCaller::head(head)),
+                None => ReplyStep::Done(ReplyEnd {
+                    upstream_reusable: *reusable && !leftover && !eof,
+                }),
+            },
             BodyStep::Piece(line, recorded, tail) => ReplyStep::Send(ToCaller {
                 head: opened,
                 line,
@@ -280,6 +288,11 @@ impl ReplyHalf {
 
     /// Returns what was lent.
     pub fn close(self, core: &mut Core) {
+        match self.stage {
+            Stage::Head(scanner) => core.recycle(scanner.into_spare()),
+            Stage::Opening(head) => core.recycle(head.into_spare()),
+            Stage::Body | Stage::Broken => {}
+        }
         core.pool.give_back_text(self.text);
         core.pool.give_back_text(self.link_base);
         core.pool.give_back_text(self.scratch);
@@ -297,7 +310,7 @@ impl ReplyHalf {
         now: Now,
     ) -> Result<Option<ResponseHead>, Pause> {
         loop {
-            match std::mem::replace(&mut self.stage, Stage::Broken) {
+            self.stage = match std::mem::replace(&mut self.stage, Stage::Broken) {
                 Stage::Body => {
                     self.stage = Stage::Body;
                     return Ok(None);
@@ -305,40 +318,54 @@ impl ReplyHalf {
                 Stage::Broken => {
                     return Err(Pause::Refuse(Refusal::UpstreamMalformed("refused before")));
                 }
-                Stage::Head(mut scanner) => {
-                    let scanned = scanner
-                        .scan(upstream.filled())
-                        .map_err(|_| Pause::Refuse(Refusal::UpstreamMalformed("malformed head")))?;
-                    let Some(head) = scanned else {
-                        if eof {
-                            return Err(Pause::Refuse(Refusal::UpstreamUnreachable));
-                        }
-                        let until = self.waits.first_byte();
-                        if now.mono >= until {
-                            return Err(Pause::Refuse(Refusal::UpstreamTimeout));
-                        }
-                        self.stage = Stage::Head(scanner);
-                        return Err(Pause::NeedBytes(until));
-                    };
-                    self.stage = self
-                        .judge_head(head, upstream, core)
-                        .map_err(Pause::Refuse)?;
-                }
+                Stage::Head(mut scanner) => match scanner.scan(upstream.filled()) {
+                    Ok(Some(head)) => self.judge_head(head, upstream, core, now)?,
+                    Ok(None) => return Err(self.await_head(scanner, eof, core, now)),
+                    Err(_) => {
+                        core.recycle(scanner.into_spare());
+                        let why = Refusal::UpstreamMalformed("malformed head");
+                        return Err(Pause::Refuse(why));
+                    }
+                },
                 Stage::Opening(head) => {
-                    if core.writer.room_for(masked_room(head.len())) {
-                        self.plan_body(&head, upstream.filled(), core)
-                            .map_err(Pause::Refuse)?;
-                        return Ok(Some(head));
-                    }
                     let until = self.waits.room();
-                    if now.mono >= until {
-                        return Err(Pause::Refuse(Refusal::RecorderUnable));
-                    }
-                    self.stage = Stage::Opening(head);
-                    return Err(Pause::NeedRoom(until));
+                    let pause = match core.room(masked_room(head.len()), until, now) {
+                        Room::Wait => {
+                            self.stage = Stage::Opening(head);
+                            return Err(Pause::NeedRoom(until));
+                        }
+                        Room::Never => Refusal::RecorderUnable,
+                        Room::There => match self.plan_body(&head, upstream.filled(), core) {
+                            Ok(()) => return Ok(Some(head)),
+                            Err(refusal) => refusal,
+                        },
+                    };
+                    core.recycle(head.into_spare());
+                    return Err(Pause::Refuse(pause));
                 }
-            }
+            };
         }
+    }
+
+    /// The upstream owes more of its head, once it has the request.
+    fn await_head(
+        &mut self,
+        scanner: ResponseScanner,
+        eof: bool,
+        core: &mut Core,
+        now: Now,
+    ) -> Pause {
+        let until = self.waits.first_byte();
+        if !eof && now.mono < until {
+            self.stage = Stage::Head(scanner);
+            return Pause::NeedBytes(until);
+        }
+        core.recycle(scanner.into_spare());
+        Pause::Refuse(if eof {
+            Refusal::UpstreamUnreachable
+        } else {
+            Refusal::UpstreamTimeout
+        })
     }
 
     /// Interim replies are dropped; a reply that would confuse the caller is refused.
@@ -347,22 +374,29 @@ impl ReplyHalf {
         head: ResponseHead,
         upstream: &mut Buffer,
         core: &mut Core,
-    ) -> Result<Stage, Refusal> {
-        match head.status() {
-            101 => Err(Refusal::UpstreamMalformed("switched protocols unasked")),
-            100..=199 => {
+        now: Now,
+    ) -> Result<Stage, Pause> {
+        let refusal = match head.status() {
+            101 => Refusal::UpstreamMalformed("switched protocols unasked"),
+            100..=199 if self.interim < INTERIM_REPLIES => {
                 self.interim += 1;
-                if self.interim > INTERIM_REPLIES {
-                    return Err(Refusal::UpstreamMalformed("too many interim replies"));
-                }
                 upstream.consume(head.len());
                 core.recycle(head.into_spare());
-                Ok(Stage::Head(core.response_scanner()))
+                return Ok(Stage::Head(core.response_scanner()));
             }
+            100..=199 => Refusal::UpstreamMalformed("too many interim replies"),
             // To the caller a 401 would say that its own token is bad.
-            401 | 407 => Err(Refusal::UpstreamUnauthorized),
-            _ => Ok(Stage::Opening(head)),
-        }
+            401 | 407 => Refusal::UpstreamUnauthorized,
+            _ => {
+                // What the head waits for from here on is not the upstream's.
+                self.waits.since = now.mono;
+                // The rest of a request that is answered early may never be read.
+                self.close |= !self.waits.owed;
+                return Ok(Stage::Opening(head));
+            }
+        };
+        core.recycle(head.into_spare());
+        Err(Pause::Refuse(refusal))
     }
 
     /// Decides how the body is read and how it is framed for the caller.
@@ -372,32 +406,39 @@ impl ReplyHalf {
         bytes: &[u8],
         core: &mut Core,
     ) -> Result<(), Refusal> {
+        let Connection { masks, hides, .. } = &*self.connection;
         let method = if self.head_only { "HEAD" } else { "GET" };
         let length = head.body(method);
-        self.reusable = head.reusable(method, bytes);
-        let content_type = head.field(bytes, "content-type");
-        let kind = ContentKind::of(content_type, head.field(bytes, "content-encoding"));
-        self.waits.endless = matches!(kind, Ok(ContentKind::EventStream));
-        let has_body = length != BodyLength::None;
-        let stream = match (&self.connection.masks, kind) {
-            (None, _) => None,
-            (Some(_), _) if !has_body => None,
+        let has_body = !matches!(length, BodyLength::None | BodyLength::Length(0));
+        let kind = ContentKind::of(
+            head.field(bytes, "content-type"),
+            fields::coding(head.values(bytes, Known::ContentEncoding)),
+        );
+        let read = match (masks, kind) {
             (Some(masks), Ok(kind))
-                if self.connection.hides || (kind == ContentKind::Json && head.status() != 206) =>
+                if *hides || (kind == ContentKind::Json && head.status() != 206) =>
             {
-                Some(core.stream(masks, kind, &self.link_base))
+                Some((masks, kind))
             }
-            (Some(_), Err(why)) if self.connection.hides => return Err(Refusal::Unreadable(why)),
-            (Some(_), _) => None,
+            (Some(_), Err(why)) if *hides && has_body => return Err(Refusal::Unreadable(why)),
+            _ => None,
         };
-        let framing = match length {
+        // HEAD tells the length that GET would have, where that is known.
+        let framing = match head.body("GET") {
             BodyLength::None => Framing::None,
-            BodyLength::Length(length) if stream.is_none() => Framing::Length(length),
+            BodyLength::Length(length) if length == 0 || (read.is_none() && !hides) => {
+                Framing::Length(length)
+            }
+            _ if self.head_only => Framing::None,
             _ => Framing::Chunked,
         };
+        self.reusable = head.reusable(method, bytes);
+        self.waits.endless = matches!(kind, Ok(ContentKind::EventStream));
         self.body = ReplyBody {
             decoder: BodyDecoder::new(length),
-            stream,
+            stream: read
+                .filter(|_| has_body)
+                .map(|(masks, kind)| core.stream(masks, kind, &self.link_base)),
             framing,
             gathered: None,
             over: !has_body,

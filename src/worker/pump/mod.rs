@@ -13,7 +13,9 @@ use super::upstream::{self, Upstream};
 use super::wait::either;
 use crate::auth::KeyWanted;
 use crate::base::clock::Mono;
-use crate::exchange::{Account, Envelope, Forwarding, Inbound, Refusal, Step};
+use crate::exchange::{
+    Account, Envelope, Forwarding, Inbound, Refusal, ReplyHalf, RequestHalf, Step,
+};
 use crate::record::Outcome;
 
 /// Why an exchange that went upstream ended before its reply did.
@@ -35,14 +37,16 @@ pub(super) async fn exchange<D: Driver>(
     let mut inbound = Inbound::new(&mut worker.core.borrow_mut(), now, until);
     inbound.account.came_from(caller.peer());
     match judge(worker, caller, &mut inbound).await {
-        Ok(forwarding) => forward(worker, caller, inbound, *forwarding, last).await,
+        Ok(forwarding) => forward(worker, caller, inbound, forwarding, last).await,
         Err(Stop::Refused(refusal)) => {
             let envelope = inbound.envelope();
-            refuse(worker, caller, inbound.account, envelope, refusal, last).await
+            let account = inbound.into_account(&mut worker.core.borrow_mut());
+            refuse(worker, caller, account, envelope, refusal, last).await
         }
         Err(stop @ (Stop::CallerGone | Stop::Drained)) => {
             let core = &mut *worker.core.borrow_mut();
-            inbound.account.close(stop.outcome(), core, worker.now());
+            let account = inbound.into_account(core);
+            account.close(stop.outcome(), core, worker.now());
             After::Abort
         }
     }
@@ -64,7 +68,7 @@ async fn judge<D: Driver>(
     worker: &Worker<D>,
     caller: &mut Caller<D::Stream>,
     inbound: &mut Inbound,
-) -> Result<Box<Forwarding>, Stop> {
+) -> Result<Forwarding, Stop> {
     let secure = caller.is_secure();
     loop {
         let recorder = worker.link.changed();
@@ -164,20 +168,14 @@ async fn forward<D: Driver>(
         mut reply,
     } = forwarding;
     let envelope = inbound.envelope();
-    let account = RefCell::new(inbound.account);
+    let account = RefCell::new(inbound.into_account(&mut worker.core.borrow_mut()));
     let checkout = upstream::checkout(worker, &connection, credential.as_deref());
     let mut upstream = match checkout.await {
         Ok(upstream) => upstream,
         Err(refusal) => {
-            return refuse(
-                worker,
-                caller,
-                account.into_inner(),
-                envelope,
-                refusal,
-                last,
-            )
-            .await;
+            let account = account.into_inner();
+            close(worker, request, reply);
+            return refuse(worker, caller, account, envelope, refusal, last).await;
         }
     };
     if let Some(envelope) = envelope {
@@ -221,11 +219,7 @@ async fn forward<D: Driver>(
         either(either(down, up), cut).await
     };
     let closes = reply.closes() || !request_sent.whole.get();
-    {
-        let core = &mut *worker.core.borrow_mut();
-        request.close(core);
-        reply.close(core);
-    }
+    close(worker, request, reply);
     let account = account.into_inner();
     match ended {
         Ok(end) => {
@@ -248,6 +242,13 @@ async fn forward<D: Driver>(
         }
         Err(stop) => stopped(worker, caller, upstream, account, envelope, stop).await,
     }
+}
+
+/// Returns what both directions were lent.
+fn close<D: Driver>(worker: &Worker<D>, request: RequestHalf, reply: ReplyHalf) {
+    let core = &mut *worker.core.borrow_mut();
+    request.close(core);
+    reply.close(core);
 }
 
 /// The exchange ended early: the upstream connection is destroyed, the caller gets an answer if none

@@ -111,7 +111,7 @@ pub(super) async fn relay_reply<D: Driver>(
         let now = worker.now();
         if request_sent.over.is_raised() && !owed {
             owed = true;
-            reply.request_sent(now);
+            reply.request_over(request_sent.whole.get(), now);
         }
         let step = reply.next(
             ear.buffer,
