@@ -1,0 +1,740 @@
+//! Every refusal is reached, and comes out as it should: status, connection, recording, access log,
+//! and not a byte upstream.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use sluice::base::clock::Mono;
+use sluice::base::limits::Limits;
+use sluice::base::secret::Secret;
+use sluice::exchange::{Inbound, Refusal, Step};
+use sluice::record::{Class, Decision, Outcome, State};
+
+use super::check;
+use super::drive::{After, Caller, Drive, End, Origin, Wait};
+use super::rig::{Hiding, Rig, Shape, What};
+use super::signer::{FIRST, SECOND, START, good, keys};
+
+/// A variant that is not here does not compile; a name that no case reaches fails.
+fn name(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Head(_) => "Head",
+        Refusal::Target(_) => "Target",
+        Refusal::HeadTimeout => "HeadTimeout",
+        Refusal::Body(_) => "Body",
+        Refusal::BodyTimeout => "BodyTimeout",
+        Refusal::BodyTooLarge(_) => "BodyTooLarge",
+        Refusal::Upgrade => "Upgrade",
+        Refusal::Trace => "Trace",
+        Refusal::NoRoute => "NoRoute",
+        Refusal::NoToken => "NoToken",
+        Refusal::Token(_) => "Token",
+        Refusal::KeysUnavailable(_) => "KeysUnavailable",
+        Refusal::Denied(_) => "Denied",
+        Refusal::ApprovalNeeded(_) => "ApprovalNeeded",
+        Refusal::RecorderUnable => "RecorderUnable",
+        Refusal::CredentialUnavailable => "CredentialUnavailable",
+        Refusal::Superseded => "Superseded",
+        Refusal::Overloaded => "Overloaded",
+        Refusal::UpstreamUnreachable => "UpstreamUnreachable",
+        Refusal::UpstreamTimeout => "UpstreamTimeout",
+        Refusal::UpstreamTruncated => "UpstreamTruncated",
+        Refusal::UpstreamMalformed(_) => "UpstreamMalformed",
+        Refusal::UpstreamUnauthorized => "UpstreamUnauthorized",
+        Refusal::Unreadable(_) => "Unreadable",
+    }
+}
+
+const NAMES: [&str; 24] = [
+    "Head",
+    "Target",
+    "HeadTimeout",
+    "Body",
+    "BodyTimeout",
+    "BodyTooLarge",
+    "Upgrade",
+    "Trace",
+    "NoRoute",
+    "NoToken",
+    "Token",
+    "KeysUnavailable",
+    "Denied",
+    "ApprovalNeeded",
+    "RecorderUnable",
+    "CredentialUnavailable",
+    "Superseded",
+    "Overloaded",
+    "UpstreamUnreachable",
+    "UpstreamTimeout",
+    "UpstreamTruncated",
+    "UpstreamMalformed",
+    "UpstreamUnauthorized",
+    "Unreadable",
+];
+
+/// How a refused exchange is found in the recording.
+#[derive(Debug, PartialEq, Eq)]
+enum Recorded {
+    /// Counted among those refused before anybody was proven.
+    Counted,
+    /// An exchange of its own, refused or denied before anything else.
+    Refused(Decision, &'static str),
+    /// An admitted exchange with this end.
+    Admitted(Outcome),
+    /// Admitted, and the recorder is gone: no end.
+    EndMissing,
+}
+
+struct Want {
+    name: &'static str,
+    status: u16,
+    after: After,
+    recorded: Recorded,
+    /// Bytes went upstream before it was known.
+    upstream: bool,
+}
+
+fn get(path: &str) -> String {
+    format!(
+        "GET /up{path} HTTP/1.1\r\nHost: gw.example\r\nAuthorization: Bearer {}\r\n\r\n",
+        good()
+    )
+}
+
+fn post(path: &str, more: &str, body: &str) -> String {
+    format!(
+        "POST /up{path} HTTP/1.1\r\nHost: gw.example\r\nAuthorization: Bearer {}\r\n{more}\r\n{body}",
+        good()
+    )
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi";
+
+/// Runs one exchange, checks what must hold of every refusal, and what this one should be.
+fn refused(
+    mut rig: Rig,
+    request: &str,
+    origin: Origin,
+    want: &Want,
+    on_wait: impl FnMut(&mut Rig, &[Wait]) -> bool,
+) -> End {
+    let mut caller = Caller::new(request, 0);
+    let drive = Drive::new(&mut rig, origin, 0);
+    let end = drive.run(&mut rig, &mut caller, on_wait);
+    let refusal = end
+        .refusal
+        .clone()
+        .unwrap_or_else(|| panic!("{}: not refused", want.name));
+    assert_eq!(name(&refusal), want.name, "{refusal}");
+    assert_eq!(end.after, want.after, "{}", want.name);
+    assert_eq!(!end.to_upstream.is_empty(), want.upstream, "{}", want.name);
+    if end.after != After::Abort {
+        let reply = check::replies(&end.to_caller, false)
+            .pop()
+            .expect("an answer");
+        assert_eq!(reply.status(), want.status, "{}", want.name);
+        assert!(reply.whole);
+        let closes = reply.field("connection") == Some("close");
+        assert_eq!(closes, want.after == After::Close, "{}", want.name);
+        let challenged = reply.field("www-authenticate").is_some();
+        assert_eq!(challenged, want.status == 401);
+        let text = String::from_utf8_lossy(&end.to_caller).into_owned();
+        assert!(!text.contains(good()) && !text.contains("the-gateways-own"));
+    }
+    let entry = rig.last_entry().expect("an access entry");
+    assert_eq!(entry.status, want.status, "{}", want.name);
+    assert_eq!(entry.outcome, refusal.code());
+    let code = refusal.code();
+    let dead = rig.intake.is_none() || rig.health.state() >= State::Closed;
+    if !dead {
+        let counted = rig.counted();
+        let is_counted = counted
+            .iter()
+            .any(|(reason, times)| reason == code && *times == 1);
+        assert_eq!(
+            is_counted,
+            want.recorded == Recorded::Counted,
+            "{counted:?}"
+        );
+    }
+    rig.draining = true;
+    rig.drain();
+    let told: Vec<_> = rig.told.iter().map(|told| told.what.clone()).collect();
+    let head = told.iter().find_map(|what| match what {
+        What::Request { decision, rule, .. } => Some((*decision, rule.clone())),
+        _ => None,
+    });
+    let ended = told.iter().find_map(|what| match what {
+        What::End(end) => Some(*end),
+        _ => None,
+    });
+    match &want.recorded {
+        Recorded::Counted => assert!(head.is_none() && ended.is_none(), "{}", want.name),
+        Recorded::Refused(decision, rule) => {
+            assert_eq!(head, Some((*decision, (*rule).to_owned())), "{}", want.name);
+            let ended = ended.expect("an end");
+            assert_eq!(
+                (ended.end.outcome, ended.end.status),
+                (refusal.outcome(), want.status)
+            );
+        }
+        Recorded::Admitted(outcome) => {
+            assert_eq!(
+                head.map(|it| it.0),
+                Some(Decision::Allowed),
+                "{}",
+                want.name
+            );
+            let ended = ended.unwrap_or_else(|| panic!("{}: no end", want.name));
+            assert_eq!(
+                (ended.end.outcome, ended.end.status),
+                (*outcome, want.status)
+            );
+        }
+        Recorded::EndMissing => assert!(ended.is_none(), "{}", want.name),
+    }
+    rig.assert_clean();
+    end
+}
+
+fn want(name: &'static str, status: u16, after: After, recorded: Recorded) -> Want {
+    Want {
+        name,
+        status,
+        after,
+        recorded,
+        upstream: false,
+    }
+}
+
+fn late(_: &mut Rig, _: &[Wait]) -> bool {
+    false
+}
+
+use After::{Abort, Close, KeepAlive};
+use Recorded::{Admitted, Counted};
+
+fn plain() -> Rig {
+    Rig::new(Shape::default())
+}
+
+fn small_bodies() -> Rig {
+    Rig::new(Shape {
+        limits: Limits {
+            request_body_bytes: 8,
+            ..Limits::default()
+        },
+        ..Shape::default()
+    })
+}
+
+fn masked() -> Rig {
+    Rig::new(Shape {
+        hiding: Hiding::All,
+        ..Shape::default()
+    })
+}
+
+fn durable() -> Rig {
+    Rig::new(Shape {
+        class: Class::Durable,
+        ..Shape::default()
+    })
+}
+
+#[test]
+fn what_is_wrong_with_a_head() {
+    let cases = [
+        ("GET /up/a HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        ("GET /up/a HTTP/1.1\nHost: a\r\n\r\n", 400),
+        ("GET /up/a HTTP/1.0\r\nHost: a\r\n\r\n", 505),
+        ("CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", 501),
+        (
+            "GET /up/a HTTP/1.1\r\nHost: a\r\nExpect: magic\r\n\r\n",
+            417,
+        ),
+        (
+            "POST /up/a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            400,
+        ),
+    ];
+    for (request, status) in cases {
+        let want = want("Head", status, Close, Counted);
+        refused(plain(), request, Origin::new(OK), &want, late);
+    }
+    let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(20_000));
+    refused(
+        plain(),
+        &long,
+        Origin::new(OK),
+        &want("Head", 414, Close, Counted),
+        late,
+    );
+    let many = format!(
+        "GET /up/a HTTP/1.1\r\nHost: a\r\n{}\r\n",
+        "A: b\r\n".repeat(200)
+    );
+    refused(
+        plain(),
+        &many,
+        Origin::new(OK),
+        &want("Head", 431, Close, Counted),
+        late,
+    );
+    let slow = want("HeadTimeout", 408, Close, Counted);
+    refused(plain(), "GET /up/a HT", Origin::new(OK), &slow, late);
+    for path in ["/%2e%2e/a", "//a", "/a%2fb", "/a;b", "/a%00"] {
+        let target = want("Target", 400, Close, Counted);
+        refused(plain(), &get(path), Origin::new(OK), &target, late);
+    }
+}
+
+#[test]
+fn what_no_connection_serves() {
+    let none = "GET /elsewhere HTTP/1.1\r\nHost: gw.example\r\n\r\n";
+    refused(
+        plain(),
+        none,
+        Origin::new(OK),
+        &want("NoRoute", 404, KeepAlive, Counted),
+        late,
+    );
+    let upgrade = "GET /up/a HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n";
+    refused(
+        plain(),
+        upgrade,
+        Origin::new(OK),
+        &want("Upgrade", 501, Close, Counted),
+        late,
+    );
+    for method in ["TRACE", "trace"] {
+        let trace = get("/a").replacen("GET", method, 1);
+        refused(
+            plain(),
+            &trace,
+            Origin::new(OK),
+            &want("Trace", 501, KeepAlive, Counted),
+            late,
+        );
+    }
+}
+
+#[test]
+fn who_is_not_proven() {
+    for field in [
+        "",
+        "Authorization: Basic YTpi\r\n",
+        "Authorization: Bearer\r\n",
+    ] {
+        let request = format!("GET /up/a HTTP/1.1\r\nHost: a\r\n{field}\r\n");
+        let want = want("NoToken", 401, KeepAlive, Counted);
+        refused(plain(), &request, Origin::new(OK), &want, late);
+    }
+    let mut forged = good().to_owned();
+    forged.replace_range(forged.len() - 4.., "AAAA");
+    let old = FIRST.token("reader", START - 1);
+    let unknown = SECOND.token("reader", START + 60);
+    for token in ["x.y.z", &forged, &old, &unknown] {
+        let request = get("/a").replace(good(), token);
+        let want = want("Token", 401, KeepAlive, Counted);
+        // For a key that is asked for and does not come, time does not matter.
+        refused(plain(), &request, Origin::new(OK), &want, late);
+    }
+    // A body that nobody reads ends the connection.
+    let body = post("/a", "Content-Length: 3\r\n", "abc").replace("Bearer", "Basic");
+    refused(
+        plain(),
+        &body,
+        Origin::new(OK),
+        &want("NoToken", 401, Close, Counted),
+        late,
+    );
+
+    let rig = plain();
+    let too_old = Duration::from_secs(25 * 3600);
+    let fetched = Mono(0);
+    rig.keys
+        .publish(&rig.issuer, keys(&[&FIRST]), fetched)
+        .expect("published");
+    let mut rig = rig;
+    rig.now.mono = rig.now.mono.after(too_old);
+    let old_keys = want("KeysUnavailable", 503, KeepAlive, Counted);
+    refused(rig, &get("/a"), Origin::new(OK), &old_keys, late);
+}
+
+#[test]
+fn what_policy_says() {
+    let denied = |rule| {
+        want(
+            "Denied",
+            403,
+            KeepAlive,
+            Recorded::Refused(Decision::Denied, rule),
+        )
+    };
+    let end = refused(
+        plain(),
+        &get("/secret/a"),
+        Origin::new(OK),
+        &denied("p/2"),
+        late,
+    );
+    assert!(
+        String::from_utf8_lossy(&end.to_caller).contains("p/2"),
+        "the rule is named"
+    );
+    let stranger = get("/a").replace(good(), &FIRST.token("nobody", START + 60));
+    refused(plain(), &stranger, Origin::new(OK), &denied("denied"), late);
+    let held = want(
+        "ApprovalNeeded",
+        403,
+        KeepAlive,
+        Recorded::Refused(Decision::Denied, "p/3"),
+    );
+    refused(plain(), &get("/careful/a"), Origin::new(OK), &held, late);
+}
+
+#[test]
+fn what_is_wrong_with_a_body() {
+    // Before the 100 that would invite it, and before anything is admitted.
+    let large = post("/a", "Content-Length: 9\r\nExpect: 100-continue\r\n", "");
+    let early = want(
+        "BodyTooLarge",
+        413,
+        Close,
+        Recorded::Refused(Decision::Refused, "body_too_large"),
+    );
+    let end = refused(small_bodies(), &large, Origin::new(OK), &early, late);
+    assert_eq!(
+        check::replies(&end.to_caller, false).len(),
+        1,
+        "no 100 before it"
+    );
+
+    let sent = |name, status| Want {
+        upstream: true,
+        ..want(name, status, Close, Admitted(Outcome::CallerMalformed))
+    };
+    let chunked = "Transfer-Encoding: chunked\r\n";
+    let large = post("/a", chunked, "5\r\nabcde\r\n4\r\nfghi\r\n0\r\n\r\n");
+    refused(
+        small_bodies(),
+        &large,
+        Origin::new(OK),
+        &sent("BodyTooLarge", 413),
+        late,
+    );
+    for body in [
+        "x\r\n",
+        "5\r\nabcdefg",
+        "-1\r\n",
+        "1\r\naXX",
+        "0\r\nbad trailer\r\n\r\n",
+    ] {
+        let bad = post("/a", chunked, body);
+        refused(plain(), &bad, Origin::new(OK), &sent("Body", 400), late);
+    }
+    let slow = post("/a", "Content-Length: 5\r\n", "abc");
+    refused(
+        plain(),
+        &slow,
+        Origin::new(OK),
+        &sent("BodyTimeout", 408),
+        late,
+    );
+}
+
+#[test]
+fn a_recording_that_cannot_be_written() {
+    let unable = |after, recorded| want("RecorderUnable", 503, after, recorded);
+    // Full, and nobody makes room.
+    let mut rig = plain();
+    rig.draining = false;
+    let request = format!(
+        "{}User-Agent: {}\r\n\r\n",
+        get("/full").trim_end_matches("\r\n").to_owned() + "\r\n",
+        "u".repeat(20_000)
+    );
+    fill(&mut rig, &request);
+    let mut caller = Caller::new(request.clone(), 0);
+    let drive = Drive::new(&mut rig, Origin::new(OK), 0);
+    let begun = rig.now.mono;
+    let end = drive.run(&mut rig, &mut caller, late);
+    assert!(
+        matches!(end.refusal, Some(Refusal::RecorderUnable)),
+        "{:?}",
+        end.refusal
+    );
+    assert!(end.waits.iter().any(|wait| matches!(wait, Wait::Room(_))));
+    assert_eq!(rig.now.mono.since(begun), Limits::default().wait_time);
+    assert!(end.to_upstream.is_empty());
+
+    for state in [State::Closed, State::Latched] {
+        let rig = plain();
+        rig.health.publish(state);
+        refused(
+            rig,
+            &get("/a"),
+            Origin::new(OK),
+            &unable(KeepAlive, Counted),
+            late,
+        );
+    }
+    let mut rig = plain();
+    rig.intake = None;
+    refused(
+        rig,
+        &get("/a"),
+        Origin::new(OK),
+        &unable(KeepAlive, Counted),
+        late,
+    );
+    let rig = plain();
+    rig.health.publish(State::LowSpace);
+    refused(
+        rig,
+        &get("/a"),
+        Origin::new(OK),
+        &unable(KeepAlive, Counted),
+        late,
+    );
+
+    // A disk that does not come, and one that fails meanwhile.
+    let lost = Admitted(Outcome::RecorderLost);
+    refused(
+        durable(),
+        &get("/a"),
+        Origin::new(OK),
+        &unable(KeepAlive, lost),
+        late,
+    );
+    let latch = |rig: &mut Rig, waits: &[Wait]| {
+        assert!(matches!(waits, [Wait::Sync(_)]));
+        rig.health.publish(State::Latched);
+        true
+    };
+    let missing = unable(KeepAlive, Recorded::EndMissing);
+    refused(durable(), &get("/a"), Origin::new(OK), &missing, latch);
+}
+
+/// Exchanges of the same kind until the ring has no room for another.
+fn fill(rig: &mut Rig, request: &str) {
+    for _ in 0..1000 {
+        let mut caller = Caller::new(request, 0);
+        let mut inbound = Inbound::new(&mut rig.core, rig.now, Mono(u64::MAX));
+        caller.buffer.append(request.as_bytes());
+        let step = inbound.advance(
+            &caller.buffer,
+            &mut caller.last,
+            true,
+            &mut rig.core,
+            rig.now,
+        );
+        let full = matches!(step, Step::NeedRoom(_));
+        if let Step::Forward(forwarding) = step {
+            forwarding.request.close(&mut rig.core);
+            forwarding.reply.close(&mut rig.core);
+        }
+        let account = inbound.into_account(&mut rig.core);
+        account.close(Outcome::CallerGone, &mut rig.core, rig.now);
+        if full {
+            return;
+        }
+    }
+    panic!("the ring never fills");
+}
+
+#[test]
+fn what_changes_while_it_waits() {
+    let empty = || {
+        let rig = plain();
+        let ended = Some(Mono(1));
+        rig.credentials
+            .publish(0, "authorization", Secret::new(b"old".to_vec()), ended);
+        rig
+    };
+    let refused_so = |name, status| want(name, status, KeepAlive, Admitted(Outcome::Refused));
+    let none = refused_so("CredentialUnavailable", 503);
+    refused(empty(), &get("/a"), Origin::new(OK), &none, late);
+    let unwritable = plain();
+    let bad = Secret::new(b"two\r\nlines".to_vec());
+    unwritable
+        .credentials
+        .publish(0, "authorization", bad, None);
+    refused(unwritable, &get("/a"), Origin::new(OK), &none, late);
+
+    let superseded = refused_so("Superseded", 503);
+    let reload = |rig: &mut Rig, waits: &[Wait]| {
+        assert!(matches!(waits, [Wait::Sync(_) | Wait::Token(_)]));
+        rig.reload(|_| {});
+        rig.sync();
+        rig.credentials
+            .publish(0, "authorization", Secret::new(b"new".to_vec()), None);
+        true
+    };
+    refused(empty(), &get("/a"), Origin::new(OK), &superseded, reload);
+    refused(durable(), &get("/a"), Origin::new(OK), &superseded, reload);
+    // Connecting upstream is a wait too, and the last before the head goes there.
+    let connect = Want {
+        after: Close,
+        ..refused_so("Superseded", 503)
+    };
+    let on_connect = |rig: &mut Rig, waits: &[Wait]| {
+        if waits == [Wait::Connect] {
+            rig.reload(|_| {});
+        }
+        true
+    };
+    refused(plain(), &get("/a"), Origin::new(OK), &connect, on_connect);
+    // A token that ends while the call waits, and a key that is withdrawn.
+    let ended = refused_so("Token", 401);
+    let expire = |rig: &mut Rig, _: &[Wait]| {
+        rig.pass(Duration::from_secs(5));
+        rig.sync();
+        true
+    };
+    let short = get("/a").replace(good(), &FIRST.token("reader", START + 3));
+    refused(durable(), &short, Origin::new(OK), &ended, expire);
+    let roll = |rig: &mut Rig, _: &[Wait]| {
+        let now = rig.now.mono;
+        rig.keys
+            .publish(&rig.issuer, keys(&[&SECOND]), now)
+            .expect("published");
+        rig.sync();
+        true
+    };
+    refused(durable(), &get("/a"), Origin::new(OK), &ended, roll);
+}
+
+#[test]
+fn what_the_upstream_does_wrong() {
+    let wrong = |name, status, outcome| Want {
+        upstream: true,
+        ..want(name, status, Close, Admitted(outcome))
+    };
+    let down = Origin {
+        refuses: Some(Refusal::UpstreamUnreachable),
+        ..Origin::new("")
+    };
+    let unreachable = want(
+        "UpstreamUnreachable",
+        502,
+        KeepAlive,
+        Admitted(Outcome::UpstreamRefused),
+    );
+    refused(plain(), &get("/a"), down, &unreachable, late);
+    let unreachable = wrong("UpstreamUnreachable", 502, Outcome::UpstreamRefused);
+    for cut in ["", "HTTP/1.1 200 OK\r\nContent-Le"] {
+        refused(plain(), &get("/a"), Origin::ending(cut), &unreachable, late);
+    }
+    let slow = wrong("UpstreamTimeout", 504, Outcome::UpstreamTimeout);
+    refused(plain(), &get("/a"), Origin::new("HTTP/1.1 2"), &slow, late);
+    // An upstream that takes half of the request and says nothing is not waited for for ever.
+    let stuck = Origin {
+        takes: 20,
+        ..Origin::new("")
+    };
+    refused(plain(), &get("/a"), stuck, &slow, late);
+
+    let malformed = wrong("UpstreamMalformed", 502, Outcome::UpstreamMalformed);
+    for head in [
+        "HTTP/2 200 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\na",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+        "HTTP/1.1 200 OK\nContent-Length: 0\n\n",
+        "garbage that is no head at all\r\n\r\n",
+    ] {
+        refused(plain(), &get("/a"), Origin::new(head), &malformed, late);
+    }
+    let flood = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(9) + OK;
+    refused(plain(), &get("/a"), Origin::new(flood), &malformed, late);
+
+    let unauthorized = wrong("UpstreamUnauthorized", 502, Outcome::UpstreamRefused);
+    for status in ["401 Unauthorized", "407 Proxy Authentication Required"] {
+        let head =
+            format!("HTTP/1.1 {status}\r\nWWW-Authenticate: Bearer\r\nContent-Length: 0\r\n\r\n");
+        refused(plain(), &get("/a"), Origin::new(head), &unauthorized, late);
+    }
+    let unreadable = wrong("Unreadable", 502, Outcome::Unreadable);
+    for kind in [
+        "Content-Type: image/png\r\n",
+        "",
+        "Content-Type: text/plain; charset=utf-16\r\n",
+        "Content-Type: text/plain\r\nContent-Encoding: gzip\r\n",
+        "Content-Type: text/plain\r\nContent-Encoding: identity\r\nContent-Encoding: gzip\r\n",
+    ] {
+        let head = format!("HTTP/1.1 200 OK\r\n{kind}Content-Length: 2\r\n\r\nhi");
+        refused(masked(), &get("/a"), Origin::new(head), &unreadable, late);
+    }
+}
+
+#[test]
+fn what_goes_wrong_after_the_head() {
+    let late_cut = |name, outcome| Want {
+        upstream: true,
+        ..want(name, 200, Abort, Admitted(outcome))
+    };
+    let cut = late_cut("UpstreamTruncated", Outcome::UpstreamTruncated);
+    for reply in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n",
+    ] {
+        let end = refused(plain(), &get("/a"), Origin::ending(reply), &cut, late);
+        assert!(!check::reply(&end.to_caller).whole, "never a clean end");
+    }
+    let malformed = late_cut("UpstreamMalformed", Outcome::UpstreamMalformed);
+    let reply = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n";
+    let end = refused(plain(), &get("/a"), Origin::new(reply), &malformed, late);
+    assert!(!check::reply(&end.to_caller).whole);
+    let slow = late_cut("UpstreamTimeout", Outcome::UpstreamTimeout);
+    let reply = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab";
+    refused(plain(), &get("/a"), Origin::new(reply), &slow, late);
+    // The whole body comes with the head, and is no JSON.
+    let unreadable = late_cut("Unreadable", Outcome::Unreadable);
+    let reply =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\n{nope";
+    let end = refused(masked(), &get("/a"), Origin::new(reply), &unreadable, late);
+    assert!(!check::reply(&end.to_caller).whole);
+}
+
+#[test]
+fn a_refused_exchange_refuses_for_ever() {
+    let mut rig = plain();
+    let mut caller = Caller::new("", 0);
+    caller.buffer.append(b"nonsense\r\n\r\n");
+    let mut inbound = Inbound::new(&mut rig.core, rig.now, Mono(u64::MAX));
+    for want in ["Head", "Overloaded"] {
+        let step = inbound.advance(
+            &caller.buffer,
+            &mut caller.last,
+            true,
+            &mut rig.core,
+            rig.now,
+        );
+        let Step::Refuse(refusal) = step else {
+            panic!("refused");
+        };
+        assert_eq!(name(&refusal), want);
+    }
+    drop(inbound.into_account(&mut rig.core));
+    rig.assert_clean();
+}
+
+/// The names that the tests above expect, read from their text: a variant that the match above
+/// knows and no case reaches is found here.
+#[test]
+fn every_refusal_has_a_case() {
+    let text = include_str!("refusals.rs");
+    let cases = &text[text.find("fn what_is_wrong_with_a_head").expect("cases")..];
+    let quoted: BTreeSet<_> = cases.split('"').collect();
+    for name in NAMES {
+        assert!(quoted.contains(name), "{name}");
+    }
+    for code in Refusal::CODES {
+        assert!(!code.is_empty());
+    }
+}
