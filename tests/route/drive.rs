@@ -101,6 +101,8 @@ pub struct Origin {
     pub early: bool,
     /// After so many bytes it takes no more.
     pub takes: usize,
+    /// After so many bytes of the reply the rest comes with a read of its own.
+    pub pauses: usize,
     /// Why there is no connection to it.
     pub refuses: Option<Refusal>,
 }
@@ -112,6 +114,7 @@ impl Origin {
             ends: false,
             early: false,
             takes: usize::MAX,
+            pauses: 0,
             refuses: None,
         }
     }
@@ -486,10 +489,14 @@ impl Drive {
                 if !going.owed && !self.origin.early {
                     Moved::Waits(Some(Wait::Upstream(until)))
                 } else if !rest.is_empty() {
+                    let most = match self.origin.pauses.checked_sub(going.at) {
+                        Some(left @ 1..) => left.min(rest.len()),
+                        _ => rest.len(),
+                    };
                     let count = if self.whole {
-                        rest.len()
+                        most
                     } else {
-                        self.rng.piece(rest.len())
+                        self.rng.piece(most)
                     };
                     let count = going.upstream.append(&rest[..count]);
                     assert!(count > 0, "a read has room");

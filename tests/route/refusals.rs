@@ -7,7 +7,7 @@ use std::time::Duration;
 use sluice::base::clock::Mono;
 use sluice::base::limits::Limits;
 use sluice::base::secret::Secret;
-use sluice::exchange::{Inbound, Refusal, Step};
+use sluice::exchange::{Account, Inbound, Refusal, Step};
 use sluice::record::{Class, Decision, Outcome, State};
 
 use super::check;
@@ -18,6 +18,7 @@ use super::signer::{FIRST, SECOND, START, good, keys};
 /// A variant that is not here does not compile; a name that no case reaches fails.
 fn name(refusal: &Refusal) -> &'static str {
     match refusal {
+        Refusal::PlainText => "PlainText",
         Refusal::Head(_) => "Head",
         Refusal::Target(_) => "Target",
         Refusal::HeadTimeout => "HeadTimeout",
@@ -45,7 +46,8 @@ fn name(refusal: &Refusal) -> &'static str {
     }
 }
 
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 25] = [
+    "PlainText",
     "Head",
     "Target",
     "HeadTimeout",
@@ -317,6 +319,22 @@ fn what_no_connection_serves() {
             late,
         );
     }
+}
+
+/// What `worker::downstream` does when a caller speaks HTTP to a port for HTTPS.
+#[test]
+fn plain_text_is_counted() {
+    let mut rig = plain();
+    let refusal = Refusal::PlainText;
+    assert_eq!(name(&refusal), "PlainText");
+    Account::open(rig.now).refuse(&refusal, &mut rig.core, rig.now);
+    let answer = check::reply(refusal.answer(true).bytes(false));
+    assert_eq!(
+        (answer.status(), answer.field("connection")),
+        (400, Some("close"))
+    );
+    assert_eq!(rig.counted(), [("plain_text".to_owned(), 1)]);
+    assert_eq!(rig.last_entry().map(|entry| entry.status), Some(400));
 }
 
 #[test]
@@ -686,19 +704,36 @@ fn what_goes_wrong_after_the_head() {
         let end = refused(plain(), &get("/a"), Origin::ending(reply), &cut, late);
         assert!(!check::reply(&end.to_caller).whole, "never a clean end");
     }
-    let malformed = late_cut("UpstreamMalformed", Outcome::UpstreamMalformed);
-    let reply = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n";
-    let end = refused(plain(), &get("/a"), Origin::new(reply), &malformed, late);
-    assert!(!check::reply(&end.to_caller).whole);
     let slow = late_cut("UpstreamTimeout", Outcome::UpstreamTimeout);
     let reply = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab";
     refused(plain(), &get("/a"), Origin::new(reply), &slow, late);
-    // The whole body comes with the head, and is no JSON.
-    let unreadable = late_cut("Unreadable", Outcome::Unreadable);
-    let reply =
+
+    // What is wrong comes after the head went out, or with the head, and then the caller is told.
+    let nonsense = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\nnonsense\r\n";
+    let json =
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\n{nope";
-    let end = refused(masked(), &get("/a"), Origin::new(reply), &unreadable, late);
-    assert!(!check::reply(&end.to_caller).whole);
+    for (rig, name, outcome, reply) in [
+        (
+            plain as fn() -> Rig,
+            "UpstreamMalformed",
+            Outcome::UpstreamMalformed,
+            nonsense,
+        ),
+        (masked, "Unreadable", Outcome::Unreadable, json),
+    ] {
+        let answered = Want {
+            upstream: true,
+            ..want(name, 502, Close, Admitted(outcome))
+        };
+        refused(rig(), &get("/a"), Origin::new(reply), &answered, late);
+        let head = reply.find("\r\n\r\n").map_or(0, |at| at + 4);
+        let pausing = Origin {
+            pauses: head,
+            ..Origin::new(reply)
+        };
+        let end = refused(rig(), &get("/a"), pausing, &late_cut(name, outcome), late);
+        assert!(!check::reply(&end.to_caller).whole, "never a clean end");
+    }
 }
 
 #[test]

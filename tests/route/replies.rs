@@ -184,7 +184,9 @@ fn a_cut_at_any_byte_is_never_a_clean_end() {
                         assert!(matches!(refusal, Refusal::UpstreamTruncated), "{refusal}");
                     } else {
                         assert_eq!(got.status(), 502);
-                        assert!(matches!(refusal, Refusal::UpstreamUnreachable), "{refusal}");
+                        let cut_early = matches!(refusal, Refusal::UpstreamUnreachable);
+                        let cut_late = matches!(refusal, Refusal::UpstreamTruncated);
+                        assert!(cut_early || cut_late, "{refusal}");
                     }
                     rig.assert_clean();
                 }
