@@ -164,6 +164,12 @@ fn placeholders_that_grow_a_body_never_lose_a_byte_of_it() {
             );
             let got = check::reply(&end.to_caller);
             rig.drain();
+            if end.after == After::Close {
+                // The head was not out: the caller is told.
+                assert!(!fits && got.status() == 503);
+                rig.assert_clean();
+                continue;
+            }
             assert_eq!(
                 rig.reply_of("/a").1,
                 got.body,

@@ -2,14 +2,16 @@
 
 use std::num::NonZeroU64;
 
-use super::{Pause, Waits};
+use super::Pause;
+use super::waits::Waits;
 use crate::base::buffers::Buffer;
 use crate::base::clock::Now;
 use crate::exchange::forward::{masked_room, pushed};
-use crate::exchange::{Account, Core, Refusal, Room};
+use crate::exchange::rules::Connection;
+use crate::exchange::{Account, Core, Refusal, Room, fields};
 use crate::http::write::{CRLF, LAST_CHUNK};
-use crate::http::{BodyDecoder, BodyLength, Gathered, SizeLine};
-use crate::mask;
+use crate::http::{BodyDecoder, BodyLength, Gathered, Known, ResponseHead, SizeLine};
+use crate::mask::{self, ContentKind};
 use crate::record::Recorded;
 
 /// How the body is delimited for the caller.
@@ -30,6 +32,8 @@ pub(super) struct ReplyBody {
     pub(super) over: bool,
     /// Bytes of the upstream's buffer that are with the pump.
     pub(super) consumed: usize,
+    /// What its head says it is, where that can be read.
+    pub(super) kind: Option<ContentKind>,
 }
 
 pub(super) enum BodyStep<'a> {
@@ -50,7 +54,55 @@ impl ReplyBody {
             gathered: None,
             over: true,
             consumed: 0,
+            kind: None,
         }
+    }
+
+    /// Decides how the body of a reply to `method` is read, and how it is framed for the caller.
+    pub(super) fn plan(
+        head: &ResponseHead,
+        bytes: &[u8],
+        method: &str,
+        connection: &Connection,
+        link_base: &[u8],
+        core: &mut Core,
+    ) -> Result<ReplyBody, Refusal> {
+        let Connection { masks, hides, .. } = connection;
+        let length = head.body(method);
+        let has_body = !matches!(length, BodyLength::None | BodyLength::Length(0));
+        let kind = ContentKind::of(
+            head.field(bytes, "content-type"),
+            fields::coding(head.values(bytes, Known::ContentEncoding)),
+        );
+        let read = match (masks, kind) {
+            (Some(masks), Ok(kind))
+                if *hides || (kind == ContentKind::Json && head.status() != 206) =>
+            {
+                Some((masks, kind))
+            }
+            (Some(_), Err(why)) if *hides && has_body => return Err(Refusal::Unreadable(why)),
+            _ => None,
+        };
+        // HEAD tells the length that GET would have, where that is known.
+        let framing = match head.body("GET") {
+            BodyLength::None => Framing::None,
+            BodyLength::Length(length) if length == 0 || (read.is_none() && !hides) => {
+                Framing::Length(length)
+            }
+            _ if method == "HEAD" => Framing::None,
+            _ => Framing::Chunked,
+        };
+        Ok(ReplyBody {
+            decoder: BodyDecoder::new(length),
+            stream: read
+                .filter(|_| has_body)
+                .map(|(masks, kind)| core.stream(masks, kind, link_base)),
+            framing,
+            gathered: None,
+            over: !has_body,
+            consumed: 0,
+            kind: kind.ok(),
+        })
     }
 
     /// The next piece for the caller.

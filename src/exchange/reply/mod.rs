@@ -2,13 +2,14 @@
 
 mod body;
 mod head;
+mod waits;
 
 use std::sync::Arc;
 
-use self::body::{BodyStep, Framing, ReplyBody};
+use self::body::{BodyStep, ReplyBody};
 use self::head::HeadParts;
+use self::waits::Waits;
 use super::account::Account;
-use super::fields;
 use super::forward::masked_room;
 use super::inbound::Judged;
 use super::refusal::Refusal;
@@ -16,8 +17,8 @@ use super::rules::Connection;
 use super::{Core, Room};
 use crate::base::buffers::Buffer;
 use crate::base::clock::{Mono, Now};
-use crate::base::limits::{INTERIM_REPLIES, Limits};
-use crate::http::{BodyDecoder, BodyLength, Known, ResponseHead, ResponseScanner, SizeLine};
+use crate::base::limits::INTERIM_REPLIES;
+use crate::http::{ResponseHead, ResponseScanner, SizeLine};
 use crate::mask::ContentKind;
 use crate::record::Recorded;
 
@@ -73,16 +74,7 @@ pub struct ToCaller<'a> {
     tail: &'static [u8],
 }
 
-impl<'a> ToCaller<'a> {
-    fn head(head: Recorded<'a>) -> ToCaller<'a> {
-        ToCaller {
-            head: Some(head),
-            line: None,
-            body: None,
-            tail: b"",
-        }
-    }
-
+impl ToCaller<'_> {
     /// The bytes, in order; some may be empty.
     pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
         let line = self.line.as_ref().map_or(&b""[..], SizeLine::as_bytes);
@@ -116,38 +108,6 @@ enum Stage {
     /// The body follows.
     Body,
     Broken,
-}
-
-/// How long each wait may be, and when the current one began.
-struct Waits {
-    limits: Limits,
-    since: Mono,
-    /// Until the request is over, the upstream owes nothing.
-    owed: bool,
-    /// An event stream may be silent for as long as it likes.
-    endless: bool,
-}
-
-impl Waits {
-    fn first_byte(&self) -> Mono {
-        if self.owed {
-            self.since.after(self.limits.first_byte_time)
-        } else {
-            Mono(u64::MAX)
-        }
-    }
-
-    fn next_byte(&self) -> Mono {
-        if self.endless {
-            Mono(u64::MAX)
-        } else {
-            self.since.after(self.limits.reply_idle_time)
-        }
-    }
-
-    fn room(&self) -> Mono {
-        self.since.after(self.limits.wait_time)
-    }
 }
 
 impl ReplyHalf {
@@ -260,24 +220,22 @@ impl ReplyHalf {
         if let Some(status) = status {
             account.replied(status, now);
         }
-        match step {
-            BodyStep::Idle(pause) => opened.map_or_else(
-                || pause.into(),
-                |head| ReplyStep::Send(ToCaller::head(head)),
-            ),
-            BodyStep::Over { leftover } => match opened {
-                Some(head) => ReplyStep::Send(ToCaller::head(head)),
-                None => ReplyStep::Done(ReplyEnd {
+        let (line, body, tail) = match step {
+            BodyStep::Piece(line, recorded, tail) => (line, recorded, tail),
+            BodyStep::Idle(pause) if opened.is_none() => return pause.into(),
+            BodyStep::Over { leftover } if opened.is_none() => {
+                return ReplyStep::Done(ReplyEnd {
                     upstream_reusable: *reusable && !leftover && !eof,
-                }),
-            },
-            BodyStep::Piece(line, recorded, tail) => ReplyStep::Send(ToCaller {
-                head: opened,
-                line,
-                body: recorded,
-                tail,
-            }),
-        }
+                });
+            }
+            BodyStep::Idle(_) | BodyStep::Over { .. } => (None, None, &b""[..]),
+        };
+        ReplyStep::Send(ToCaller {
+            head: opened,
+            line,
+            body,
+            tail,
+        })
     }
 
     /// The pump has sent what [`ReplyHalf::next`] gave it last.
@@ -335,7 +293,7 @@ impl ReplyHalf {
                             return Err(Pause::NeedRoom(until));
                         }
                         Room::Never => Refusal::RecorderUnable,
-                        Room::There => match self.plan_body(&head, upstream.filled(), core) {
+                        Room::There => match self.plan(&head, upstream.filled(), core) {
                             Ok(()) => return Ok(Some(head)),
                             Err(refusal) => refusal,
                         },
@@ -399,51 +357,13 @@ impl ReplyHalf {
         Err(Pause::Refuse(refusal))
     }
 
-    /// Decides how the body is read and how it is framed for the caller.
-    fn plan_body(
-        &mut self,
-        head: &ResponseHead,
-        bytes: &[u8],
-        core: &mut Core,
-    ) -> Result<(), Refusal> {
-        let Connection { masks, hides, .. } = &*self.connection;
+    /// Decides what becomes of the body and of the upstream connection.
+    fn plan(&mut self, head: &ResponseHead, bytes: &[u8], core: &mut Core) -> Result<(), Refusal> {
         let method = if self.head_only { "HEAD" } else { "GET" };
-        let length = head.body(method);
-        let has_body = !matches!(length, BodyLength::None | BodyLength::Length(0));
-        let kind = ContentKind::of(
-            head.field(bytes, "content-type"),
-            fields::coding(head.values(bytes, Known::ContentEncoding)),
-        );
-        let read = match (masks, kind) {
-            (Some(masks), Ok(kind))
-                if *hides || (kind == ContentKind::Json && head.status() != 206) =>
-            {
-                Some((masks, kind))
-            }
-            (Some(_), Err(why)) if *hides && has_body => return Err(Refusal::Unreadable(why)),
-            _ => None,
-        };
-        // HEAD tells the length that GET would have, where that is known.
-        let framing = match head.body("GET") {
-            BodyLength::None => Framing::None,
-            BodyLength::Length(length) if length == 0 || (read.is_none() && !hides) => {
-                Framing::Length(length)
-            }
-            _ if self.head_only => Framing::None,
-            _ => Framing::Chunked,
-        };
         self.reusable = head.reusable(method, bytes);
-        self.waits.endless = matches!(kind, Ok(ContentKind::EventStream));
-        self.body = ReplyBody {
-            decoder: BodyDecoder::new(length),
-            stream: read
-                .filter(|_| has_body)
-                .map(|(masks, kind)| core.stream(masks, kind, &self.link_base)),
-            framing,
-            gathered: None,
-            over: !has_body,
-            consumed: 0,
-        };
+        let (connection, link_base) = (&self.connection, &self.link_base);
+        self.body = ReplyBody::plan(head, bytes, method, connection, link_base, core)?;
+        self.waits.endless = self.body.kind == Some(ContentKind::EventStream);
         Ok(())
     }
 }

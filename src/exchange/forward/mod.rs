@@ -1,5 +1,7 @@
 //! From a receipt to bytes for the upstream: the one room where they are made.
 
+mod head;
+
 use std::ops::Range;
 use std::time::Duration;
 
@@ -11,12 +13,13 @@ use super::rules::Connection;
 use super::{Core, Room};
 use crate::base::buffers::Buffer;
 use crate::base::clock::{Mono, Now};
-use crate::base::credential::Credential;
 use crate::http::write::{CRLF, LAST_CHUNK};
-use crate::http::{BodyDecoder, BodyLength, HeadWriter, Known, RequestHead, SizeLine, WriteError};
+use crate::http::{BodyDecoder, BodyLength, Known, RequestHead, SizeLine};
 use crate::mask::{self, ContentKind, Masked, Unreadable};
 use crate::policy::Permit;
 use crate::record::{Body, Pending, Receipt, Settle};
+
+pub(super) use self::head::head;
 
 /// What the caller-to-upstream direction needs, or has to send.
 #[must_use]
@@ -364,57 +367,4 @@ impl Shown {
             Err(_) => Shown::Withheld,
         }
     }
-}
-
-/// The head that goes upstream, `Host` first: the caller's listed fields, then the gateway's own.
-///
-/// Caller and configuration were checked before, so only a credential can be unwritable.
-pub(super) fn head(
-    head: &RequestHead,
-    bytes: &[u8],
-    judged: &Judged,
-    credential: Option<&Credential>,
-    core: &mut Core,
-) -> Result<Vec<u8>, WriteError> {
-    let mut target = core.pool.lend_text();
-    target.extend_from_slice(judged.connection.upstream.base_path.as_bytes());
-    target.extend_from_slice(&judged.target);
-    let mut text = core.pool.lend_text();
-    let written = write_head(&mut text, &target, head, bytes, judged, credential);
-    core.pool.give_back_text(target);
-    match written {
-        Ok(()) => Ok(text),
-        Err(why) => {
-            core.pool.give_back_text(text);
-            Err(why)
-        }
-    }
-}
-
-/// Nothing of the caller's that is not listed, that is meant for this hop, or that the credential
-/// stands for.
-fn write_head(
-    out: &mut Vec<u8>,
-    target: &[u8],
-    head: &RequestHead,
-    bytes: &[u8],
-    judged: &Judged,
-    credential: Option<&Credential>,
-) -> Result<(), WriteError> {
-    let connection = &judged.connection;
-    let mut writer = HeadWriter::request(out, head.method(bytes), target)?;
-    writer.field("Host", connection.upstream.authority.as_bytes())?;
-    for field in head.entries(bytes).filter(|field| !field.hop_by_hop) {
-        let ours =
-            credential.is_some_and(|credential| credential.field.eq_ignore_ascii_case(field.name));
-        let masked = connection.masks.is_some();
-        if !ours && fields::request_passes(field.name, &connection.forward, masked) {
-            writer.field(field.name, field.value)?;
-        }
-    }
-    if let Some(credential) = credential {
-        writer.field(&credential.field, credential.value.expose())?;
-    }
-    writer.body(head.body())?;
-    writer.finish().map(|_| ())
 }
