@@ -16,8 +16,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Lists go out in chunks of this size: a prime, so that values straddle chunk borders in ever new
 /// places.
 const LIST_CHUNK_BYTES: usize = 701;
-/// What `Retry-After` says on the throttled path.
-const RETRY_AFTER: &str = "10";
+/// What `Retry-After` says on the throttled path, in seconds.
+pub const RETRY_AFTER: &str = "1";
+/// How many sign-ins the audit log holds.
+const SIGN_INS: usize = 20;
 /// What Graph answers of a user when nothing is selected.
 const USER_DEFAULT: &[&str] = &[
     "businessPhones",
@@ -43,6 +45,8 @@ pub struct Directory {
 struct State {
     tenant: Tenant,
     ids: Generator,
+    /// The last call for sign-ins was throttled, so the next one is answered.
+    throttled: bool,
 }
 
 impl Directory {
@@ -54,6 +58,7 @@ impl Directory {
             state: Mutex::new(State {
                 tenant: Tenant::generate(),
                 ids: Generator::new(unix_now()),
+                throttled: false,
             }),
         }
     }
@@ -73,7 +78,7 @@ impl Directory {
             ("GET", ["groups"]) => self.groups(&query),
             ("GET", ["groups", id]) => self.group(id, &query),
             ("GET", ["groups", id, "members"]) => self.members(id, &query),
-            ("GET", ["auditLogs", "signIns"]) => Err(GraphError::THROTTLED),
+            ("GET", ["auditLogs", "signIns"]) => self.sign_ins(&query),
             ("POST", ["users"]) => self.create(body),
             ("POST", ["users", id, "revokeSignInSessions"]) => self.revoke(id),
             ("PATCH", ["users", id]) => self.change(id, body),
@@ -125,6 +130,35 @@ impl Directory {
         });
         let path = format!("groups/{id}/members");
         Ok(list(page(&self.base, &path, members.collect(), query)?))
+    }
+
+    /// The audit log, which throttles every other call.
+    fn sign_ins(&self, query: &Query) -> Result<Reply, GraphError> {
+        let mut state = self.state();
+        state.throttled = !state.throttled;
+        if state.throttled {
+            return Err(GraphError::THROTTLED);
+        }
+        let users = state.tenant.users.iter().take(SIGN_INS);
+        let sign_ins = users.map(|user| {
+            let mut sign_in = Map::new();
+            for (name, of_user) in [
+                ("id", "employeeId"),
+                ("userId", "id"),
+                ("userDisplayName", "displayName"),
+                ("userPrincipalName", "userPrincipalName"),
+            ] {
+                sign_in.insert(name.into(), user[of_user].clone());
+            }
+            select(&sign_in, query, &[])
+        });
+        let sign_ins = sign_ins.collect();
+        Ok(list(page(
+            &self.base,
+            "auditLogs/signIns",
+            sign_ins,
+            query,
+        )?))
     }
 
     fn create(&self, body: &[u8]) -> Result<Reply, GraphError> {

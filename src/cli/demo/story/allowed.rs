@@ -2,6 +2,7 @@
 
 use super::super::super::failure::Failure;
 use super::super::config::MASKED_FIELDS;
+use super::super::directory::RETRY_AFTER;
 use super::super::stage::Pair;
 use super::super::tap::Direction;
 use super::super::tenant::{PEOPLE, Tenant};
@@ -159,7 +160,7 @@ impl<W: Write> Story<'_, W> {
         let throttled = self
             .as_agent(Method::GET, "/graph/v1.0/auditLogs/signIns")
             .await?;
-        let told = throttled.status == 429 && throttled.field("retry-after") == "10";
+        let told = throttled.status == 429 && throttled.field("retry-after") == RETRY_AFTER;
         self.stage.check(
             told,
             "429 with the directory's own Retry-After, which SDKs obey",

@@ -282,6 +282,9 @@ async fn errors_have_graphs_form() {
         assert!(reply.json().unwrap()["error"]["message"].is_string());
         assert_eq!(reply.field("retry-after").is_empty(), status != 429);
     }
+    let again = world.ask(Method::GET, "/v1.0/auditLogs/signIns", None);
+    let again = again.await.json().unwrap();
+    assert_eq!(again["value"].as_array().unwrap().len(), 20);
     let unreadable = world
         .ask(Method::POST, "/v1.0/users", Some(&json!(7)))
         .await;
