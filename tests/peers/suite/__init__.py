@@ -1,0 +1,1 @@
+"""The peers suite: other people's programs on both sides of a running gateway."""

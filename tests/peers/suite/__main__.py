@@ -1,0 +1,68 @@
+"""python3 -m suite --sluice BINARY --node BINARY --entra SCRIPT: the peers suite."""
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+
+from . import after, odd, tokens, wire
+from .checks import Checks
+from .stage import Stage
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="suite", description=__doc__)
+    parser.add_argument("--sluice", required=True, help="the gateway's program")
+    parser.add_argument("--node", required=True, help="Node, 22.12 or newer")
+    parser.add_argument("--entra", required=True, help="entra.mjs beside its node_modules")
+    parser.add_argument("--keep", action="store_true", help="leave keys, logs and recording there")
+    return parser.parse_args()
+
+
+def interrupted(*_):
+    """A suite that is ended ends its children."""
+    sys.exit("interrupted")
+
+
+def run(options, place):
+    checks = Checks()
+    stage = Stage(place, options.sluice, options.node, options.entra)
+    try:
+        # Other people's libraries take private authorities from these.
+        os.environ["REQUESTS_CA_BUNDLE"] = os.environ["SSL_CERT_FILE"] = str(stage.ca)
+        from . import sdk  # takes a while to load
+
+        everyone = tokens.Tokens(stage)
+        sdk.run(stage, checks)
+        tokens.run(stage, checks, everyone)
+        odd.run(stage, checks, everyone)
+        wire.run(stage, checks, everyone)
+        after.rotate(stage, checks, everyone)
+        after.finish(stage, checks, everyone)
+    except BaseException:
+        stage.show_logs()
+        raise
+    finally:
+        stage.close()
+    if checks.failed:
+        stage.show_logs()
+    return checks.close()
+
+
+def main():
+    signal.signal(signal.SIGTERM, interrupted)
+    options = arguments()
+    place = tempfile.mkdtemp(prefix="sluice-peers-")
+    try:
+        return run(options, place)
+    finally:
+        if options.keep:
+            print(f"kept: {place}")
+        else:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

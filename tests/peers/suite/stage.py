@@ -1,0 +1,184 @@
+"""The programs: the provider that plays Entra, the directory, and the gateway between them."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+import urllib.request
+from pathlib import Path
+from queue import Empty, Queue
+
+from . import cast
+
+START_SECONDS = 60
+STOP_SECONDS = 45
+
+
+class Program:
+    """A child process: its lines can be waited for, its output is kept, and it never stays."""
+
+    def __init__(self, place, name, argv, env=None):
+        self.name = name
+        self.log = place / f"{name}.log"
+        self.lines = Queue()
+        self.process = subprocess.Popen(
+            [str(word) for word in argv],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=env,
+        )
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        with self.log.open("w") as log:
+            for line in self.process.stdout:
+                log.write(line)
+                log.flush()
+                self.lines.put(line.rstrip("\n"))
+        self.lines.put(None)
+
+    def wait_for(self, pattern):
+        """The match of the first line that has one."""
+        until = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                line = self.lines.get(timeout=max(0.01, until - time.monotonic()))
+            except Empty:
+                raise AssertionError(f"{self.name}: no line like {pattern!r}") from None
+            if line is None:
+                raise AssertionError(f"{self.name} ended: {self.log.read_text()[-2000:]}")
+            if found := re.search(pattern, line):
+                return found
+
+    def say(self, order):
+        self.process.stdin.write(order + "\n")
+        self.process.stdin.flush()
+
+    def stop(self):
+        """Asks it to end, and answers its exit code; one that does not end is killed."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdin.close()
+        self.reader.join()
+        return self.process.returncode
+
+
+class Stage:
+    """Everything running, in a directory of its own."""
+
+    def __init__(self, place, sluice, node, entra):
+        self.place = Path(place)
+        self.sluice = Path(sluice).resolve()
+        self.tape = self.place / "tape"
+        self.data = self.place / "data"
+        self.ca = self.place / "ca.pem"
+        self.programs = []
+        try:
+            self._raise(node, entra)
+        except BaseException:
+            self.close()
+            raise
+
+    def _raise(self, node, entra):
+        subprocess.run(
+            [self.sluice, "demo", "--only", "certificate", "--out", self.place], check=True
+        )
+        self._play_entra(node, entra)
+        self._start_directory()
+        self._start_gateway()
+
+    def _start(self, name, argv, env=None):
+        program = Program(self.place, name, argv, env)
+        self.programs.append(program)
+        return program
+
+    def _play_entra(self, node, entra):
+        script = self.place / "cast.json"
+        about = {
+            "tenant": cast.TENANT,
+            "cert": str(self.place / "server.crt"),
+            "key": str(self.place / "server.key"),
+            "clients": [app.registration() for app in cast.ALL],
+        }
+        script.write_text(json.dumps(about))
+        self.entra = self._start("entra", [node, entra, script])
+        self.authority = json.loads(self.entra.wait_for(r"^\{.*\}$")[0])["url"]
+
+    def _start_directory(self):
+        keys = f"{self.authority}/{cast.TENANT}/discovery/v2.0/keys"
+        program = self._start(
+            "directory",
+            [self.sluice, "demo", "--only", "directory"]
+            + ["--out", self.place, "--capture", self.tape]
+            + ["--trust-jwks", keys, "--trust-ca", self.ca]
+            + ["--trust-audience", cast.GRAPH, "--trust-client", cast.GATEWAY.client_id],
+        )
+        self.directory = json.loads(program.wait_for(r"^\{.*\}$")[0])["url"]
+
+    def _start_gateway(self):
+        template = (Path(__file__).parent / "sluice.yaml").read_text()
+        (self.place / "sluice.yaml").write_text(template)
+        env = os.environ | {
+            "TENANT": cast.TENANT,
+            "AUTHORITY": self.authority,
+            "DIRECTORY": self.directory,
+            "CLIENT_ID": cast.GATEWAY.client_id,
+            "CLIENT_SECRET": cast.GATEWAY.secret,
+            "MEMBERS": cast.MEMBER.groups[0],
+        }
+        config = self.place / "sluice.yaml"
+        subprocess.run([self.sluice, "check", "-c", config], check=True, env=env)
+        self.gateway = self._start("gateway", [self.sluice, "serve", "-c", config], env)
+        self.port = int(self.gateway.wait_for(r"listening on 127\.0\.0\.1:(\d+)")[1])
+        self.url = f"https://127.0.0.1:{self.port}"
+        self.base = f"{self.url}/graph/v1.0"
+        self._await_ready(self.gateway.wait_for(r"admin on (http://\S+)/readyz")[1])
+
+    def _await_ready(self, admin):
+        self.admin = admin
+        until = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                with urllib.request.urlopen(f"{admin}/readyz", timeout=5) as answer:
+                    if answer.status == 200:
+                        return
+            except OSError as error:
+                if time.monotonic() > until:
+                    raise AssertionError(f"the gateway does not get ready: {error}") from error
+            time.sleep(0.05)
+
+    def captured(self):
+        """Every request that reached the directory, as its plaintext bytes, in no sure order."""
+        requests = []
+        for file in self.tape.glob("*-received.bin"):
+            # A body ends where it ends: the next request need not begin a line.
+            starts = re.compile(rb"(?=(?:GET|HEAD|POST|PATCH|DELETE) /v1\.0/\S+ HTTP/1\.1\r\n)")
+            requests += [part for part in starts.split(file.read_bytes()) if part]
+        return requests
+
+    def access_log(self):
+        """The lines of the access log so far."""
+        text = (self.place / "access.log").read_text()
+        return [json.loads(line) for line in text.splitlines()]
+
+    def show_logs(self):
+        """For whoever has to find out why."""
+        for program in self.programs:
+            print(f"\n--- {program.log} (end)")
+            print("".join(program.log.read_text().splitlines(keepends=True)[-40:]))
+
+    def close(self):
+        for program in reversed(self.programs):
+            program.stop()
