@@ -23,7 +23,7 @@ pub(super) struct Reader {
 struct Place {
     /// How many strings this text stands within; tells how its quotes are escaped.
     level: u8,
-    /// Names of the members that the place is within, each ended by [`SEPARATOR`].
+    /// Names of the members that the place is within, each ended by [`SEPARATOR`](super::spec::SEPARATOR).
     path: Vec<u8>,
     /// Length of `path` at each container that is open.
     frames: Vec<usize>,
