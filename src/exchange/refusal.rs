@@ -3,10 +3,13 @@
 //! What the caller is told is constant text, save the name of a rule that the operator wrote; which
 //! check failed goes to the log. The replies need no recorder, so they can be sent with it down.
 
+mod told;
+
 use std::sync::Arc;
 
 use thiserror::Error;
 
+use self::told::Told;
 use crate::auth::AuthError;
 use crate::base::access::Short;
 use crate::http::{BodyError, HeadError, TargetError};
@@ -103,28 +106,6 @@ fn denial_text(denial: &Denial) -> &str {
     }
 }
 
-/// What the caller is told: status, reason phrase, code, sentence.
-struct Told {
-    status: u16,
-    phrase: &'static str,
-    code: &'static str,
-    sentence: &'static str,
-}
-
-const fn told(
-    status: u16,
-    phrase: &'static str,
-    code: &'static str,
-    sentence: &'static str,
-) -> Told {
-    Told {
-        status,
-        phrase,
-        code,
-        sentence,
-    }
-}
-
 impl Refusal {
     /// The HTTP status that the caller sees.
     #[must_use]
@@ -138,143 +119,33 @@ impl Refusal {
         self.told().code
     }
 
-    fn told(&self) -> Told {
+    fn told(&self) -> &'static Told {
         match self {
-            Refusal::Head(why) => head_told(why.status()),
-            Refusal::PlainText => told(400, "Bad Request", "plain_text", "This port speaks HTTPS."),
-            Refusal::Target(_) => told(
-                400,
-                "Bad Request",
-                "bad_target",
-                "The request target is malformed or ambiguous.",
-            ),
-            Refusal::HeadTimeout => told(
-                408,
-                "Request Timeout",
-                "head_timeout",
-                "The request head took too long.",
-            ),
-            Refusal::Body(_) => told(
-                400,
-                "Bad Request",
-                "bad_body",
-                "The request body is malformed.",
-            ),
-            Refusal::BodyTimeout => told(
-                408,
-                "Request Timeout",
-                "body_timeout",
-                "The request body took too long.",
-            ),
-            Refusal::BodyTooLarge(_) => told(
-                413,
-                "Content Too Large",
-                "body_too_large",
-                "The request body is too large.",
-            ),
-            Refusal::Upgrade => told(
-                501,
-                "Not Implemented",
-                "upgrade_refused",
-                "This connection does not offer upgrades.",
-            ),
-            Refusal::Trace => head_told(501),
-            Refusal::NoRoute => told(
-                404,
-                "Not Found",
-                "no_route",
-                "Nothing is served at this host and path.",
-            ),
-            Refusal::NoToken => told(
-                401,
-                "Unauthorized",
-                "no_token",
-                "A bearer token is required.",
-            ),
-            Refusal::Token(_) => told(
-                401,
-                "Unauthorized",
-                "invalid_token",
-                "The bearer token was not accepted.",
-            ),
-            Refusal::KeysUnavailable(_) => told(
-                503,
-                "Service Unavailable",
-                "keys_unavailable",
-                "Tokens cannot be verified at the moment.",
-            ),
-            Refusal::Denied(_) => told(
-                403,
-                "Forbidden",
-                "denied",
-                "Policy does not allow this call.",
-            ),
-            Refusal::ApprovalNeeded(_) => told(
-                403,
-                "Forbidden",
-                "approval_needed",
-                "Policy asks for an approval, which this version cannot obtain.",
-            ),
-            Refusal::RecorderUnable => told(
-                503,
-                "Service Unavailable",
-                "recorder_unable",
-                "The call cannot be recorded at the moment.",
-            ),
-            Refusal::CredentialUnavailable => told(
-                503,
-                "Service Unavailable",
-                "credential_unavailable",
-                "The upstream credential is not available at the moment.",
-            ),
-            Refusal::Superseded => told(
-                503,
-                "Service Unavailable",
-                "superseded",
-                "The rules changed while the call was waiting; try again.",
-            ),
-            Refusal::Overloaded => told(
-                503,
-                "Service Unavailable",
-                "overloaded",
-                "The gateway takes no further calls at the moment.",
-            ),
-            Refusal::UpstreamUnreachable => told(
-                502,
-                "Bad Gateway",
-                "upstream_unreachable",
-                "The upstream cannot be reached.",
-            ),
-            Refusal::UpstreamTruncated => told(
-                502,
-                "Bad Gateway",
-                "upstream_truncated",
-                "The upstream's reply was cut off.",
-            ),
-            Refusal::UpstreamTimeout => told(
-                504,
-                "Gateway Timeout",
-                "upstream_timeout",
-                "The upstream did not answer in time.",
-            ),
-            Refusal::UpstreamMalformed(_) => told(
-                502,
-                "Bad Gateway",
-                "upstream_malformed",
-                "The upstream's reply is malformed.",
-            ),
-            Refusal::UpstreamUnauthorized => told(
-                502,
-                "Bad Gateway",
-                "upstream_unauthorized",
-                "The upstream refused the gateway's own credential.",
-            ),
-            Refusal::Unreadable(_) => told(
-                502,
-                "Bad Gateway",
-                "reply_withheld",
-                "The upstream's reply cannot be read, so it is withheld.",
-            ),
+            Refusal::Head(why) => told::of_head(why.status()),
+            Refusal::PlainText => &told::PLAIN_TEXT,
+            Refusal::Target(_) => &told::BAD_TARGET,
+            Refusal::HeadTimeout => &told::HEAD_TIMEOUT,
+            Refusal::Body(_) => &told::BAD_BODY,
+            Refusal::BodyTimeout => &told::BODY_TIMEOUT,
+            Refusal::BodyTooLarge(_) => &told::BODY_TOO_LARGE,
+            Refusal::Upgrade => &told::UPGRADE_REFUSED,
+            Refusal::Trace => told::of_head(501),
+            Refusal::NoRoute => &told::NO_ROUTE,
+            Refusal::NoToken => &told::NO_TOKEN,
+            Refusal::Token(_) => &told::INVALID_TOKEN,
+            Refusal::KeysUnavailable(_) => &told::KEYS_UNAVAILABLE,
+            Refusal::Denied(_) => &told::DENIED,
+            Refusal::ApprovalNeeded(_) => &told::APPROVAL_NEEDED,
+            Refusal::RecorderUnable => &told::RECORDER_UNABLE,
+            Refusal::CredentialUnavailable => &told::CREDENTIAL_UNAVAILABLE,
+            Refusal::Superseded => &told::SUPERSEDED,
+            Refusal::Overloaded => &told::OVERLOADED,
+            Refusal::UpstreamUnreachable => &told::UPSTREAM_UNREACHABLE,
+            Refusal::UpstreamTruncated => &told::UPSTREAM_TRUNCATED,
+            Refusal::UpstreamTimeout => &told::UPSTREAM_TIMEOUT,
+            Refusal::UpstreamMalformed(_) => &told::UPSTREAM_MALFORMED,
+            Refusal::UpstreamUnauthorized => &told::UPSTREAM_UNAUTHORIZED,
+            Refusal::Unreadable(_) => &told::REPLY_WITHHELD,
         }
     }
 
@@ -317,37 +188,7 @@ impl Refusal {
     }
 
     /// Every [`Refusal::code`], as metrics label them.
-    pub const CODES: &[&str] = &[
-        "bad_request",
-        "target_too_long",
-        "expectation_failed",
-        "head_too_large",
-        "not_implemented",
-        "version",
-        "plain_text",
-        "bad_target",
-        "head_timeout",
-        "bad_body",
-        "body_timeout",
-        "body_too_large",
-        "upgrade_refused",
-        "no_route",
-        "no_token",
-        "invalid_token",
-        "keys_unavailable",
-        "denied",
-        "approval_needed",
-        "recorder_unable",
-        "credential_unavailable",
-        "superseded",
-        "overloaded",
-        "upstream_unreachable",
-        "upstream_truncated",
-        "upstream_timeout",
-        "upstream_malformed",
-        "upstream_unauthorized",
-        "reply_withheld",
-    ];
+    pub const CODES: &[&str] = told::CODES;
 
     /// Index of [`Refusal::code`] in [`Refusal::CODES`].
     #[must_use]
@@ -428,47 +269,6 @@ impl Refusal {
                 | Refusal::Upgrade
                 | Refusal::Overloaded
         )
-    }
-}
-
-fn head_told(status: u16) -> Told {
-    match status {
-        414 => told(
-            414,
-            "URI Too Long",
-            "target_too_long",
-            "The request target is too long.",
-        ),
-        417 => told(
-            417,
-            "Expectation Failed",
-            "expectation_failed",
-            "Only 100-continue can be expected.",
-        ),
-        431 => told(
-            431,
-            "Request Header Fields Too Large",
-            "head_too_large",
-            "The request head is too large.",
-        ),
-        501 => told(
-            501,
-            "Not Implemented",
-            "not_implemented",
-            "This form of request is not offered.",
-        ),
-        505 => told(
-            505,
-            "HTTP Version Not Supported",
-            "version",
-            "Only HTTP/1.1 is offered.",
-        ),
-        _ => told(
-            400,
-            "Bad Request",
-            "bad_request",
-            "The request head is malformed.",
-        ),
     }
 }
 

@@ -4,7 +4,7 @@ use super::source::{Source, closing, crate_sources, tokens};
 use crate::{Excepted, Finding, can_fail, hold};
 
 /// A read that a timer drops may take bytes with it. The data plane waits for readiness, which
-/// moves no byte, and races two futures in one place only, `worker::transport::either`.
+/// moves no byte, and races two futures in one place only, `worker::wait`.
 #[test]
 fn the_data_plane_drops_no_read() {
     hold("no dropped reads", &dropped_reads(crate_sources()), &[]);

@@ -1,10 +1,12 @@
 //! The reply head as the caller gets it.
 
 use super::body::Framing;
-use crate::exchange::fields;
+use crate::base::clock::Now;
 use crate::exchange::rules::Connection;
+use crate::exchange::{Account, Core, Refusal, fields};
 use crate::http::{BodyLength, FieldRef, ResponseHead, WriteError};
 use crate::mask::{Masked, MaskedHead, masked_head};
+use crate::record::Recorded;
 
 /// What a reply head is made of.
 pub(super) struct HeadParts<'r> {
@@ -23,9 +25,25 @@ pub(super) struct HeadParts<'r> {
 }
 
 impl HeadParts<'_> {
+    /// Writes it to `text` and hands it to the recording: what comes back may go to the caller.
+    pub(super) fn record<'t>(
+        &self,
+        text: &'t mut Vec<u8>,
+        scratch: &mut Vec<u8>,
+        account: &mut Account,
+        core: &mut Core,
+        now: Now,
+    ) -> Result<Recorded<'t>, Refusal> {
+        let malformed = |_| Refusal::UpstreamMalformed("head cannot be passed on");
+        let masked = self.write(text, scratch).map_err(malformed)?;
+        let log = account.log().ok_or(Refusal::RecorderUnable)?;
+        let unable = |_| Refusal::RecorderUnable;
+        core.writer.reply_head(log, masked, now).map_err(unable)
+    }
+
     /// Writes it to `text`: listed fields through the masks, links led back to the gateway, framing
     /// our own.
-    pub(super) fn write<'t>(
+    fn write<'t>(
         &self,
         text: &'t mut Vec<u8>,
         scratch: &mut Vec<u8>,

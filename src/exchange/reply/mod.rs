@@ -183,31 +183,22 @@ impl ReplyHalf {
         } = self;
         let (mut opened, mut status) = (None, None);
         if let Some(head) = head {
-            let bytes = upstream.filled();
             let parts = HeadParts {
                 head: &head,
-                bytes,
+                bytes: upstream.filled(),
                 connection,
                 link_base,
                 framing: body.framing,
                 close: *close,
             };
-            let recorded = match (parts.write(text, scratch), account.log()) {
-                (Ok(masked), Some(log)) => core
-                    .writer
-                    .reply_head(log, masked, now)
-                    .map_err(|_| Refusal::RecorderUnable),
-                (Ok(_), None) => Err(Refusal::RecorderUnable),
-                (Err(_), _) => Err(Refusal::UpstreamMalformed("head cannot be passed on")),
-            };
-            let length = head.len();
+            let recorded = parts.record(text, scratch, account, core, now);
             status = Some(head.status());
+            upstream.consume(head.len());
             core.recycle(head.into_spare());
             match recorded {
                 Ok(recorded) => opened = Some(recorded),
                 Err(refusal) => return ReplyStep::Refuse(refusal),
             }
-            upstream.consume(length);
             *stage = Stage::Body;
             waits.since = now.mono;
         }
@@ -224,9 +215,8 @@ impl ReplyHalf {
             BodyStep::Piece(line, recorded, tail) => (line, recorded, tail),
             BodyStep::Idle(pause) if opened.is_none() => return pause.into(),
             BodyStep::Over { leftover } if opened.is_none() => {
-                return ReplyStep::Done(ReplyEnd {
-                    upstream_reusable: *reusable && !leftover && !eof,
-                });
+                let upstream_reusable = *reusable && !leftover && !eof;
+                return ReplyStep::Done(ReplyEnd { upstream_reusable });
             }
             BodyStep::Idle(_) | BodyStep::Over { .. } => (None, None, &b""[..]),
         };

@@ -5,12 +5,11 @@ mod relay;
 use std::cell::RefCell;
 use std::io;
 
-use self::relay::{Sent, caller_gone, relay_reply, send_request};
+use self::relay::{Sent, side_by_side};
 use super::core::Worker;
 use super::downstream::{After, Caller};
 use super::io::Driver;
 use super::upstream::{self, Upstream};
-use super::wait::either;
 use crate::auth::KeyWanted;
 use crate::base::clock::Mono;
 use crate::exchange::{
@@ -153,7 +152,7 @@ async fn refuse<D: Driver>(
     }
 }
 
-/// Both directions of an exchange that may go on, side by side.
+/// An exchange that may go on, from a connection to the upstream to what becomes of both connections.
 async fn forward<D: Driver>(
     worker: &Worker<D>,
     caller: &mut Caller<D::Stream>,
@@ -185,39 +184,15 @@ async fn forward<D: Driver>(
         }
     }
     let request_sent = Sent::default();
-    let ended = {
-        let directions = upstream.split();
-        let (mut ear, mut mouth) = caller.split();
-        let (mut to_upstream, mut from_upstream) = (directions.mouth, directions.ear);
-        let up = async {
-            match send_request(
-                worker,
-                &mut ear,
-                &mut to_upstream,
-                &mut request,
-                &account,
-                &request_sent,
-            )
-            .await
-            {
-                Ok(()) => caller_gone(worker, &mut ear).await,
-                Err(stop) => Err(stop),
-            }
-        };
-        let down = relay_reply(
-            worker,
-            &mut from_upstream,
-            &mut mouth,
-            &mut reply,
-            &account,
-            &request_sent,
-        );
-        let cut = async {
-            worker.cut.raised().await;
-            Err(Stop::Drained)
-        };
-        either(either(down, up), cut).await
-    };
+    let ended = side_by_side(
+        worker,
+        caller,
+        &mut upstream,
+        (&mut request, &mut reply),
+        &account,
+        &request_sent,
+    )
+    .await;
     let closes = reply.closes() || !request_sent.whole.get();
     close(worker, request, reply);
     let account = account.into_inner();

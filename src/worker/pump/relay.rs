@@ -22,9 +22,49 @@ pub(super) struct Sent {
     pub whole: Cell<bool>,
 }
 
+/// Both directions of an exchange, until its reply is with the caller or it cannot go on.
+pub(super) async fn side_by_side<D: Driver>(
+    worker: &Worker<D>,
+    caller: &mut downstream::Caller<D::Stream>,
+    upstream: &mut upstream::Upstream<D::Stream>,
+    (request, reply): (&mut RequestHalf, &mut ReplyHalf),
+    account: &RefCell<Account>,
+    request_sent: &Sent,
+) -> Result<ReplyEnd, Stop> {
+    let (mut ear, mut mouth) = caller.split();
+    let mut directions = upstream.split();
+    let up = async {
+        let to_upstream = &mut directions.mouth;
+        send_request(
+            worker,
+            &mut ear,
+            to_upstream,
+            request,
+            account,
+            request_sent,
+        )
+        .await?;
+        caller_gone(worker, &mut ear).await
+    };
+    let from_upstream = &mut directions.ear;
+    let down = relay_reply(
+        worker,
+        from_upstream,
+        &mut mouth,
+        reply,
+        account,
+        request_sent,
+    );
+    let cut = async {
+        worker.cut.raised().await;
+        Err(Stop::Drained)
+    };
+    either(either(down, up), cut).await
+}
+
 /// Caller to upstream, until all of the request is there. An upstream that takes no more may have
 /// answered early: then its reply decides.
-pub(super) async fn send_request<D: Driver>(
+async fn send_request<D: Driver>(
     worker: &Worker<D>,
     ear: &mut downstream::Ear<'_, D::Stream>,
     mouth: &mut upstream::Mouth<'_, D::Stream>,
@@ -81,7 +121,7 @@ pub(super) async fn send_request<D: Driver>(
 
 /// While the reply is awaited: a caller that goes away takes the exchange with it. Bytes that come
 /// are the next request's; once there are some, the caller is no longer watched.
-pub(super) async fn caller_gone<D: Driver>(
+async fn caller_gone<D: Driver>(
     worker: &Worker<D>,
     ear: &mut downstream::Ear<'_, D::Stream>,
 ) -> Result<ReplyEnd, Stop> {
@@ -95,7 +135,7 @@ pub(super) async fn caller_gone<D: Driver>(
 }
 
 /// Upstream to caller, until all of the reply is there.
-pub(super) async fn relay_reply<D: Driver>(
+async fn relay_reply<D: Driver>(
     worker: &Worker<D>,
     ear: &mut upstream::Ear<'_, D::Stream>,
     mouth: &mut downstream::Mouth<'_, D::Stream>,

@@ -1,0 +1,96 @@
+//! What the caller is told of each refusal: one row each.
+
+/// Status, reason phrase, code, sentence.
+pub(super) struct Told {
+    pub(super) status: u16,
+    pub(super) phrase: &'static str,
+    pub(super) code: &'static str,
+    pub(super) sentence: &'static str,
+}
+
+macro_rules! told {
+    ($($name:ident: $status:literal $phrase:literal, $code:literal, $sentence:literal;)*) => {
+        $(pub(super) static $name: Told = Told {
+            status: $status,
+            phrase: $phrase,
+            code: $code,
+            sentence: $sentence,
+        };)*
+
+        /// The code of every row.
+        pub(super) const CODES: &[&str] = &[$($code),*];
+    };
+}
+
+told! {
+    BAD_REQUEST: 400 "Bad Request", "bad_request",
+        "The request head is malformed.";
+    TARGET_TOO_LONG: 414 "URI Too Long", "target_too_long",
+        "The request target is too long.";
+    EXPECTATION_FAILED: 417 "Expectation Failed", "expectation_failed",
+        "Only 100-continue can be expected.";
+    HEAD_TOO_LARGE: 431 "Request Header Fields Too Large", "head_too_large",
+        "The request head is too large.";
+    NOT_IMPLEMENTED: 501 "Not Implemented", "not_implemented",
+        "This form of request is not offered.";
+    VERSION: 505 "HTTP Version Not Supported", "version",
+        "Only HTTP/1.1 is offered.";
+    PLAIN_TEXT: 400 "Bad Request", "plain_text",
+        "This port speaks HTTPS.";
+    BAD_TARGET: 400 "Bad Request", "bad_target",
+        "The request target is malformed or ambiguous.";
+    HEAD_TIMEOUT: 408 "Request Timeout", "head_timeout",
+        "The request head took too long.";
+    BAD_BODY: 400 "Bad Request", "bad_body",
+        "The request body is malformed.";
+    BODY_TIMEOUT: 408 "Request Timeout", "body_timeout",
+        "The request body took too long.";
+    BODY_TOO_LARGE: 413 "Content Too Large", "body_too_large",
+        "The request body is too large.";
+    UPGRADE_REFUSED: 501 "Not Implemented", "upgrade_refused",
+        "This connection does not offer upgrades.";
+    NO_ROUTE: 404 "Not Found", "no_route",
+        "Nothing is served at this host and path.";
+    NO_TOKEN: 401 "Unauthorized", "no_token",
+        "A bearer token is required.";
+    INVALID_TOKEN: 401 "Unauthorized", "invalid_token",
+        "The bearer token was not accepted.";
+    KEYS_UNAVAILABLE: 503 "Service Unavailable", "keys_unavailable",
+        "Tokens cannot be verified at the moment.";
+    DENIED: 403 "Forbidden", "denied",
+        "Policy does not allow this call.";
+    APPROVAL_NEEDED: 403 "Forbidden", "approval_needed",
+        "Policy asks for an approval, which this version cannot obtain.";
+    RECORDER_UNABLE: 503 "Service Unavailable", "recorder_unable",
+        "The call cannot be recorded at the moment.";
+    CREDENTIAL_UNAVAILABLE: 503 "Service Unavailable", "credential_unavailable",
+        "The upstream credential is not available at the moment.";
+    SUPERSEDED: 503 "Service Unavailable", "superseded",
+        "The rules changed while the call was waiting; try again.";
+    OVERLOADED: 503 "Service Unavailable", "overloaded",
+        "The gateway takes no further calls at the moment.";
+    UPSTREAM_UNREACHABLE: 502 "Bad Gateway", "upstream_unreachable",
+        "The upstream cannot be reached.";
+    UPSTREAM_TRUNCATED: 502 "Bad Gateway", "upstream_truncated",
+        "The upstream's reply was cut off.";
+    UPSTREAM_TIMEOUT: 504 "Gateway Timeout", "upstream_timeout",
+        "The upstream did not answer in time.";
+    UPSTREAM_MALFORMED: 502 "Bad Gateway", "upstream_malformed",
+        "The upstream's reply is malformed.";
+    UPSTREAM_UNAUTHORIZED: 502 "Bad Gateway", "upstream_unauthorized",
+        "The upstream refused the gateway's own credential.";
+    REPLY_WITHHELD: 502 "Bad Gateway", "reply_withheld",
+        "The upstream's reply cannot be read, so it is withheld.";
+}
+
+/// What is told of a head that is refused with `status`.
+pub(super) fn of_head(status: u16) -> &'static Told {
+    match status {
+        414 => &TARGET_TOO_LONG,
+        417 => &EXPECTATION_FAILED,
+        431 => &HEAD_TOO_LARGE,
+        501 => &NOT_IMPLEMENTED,
+        505 => &VERSION,
+        _ => &BAD_REQUEST,
+    }
+}
