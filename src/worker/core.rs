@@ -15,7 +15,7 @@ use super::upstream::Upstreams;
 use super::wait::{either, unless};
 use crate::auth::KeyWanted;
 use crate::base::buffers::Pool;
-use crate::base::clock::{Clock, Mono, Now};
+use crate::base::clock::{Clock, CoreClock, Mono, Now};
 use crate::base::counters::Event;
 use crate::base::limits::Limits;
 use crate::base::mailbox::Ask;
@@ -44,7 +44,7 @@ pub(super) struct Worker<D: Driver> {
     pub core: RefCell<Core>,
     /// Buffers, lent to connections while bytes are in flight.
     pub pool: RefCell<Pool>,
-    pub clock: Clock,
+    pub clock: CoreClock,
     pub ask_key: Ask<KeyWanted>,
     pub ask_credential: Ask<usize>,
     pub upstreams: RefCell<Upstreams<D>>,
@@ -78,7 +78,7 @@ impl<D: Driver> Worker<D> {
         until: Mono,
         future: impl Future<Output = T>,
     ) -> impl Future<Output = Option<T>> {
-        let clock = self.clock;
+        let clock = &self.clock;
         let timer = move || (until != Mono(u64::MAX)).then(|| D::sleep_until(clock.instant(until)));
         unless(future, timer)
     }
@@ -164,7 +164,7 @@ impl CoreMain for Seed {
             link: Arc::clone(core.writer.link()),
             core: RefCell::new(core),
             pool: RefCell::default(),
-            clock,
+            clock: CoreClock::new(clock),
             ask_key,
             ask_credential,
             upstreams: RefCell::default(),

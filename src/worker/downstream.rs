@@ -171,9 +171,10 @@ pub(super) async fn serve<D: Driver>(
         buffer: Buffer::default(),
         last: LastBearer::default(),
     };
-    if let Err(error) = handshake(worker, &mut caller).await {
+    // Boxed, like the end: a connection in between keeps no room for either.
+    if let Err(error) = Box::pin(handshake(worker, &mut caller)).await {
         if is_plain_text(&error) {
-            answer_plain_text(worker, caller.transport.without_tls()).await;
+            Box::pin(answer_plain_text(worker, caller.transport.without_tls())).await;
         }
         return;
     }
@@ -193,7 +194,7 @@ pub(super) async fn serve<D: Driver>(
     worker.pool.borrow_mut().give_back(caller.buffer);
     match after {
         After::Abort => caller.transport.abort(),
-        _ => close(worker, &caller.transport).await,
+        _ => Box::pin(close(worker, &caller.transport)).await,
     }
 }
 

@@ -186,7 +186,11 @@ impl<S: Stream> Transport<S> {
         wait: &impl AsyncFn(&S) -> io::Result<()>,
     ) -> io::Result<()> {
         match &self.tls {
-            None => self.write_plain(slices, wait).await,
+            None => match self.write_at_once(slices)? {
+                rest if rest.is_empty() => Ok(()),
+                // Boxed, as few writes wait: no other connection keeps room for it.
+                rest => Box::pin(self.write_rest(rest, wait)).await,
+            },
             Some(sealed) => {
                 {
                     let Sealed {
@@ -197,39 +201,69 @@ impl<S: Stream> Transport<S> {
                     } = &mut *sealed.borrow_mut();
                     session.seal(cipher, slices, out).map_err(broken)?;
                 }
-                self.flush(wait).await
+                if self.flush_some(&mut sealed.borrow_mut())? {
+                    return Ok(());
+                }
+                Box::pin(self.flush(wait)).await
             }
         }
     }
 
-    async fn write_plain<'b>(
+    /// Sends what the kernel takes without waiting; answers the rest.
+    fn write_at_once<'b>(
         &self,
         slices: impl Iterator<Item = &'b [u8]>,
-        wait: &impl AsyncFn(&S) -> io::Result<()>,
-    ) -> io::Result<()> {
+    ) -> io::Result<Vec<IoSlice<'b>>> {
         let mut slices = slices.filter(|slice| !slice.is_empty()).peekable();
         while slices.peek().is_some() {
-            let mut batch = [IoSlice::new(&[]); SLICES];
+            let mut batch = [&[][..]; SLICES];
             let mut count = 0;
             for (place, slice) in batch.iter_mut().zip(&mut slices) {
-                *place = IoSlice::new(slice);
+                *place = slice;
                 count += 1;
             }
-            let mut rest = &mut batch[..count];
-            let mut stalled = Ok(());
-            while !rest.is_empty() {
-                match self.stream.try_write(rest) {
-                    Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                    Ok(written) => {
-                        IoSlice::advance_slices(&mut rest, written);
-                        stalled = Ok(());
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        stalled?;
-                        stalled = wait(&self.stream).await;
-                    }
-                    Err(error) => return Err(error),
+            let batch = &batch[..count];
+            let mut vector = [IoSlice::new(&[]); SLICES];
+            for (place, slice) in vector.iter_mut().zip(batch) {
+                *place = IoSlice::new(slice);
+            }
+            let mut sent = match self.stream.try_write(&vector[..count]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(sent) => sent,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+                Err(error) => return Err(error),
+            };
+            for (index, slice) in batch.iter().enumerate() {
+                if sent < slice.len() {
+                    let rest = batch[index + 1..].iter().copied().chain(slices);
+                    let rest = std::iter::once(&slice[sent..]).chain(rest);
+                    return Ok(rest.map(IoSlice::new).collect());
                 }
+                sent -= slice.len();
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    async fn write_rest(
+        &self,
+        mut rest: Vec<IoSlice<'_>>,
+        wait: &impl AsyncFn(&S) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut rest = rest.as_mut_slice();
+        let mut stalled = Ok(());
+        while !rest.is_empty() {
+            match self.stream.try_write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    IoSlice::advance_slices(&mut rest, written);
+                    stalled = Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    stalled?;
+                    stalled = wait(&self.stream).await;
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(())

@@ -184,9 +184,9 @@ pub(super) async fn checkout<D: Driver>(
             });
         }
     }
-    let opened = worker
-        .within(now.after(connect_time), open(worker, connection))
-        .await;
+    // Boxed, as it is rare: else every connection would keep room for it.
+    let opening = worker.within(now.after(connect_time), open(worker, connection));
+    let opened = Box::pin(opening).await;
     let (event, upstream) = match opened {
         Some(Ok((transport, buffer))) => (
             Event::UpstreamOpened,

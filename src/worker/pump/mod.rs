@@ -37,10 +37,11 @@ pub(super) async fn exchange<D: Driver>(
     inbound.account.came_from(caller.peer());
     match judge(worker, caller, &mut inbound).await {
         Ok(forwarding) => forward(worker, caller, inbound, forwarding, last).await,
+        // Boxed like all that is rare: else every connection would keep room for it.
         Err(Stop::Refused(refusal)) => {
             let envelope = inbound.envelope();
             let account = inbound.into_account(&mut worker.core.borrow_mut());
-            refuse(worker, caller, account, envelope, refusal, last).await
+            Box::pin(refuse(worker, caller, account, envelope, refusal, last)).await
         }
         Err(stop @ (Stop::CallerGone | Stop::Drained)) => {
             let core = &mut *worker.core.borrow_mut();
@@ -86,13 +87,14 @@ async fn judge<D: Driver>(
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
                 Err(_) => return Err(Stop::CallerGone),
             },
-            Step::NeedKey(wanted, until) => ask_key(worker, wanted, until).await,
-            Step::NeedToken(slot, until) => ask_credential(worker, slot, until).await,
+            Step::NeedKey(wanted, until) => Box::pin(ask_key(worker, wanted, until)).await,
+            Step::NeedToken(slot, until) => Box::pin(ask_credential(worker, slot, until)).await,
             Step::NeedRoom(until) | Step::NeedSync(until) => {
                 let _ = worker.within(until, recorder).await;
             }
             Step::Proceed(fixed) => {
-                let sent = caller.split().1.send_fixed(worker, &fixed, true).await;
+                let (_, mut mouth) = caller.split();
+                let sent = Box::pin(mouth.send_fixed(worker, &fixed, true)).await;
                 sent.map_err(|_| Stop::CallerGone)?;
             }
             Step::Forward(forwarding) => return Ok(forwarding),
@@ -174,7 +176,7 @@ async fn forward<D: Driver>(
         Err(refusal) => {
             let account = account.into_inner();
             close(worker, request, reply);
-            return refuse(worker, caller, account, envelope, refusal, last).await;
+            return Box::pin(refuse(worker, caller, account, envelope, refusal, last)).await;
         }
     };
     if let Some(envelope) = envelope {
@@ -215,7 +217,10 @@ async fn forward<D: Driver>(
                 After::KeepAlive
             }
         }
-        Err(stop) => stopped(worker, caller, upstream, account, envelope, stop).await,
+        Err(stop) => {
+            let stopped = stopped(worker, caller, upstream, account, envelope, stop);
+            Box::pin(stopped).await
+        }
     }
 }
 
