@@ -17,6 +17,7 @@ def arguments():
     parser.add_argument("--sluice", required=True, help="the gateway's program")
     parser.add_argument("--node", required=True, help="Node, 22.12 or newer")
     parser.add_argument("--entra", required=True, help="entra.mjs beside its node_modules")
+    parser.add_argument("--io", help="how the gateway drives its sockets: tokio, epoll, uring")
     parser.add_argument("--keep", action="store_true", help="leave keys, logs and recording there")
     return parser.parse_args()
 
@@ -28,7 +29,7 @@ def interrupted(*_):
 
 def run(options, place):
     checks = Checks()
-    stage = Stage(place, options.sluice, options.node, options.entra)
+    stage = Stage(place, options)
     try:
         # Other people's libraries take private authorities from these.
         os.environ["REQUESTS_CA_BUNDLE"] = os.environ["SSL_CERT_FILE"] = str(stage.ca)

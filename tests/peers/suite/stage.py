@@ -78,26 +78,26 @@ class Program:
 class Stage:
     """Everything running, in a directory of its own."""
 
-    def __init__(self, place, sluice, node, entra):
+    def __init__(self, place, options):
         self.place = Path(place)
-        self.sluice = Path(sluice).resolve()
+        self.sluice = Path(options.sluice).resolve()
         self.tape = self.place / "tape"
         self.data = self.place / "data"
         self.ca = self.place / "ca.pem"
         self.programs = []
         try:
-            self._raise(node, entra)
+            self._raise(options)
         except BaseException:
             self.close()
             raise
 
-    def _raise(self, node, entra):
+    def _raise(self, options):
         subprocess.run(
             [self.sluice, "demo", "--only", "certificate", "--out", self.place], check=True
         )
-        self._play_entra(node, entra)
+        self._play_entra(options.node, options.entra)
         self._start_directory()
-        self._start_gateway()
+        self._start_gateway(options.io)
 
     def _start(self, name, argv, env=None):
         program = Program(self.place, name, argv, env)
@@ -127,7 +127,7 @@ class Stage:
         )
         self.directory = json.loads(program.wait_for(r"^\{.*\}$")[0])["url"]
 
-    def _start_gateway(self):
+    def _start_gateway(self, io):
         template = (Path(__file__).parent / "sluice.yaml").read_text()
         (self.place / "sluice.yaml").write_text(template)
         env = os.environ | {
@@ -140,7 +140,9 @@ class Stage:
         }
         config = self.place / "sluice.yaml"
         subprocess.run([self.sluice, "check", "-c", config], check=True, env=env)
-        self.gateway = self._start("gateway", [self.sluice, "serve", "-c", config], env)
+        driver = ["--io", io] if io else []
+        argv = [self.sluice, "serve", "-c", config, *driver]
+        self.gateway = self._start("gateway", argv, env)
         self.port = int(self.gateway.wait_for(r"listening on 127\.0\.0\.1:(\d+)")[1])
         self.url = f"https://127.0.0.1:{self.port}"
         self.base = f"{self.url}/graph/v1.0"
