@@ -344,3 +344,5 @@ pub const UPSTREAM_IDLE: usize = 64;
 pub const BACKLOG: u32 = 1024;
 /// Bytes that one direction of an exchange may move before others get their turn.
 pub const TURN_BYTES: usize = 512 * 1024;
+/// Exchanges on one connection before others get their turn: refusals need nobody to wait for.
+pub const TURN_EXCHANGES: usize = 16;

@@ -78,7 +78,10 @@ pub enum Refusal {
     /// The gateway is at a limit of its own, or draining.
     #[error("overloaded or draining")]
     Overloaded,
-    /// No connection to the upstream could be made, or it was cut before the reply.
+    /// No connection to the upstream could be made, for this reason of the system or of TLS.
+    #[error("no connection to the upstream: {0}")]
+    UpstreamConnect(Arc<str>),
+    /// The connection to the upstream was cut before the reply.
     #[error("upstream unreachable")]
     UpstreamUnreachable,
     /// The upstream did not answer in time.
@@ -140,7 +143,9 @@ impl Refusal {
             Refusal::CredentialUnavailable => &told::CREDENTIAL_UNAVAILABLE,
             Refusal::Superseded => &told::SUPERSEDED,
             Refusal::Overloaded => &told::OVERLOADED,
-            Refusal::UpstreamUnreachable => &told::UPSTREAM_UNREACHABLE,
+            Refusal::UpstreamConnect(_) | Refusal::UpstreamUnreachable => {
+                &told::UPSTREAM_UNREACHABLE
+            }
             Refusal::UpstreamTruncated => &told::UPSTREAM_TRUNCATED,
             Refusal::UpstreamTimeout => &told::UPSTREAM_TIMEOUT,
             Refusal::UpstreamMalformed(_) => &told::UPSTREAM_MALFORMED,
@@ -229,9 +234,9 @@ impl Refusal {
                 Outcome::CallerMalformed
             }
             Refusal::RecorderUnable => Outcome::RecorderLost,
-            Refusal::UpstreamUnreachable | Refusal::UpstreamUnauthorized => {
-                Outcome::UpstreamRefused
-            }
+            Refusal::UpstreamConnect(_)
+            | Refusal::UpstreamUnreachable
+            | Refusal::UpstreamUnauthorized => Outcome::UpstreamRefused,
             Refusal::UpstreamTimeout => Outcome::UpstreamTimeout,
             Refusal::UpstreamTruncated => Outcome::UpstreamTruncated,
             Refusal::UpstreamMalformed(_) => Outcome::UpstreamMalformed,

@@ -12,6 +12,7 @@ use super::core::Worker;
 use super::io::{Driver, Stream};
 use super::pump;
 use super::transport::Transport;
+use super::turn::Turn;
 use super::wait::either;
 use crate::auth::LastBearer;
 use crate::base::buffers::Buffer;
@@ -178,11 +179,13 @@ pub(super) async fn serve<D: Driver>(
         }
         return;
     }
-    let mut served = 0;
+    let (mut served, mut turn) = (0, Turn::default());
     let after = loop {
         if !wait_for_request(worker, &mut caller).await {
             break After::Close;
         }
+        turn.spend_exchange();
+        turn.breathe::<D>().await;
         served += 1;
         let last = served >= worker.limit(|limits| limits.requests_per_connection);
         match pump::exchange(worker, &mut caller, last).await {
@@ -206,17 +209,21 @@ async fn handshake<D: Driver>(
         return Ok(());
     }
     worker.pool.borrow_mut().fill_vacancy(&mut caller.buffer);
-    let until = worker
-        .now()
-        .mono
-        .after(worker.limit(|limits| limits.head_time));
-    worker
-        .within(
-            until,
-            caller.transport.handshake(&mut caller.buffer, &worker.pool),
-        )
-        .await
-        .unwrap_or(Err(io::ErrorKind::TimedOut.into()))
+    let head_time = worker.limit(|limits| limits.head_time);
+    let until = worker.now().mono.after(head_time);
+    let handshake = async {
+        let handshake = caller.transport.handshake(&mut caller.buffer, &worker.pool);
+        worker
+            .within(until, handshake)
+            .await
+            .unwrap_or(Err(io::ErrorKind::TimedOut.into()))
+    };
+    // No request has begun, so a drain need not wait for one.
+    let drained = async {
+        worker.drain.raised().await;
+        Err(io::ErrorKind::ConnectionAborted.into())
+    };
+    either(handshake, drained).await
 }
 
 /// True when the peer spoke HTTP where TLS was expected.
@@ -261,10 +268,13 @@ async fn close<D: Driver>(worker: &Worker<D>, transport: &Transport<D::Stream>) 
         if transport.finish().await.is_err() {
             return;
         }
-        let mut scrap = Buffer::default();
+        let (mut scrap, mut turn) = (Buffer::default(), Turn::default());
         while matches!(read(transport, &mut scrap, worker, until).await, Ok(count) if count > 0) {
             let count = scrap.filled().len();
             scrap.consume(count);
+            // A flood is never out of bytes, and would never let the time be seen.
+            turn.spend(count);
+            turn.breathe::<D>().await;
         }
         worker.pool.borrow_mut().give_back(scrap);
     };

@@ -12,6 +12,7 @@ pub mod io;
 mod listener;
 mod pump;
 mod transport;
+mod turn;
 mod upstream;
 mod wait;
 

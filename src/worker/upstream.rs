@@ -196,7 +196,10 @@ pub(super) async fn checkout<D: Driver>(
                 buffer,
             }),
         ),
-        Some(Err(_)) => (Event::UpstreamFailed, Err(Refusal::UpstreamUnreachable)),
+        Some(Err(why)) => {
+            let refusal = Refusal::UpstreamConnect(why.to_string().into());
+            (Event::UpstreamFailed, Err(refusal))
+        }
         None => (Event::UpstreamFailed, Err(Refusal::UpstreamTimeout)),
     };
     worker.count(event);

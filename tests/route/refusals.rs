@@ -37,6 +37,7 @@ fn name(refusal: &Refusal) -> &'static str {
         Refusal::CredentialUnavailable => "CredentialUnavailable",
         Refusal::Superseded => "Superseded",
         Refusal::Overloaded => "Overloaded",
+        Refusal::UpstreamConnect(_) => "UpstreamConnect",
         Refusal::UpstreamUnreachable => "UpstreamUnreachable",
         Refusal::UpstreamTimeout => "UpstreamTimeout",
         Refusal::UpstreamTruncated => "UpstreamTruncated",
@@ -46,7 +47,7 @@ fn name(refusal: &Refusal) -> &'static str {
     }
 }
 
-const NAMES: [&str; 25] = [
+const NAMES: [&str; 26] = [
     "PlainText",
     "Head",
     "Target",
@@ -66,6 +67,7 @@ const NAMES: [&str; 25] = [
     "CredentialUnavailable",
     "Superseded",
     "Overloaded",
+    "UpstreamConnect",
     "UpstreamUnreachable",
     "UpstreamTimeout",
     "UpstreamTruncated",
@@ -631,11 +633,11 @@ fn what_the_upstream_does_wrong() {
         ..want(name, status, Close, Admitted(outcome))
     };
     let down = Origin {
-        refuses: Some(Refusal::UpstreamUnreachable),
+        refuses: Some(Refusal::UpstreamConnect("Connection refused".into())),
         ..Origin::new("")
     };
     let unreachable = want(
-        "UpstreamUnreachable",
+        "UpstreamConnect",
         502,
         KeepAlive,
         Admitted(Outcome::UpstreamRefused),

@@ -18,6 +18,7 @@ macro_rules! on_every_driver {
 }
 
 mod exchange;
+mod fair;
 mod keys;
 mod process;
 mod recorder;

@@ -161,6 +161,22 @@ fn a_kill_loses_nothing_that_was_acknowledged(io: IoChoice) {
     assert!(acknowledged.len() > 4, "{}", acknowledged.len());
     let lost: Vec<_> = acknowledged.difference(&recorded).collect();
     assert!(lost.is_empty(), "{lost:?} of {}", acknowledged.len());
+    // The next process takes over what the kill left, and says what was torn off.
+    let plan = Plan {
+        class: "durable",
+        data: Some(process.scene.data().to_owned()),
+        ..Plan::new(io, &origin)
+    };
+    let again = plan.start();
+    again.await_ready();
+    assert_eq!(again.caller().ask(again.get("/again")).status, 200);
+    let left = again.stop();
+    assert_eq!(verified(&left.recordings), Verdict::Ok);
+    let recorded: BTreeSet<_> = exchanges(&left.recordings)
+        .into_iter()
+        .map(|it| it.path)
+        .collect();
+    assert!(acknowledged.is_subset(&recorded) && recorded.contains("/again"));
     // What reached the upstream was recorded first, too.
     for request in origin.requests() {
         assert!(recorded.contains(request.target()), "{}", request.target());

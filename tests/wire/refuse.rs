@@ -97,6 +97,13 @@ fn refusals_of_the_call(io: IoChoice) {
     let nowhere = ask("GET /elsewhere HTTP/1.1\r\nHost: a\r\n\r\n".to_owned());
     assert_eq!((nowhere.status, nowhere.code().as_str()), (404, "no_route"));
 
+    let unseen = "HEAD /elsewhere HTTP/1.1\r\nHost: a\r\n\r\n";
+    let unseen = [unseen, "GET /elsewhere HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
+    let mut heads = scene.caller();
+    heads.send(unseen);
+    assert_eq!(heads.try_reply(true).unwrap().status, 404);
+    assert_eq!(heads.reply().code(), "no_route", "HEAD gets no body");
+
     let anonymous = ask("GET /up/ HTTP/1.1\r\nHost: a\r\n\r\n".to_owned());
     assert_eq!(
         (anonymous.status, anonymous.code().as_str()),
@@ -146,8 +153,8 @@ fn refusals_of_the_call(io: IoChoice) {
     );
     assert_eq!(origin.requests().len(), 1);
 
-    let log = scene.access_log(9);
-    let details: Vec<&str> = log[2..5]
+    let log = scene.access_log(11);
+    let details: Vec<&str> = log[4..7]
         .iter()
         .map(|line| line["detail"].as_str().unwrap())
         .collect();

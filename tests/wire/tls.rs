@@ -78,6 +78,9 @@ fn an_unknown_authority_upstream_gets_502(io: IoChoice) {
         (502, "upstream_unreachable")
     );
     assert!(origin.requests().is_empty(), "nothing was said to it");
+    let log = scene.access_log(1);
+    let why = log[0]["detail"].as_str().unwrap();
+    assert!(why.contains("certificate"), "{why}");
 }
 
 fn plain_http_on_the_tls_port_is_told_so(io: IoChoice) {

@@ -37,6 +37,9 @@ fn an_upstream_that_cannot_be_reached_gets_502(io: IoChoice) {
         (refused.status, refused.code().as_str()),
         (502, "upstream_unreachable")
     );
+    let log = scene.access_log(1);
+    let why = log[0]["detail"].as_str().unwrap();
+    assert!(why.contains("Connection refused"), "{why}");
 }
 
 fn an_upstream_that_takes_no_connection_gets_504(io: IoChoice) {

@@ -5,11 +5,11 @@ use std::io;
 
 use super::Stop;
 use crate::base::clock::Mono;
-use crate::base::limits::TURN_BYTES;
 use crate::exchange::{Account, Refusal, ReplyEnd, ReplyHalf, ReplyStep, RequestHalf, RequestStep};
 use crate::worker::core::Worker;
 use crate::worker::flag::Flag;
 use crate::worker::io::Driver;
+use crate::worker::turn::Turn;
 use crate::worker::wait::either;
 use crate::worker::{downstream, upstream};
 
@@ -202,22 +202,5 @@ fn cut_off(account: &Account) -> Refusal {
         Refusal::UpstreamTruncated
     } else {
         Refusal::UpstreamUnreachable
-    }
-}
-
-/// Bytes moved since others last got their turn.
-#[derive(Default)]
-struct Turn(usize);
-
-impl Turn {
-    fn spend(&mut self, bytes: usize) {
-        self.0 += bytes;
-    }
-
-    async fn breathe<D: Driver>(&mut self) {
-        if self.0 >= TURN_BYTES {
-            self.0 = 0;
-            D::breathe().await;
-        }
     }
 }

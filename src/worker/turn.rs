@@ -1,0 +1,28 @@
+//! Fairness on one core: no runtime here takes a task's turn away, so a task must end it itself.
+
+use super::io::Driver;
+use crate::base::limits::{TURN_BYTES, TURN_EXCHANGES};
+
+/// What a task has done since others last got their turn, in bytes or their worth.
+#[derive(Default)]
+pub(super) struct Turn(usize);
+
+impl Turn {
+    /// Bytes were moved.
+    pub(super) fn spend(&mut self, bytes: usize) {
+        self.0 += bytes;
+    }
+
+    /// An exchange has ended, perhaps without waiting for anything.
+    pub(super) fn spend_exchange(&mut self) {
+        self.spend(TURN_BYTES / TURN_EXCHANGES);
+    }
+
+    /// Lets others go on once enough is spent. Timers that are over are seen then, too.
+    pub(super) async fn breathe<D: Driver>(&mut self) {
+        if self.0 >= TURN_BYTES {
+            self.0 = 0;
+            D::breathe().await;
+        }
+    }
+}
