@@ -160,6 +160,7 @@ impl Call<'_> {
         Subject {
             issuer: self.grounds.principal().issuer(),
             client: self.grounds.client(),
+            shown_by: self.grounds.principal().client(),
             roles: self.grounds.roles(),
             groups: match self.grounds.groups() {
                 Groups::Known(groups) => Some(groups),

@@ -57,6 +57,7 @@ impl<'a> Call<'a> {
         let subject = Subject {
             issuer: self.identity.principal().issuer(),
             client: self.identity.client(),
+            shown_by: self.identity.principal().client(),
             roles: self.identity.roles(),
             groups: match self.identity.groups() {
                 Groups::Known(groups) => Some(groups),

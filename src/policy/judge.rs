@@ -9,8 +9,11 @@ use super::rule::{Effect, Policies, Rule, Who};
 pub struct Subject<'a> {
     /// The configured name of the issuer that vouches for it.
     pub issuer: &'a str,
-    /// The client (application) id, when the token proves one.
+    /// The client (application) id, when it acts for itself: then it may authorise.
     pub client: Option<&'a str>,
+    /// The client that shows the token, whoever it acts for. It authorises nothing, and what is
+    /// denied to it is denied.
+    pub shown_by: Option<&'a str>,
     /// The application roles.
     pub roles: &'a [Box<str>],
     /// The group ids, or `None` when the token left them out (overage): unknown, not none.
@@ -39,31 +42,39 @@ pub enum Denial {
     GroupsUnknown,
 }
 
-/// Three values: what is unknown satisfies no `allow` and trips every `deny`.
+/// Whether a policy is for a caller. What is not certain satisfies no `allow` and trips every `deny`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Known {
+enum Included {
     Yes,
     No,
+    /// It goes by groups, and the token leaves them out.
     Unknown,
+    /// It names the client by which somebody else calls: only its denials count.
+    ByClient,
 }
 
 impl Who {
-    fn includes(&self, subject: &Subject<'_>) -> Known {
+    fn includes(&self, subject: &Subject<'_>) -> Included {
         let any_of = |wanted: &[String], held: &[Box<str>]| {
             wanted.is_empty() || held.iter().any(|one| wanted.iter().any(|w| **w == **one))
         };
-        let client = self.clients.is_empty()
+        let named = |client: Option<&str>| {
+            client.is_some_and(|client| self.clients.iter().any(|one| one == client))
+        };
+        let for_itself = self.clients.is_empty() || named(subject.client);
+        if self.issuer != subject.issuer
+            || !any_of(&self.roles, subject.roles)
+            || !(for_itself || named(subject.shown_by))
             || subject
-                .client
-                .is_some_and(|client| self.clients.iter().any(|one| one == client));
-        if self.issuer != subject.issuer || !client || !any_of(&self.roles, subject.roles) {
-            return Known::No;
+                .groups
+                .is_some_and(|held| !any_of(&self.groups, held))
+        {
+            return Included::No;
         }
         match subject.groups {
-            _ if self.groups.is_empty() => Known::Yes,
-            Some(held) if any_of(&self.groups, held) => Known::Yes,
-            Some(_) => Known::No,
-            None => Known::Unknown,
+            _ if !for_itself => Included::ByClient,
+            None if !self.groups.is_empty() => Included::Unknown,
+            _ => Included::Yes,
         }
     }
 }
@@ -72,30 +83,31 @@ impl Who {
 #[must_use]
 pub fn judge(policies: &Policies, subject: &Subject<'_>, method: &str, path: &str) -> Judgement {
     let mut strongest: Option<&Arc<Rule>> = None;
-    let mut groups_matter = false;
+    let mut unknown: Option<Effect> = None;
     for policy in &policies.policies {
         let included = policy.who.includes(subject);
-        if included == Known::No {
+        if included == Included::No {
             continue;
         }
-        for rule in policy
-            .rules
-            .iter()
-            .filter(|rule| rule.calls.matches(method, path))
-        {
-            if included == Known::Unknown && rule.effect != Effect::Deny {
-                groups_matter = true;
-            } else if strongest.is_none_or(|before| rule.effect > before.effect) {
-                strongest = Some(rule);
+        for rule in policy.rules.iter().filter(|rule| rule.covers(method, path)) {
+            match (included, rule.effect) {
+                (Included::Yes, _) | (_, Effect::Deny) => {
+                    if strongest.is_none_or(|before| rule.effect > before.effect) {
+                        strongest = Some(rule);
+                    }
+                }
+                (Included::Unknown, effect) => unknown = unknown.max(Some(effect)),
+                (Included::ByClient | Included::No, _) => {}
             }
         }
     }
     match strongest.map(|rule| (rule.effect, Arc::clone(rule))) {
         Some((Effect::Deny, rule)) => Judgement::Deny(Denial::Rule(rule)),
         // An `approve` that may be for this caller beats an `allow` that is.
-        _ if groups_matter => Judgement::Deny(Denial::GroupsUnknown),
+        _ if unknown == Some(Effect::Approve) => Judgement::Deny(Denial::GroupsUnknown),
         Some((Effect::Approve, rule)) => Judgement::Approve(rule),
         Some((Effect::Allow, rule)) => Judgement::Allow(rule),
+        None if unknown.is_some() => Judgement::Deny(Denial::GroupsUnknown),
         None => Judgement::Deny(Denial::NoRule),
     }
 }
@@ -105,7 +117,7 @@ pub fn judge(policies: &Policies, subject: &Subject<'_>, method: &str, path: &st
 pub struct Consideration {
     /// The policy's name.
     pub policy: Arc<str>,
-    /// `yes`, `no` or `unknown`: whether the caller is among its subjects.
+    /// Whether the caller is among its subjects, in a word or two.
     pub for_caller: &'static str,
     /// The rules that cover the call.
     pub rules: Vec<Arc<Rule>>,
@@ -122,14 +134,15 @@ pub fn explain(
     let consider = |policy: &super::rule::Policy| Consideration {
         policy: Arc::clone(&policy.name),
         for_caller: match policy.who.includes(subject) {
-            Known::Yes => "yes",
-            Known::No => "no",
-            Known::Unknown => "unknown",
+            Included::Yes => "yes",
+            Included::No => "no",
+            Included::Unknown => "unknown",
+            Included::ByClient => "its denials only",
         },
         rules: policy
             .rules
             .iter()
-            .filter(|rule| rule.calls.matches(method, path))
+            .filter(|rule| rule.covers(method, path))
             .cloned()
             .collect(),
     };
@@ -161,6 +174,7 @@ mod tests {
         let subject = Subject {
             issuer: "entra",
             client: None,
+            shown_by: Some("tool"),
             roles: &roles,
             groups,
         };
@@ -236,5 +250,67 @@ mod tests {
         assert_eq!(verdict(&policies, None, "GET", "/a"), "allow open/1");
         assert_eq!(verdict(&policies, None, "PUT", "/a"), "groups unknown");
         assert_eq!(verdict(&policies, None, "DELETE", "/a"), "deny some/2");
+    }
+
+    #[test]
+    fn an_allow_that_is_certain_needs_no_other() {
+        let policies = set(vec![
+            policy("open", named(&["Reader"], &[]), [(Effect::Allow, "GET /**")]).expect("a policy"),
+            policy("more", named(&[], &["g1"]), [(Effect::Allow, "* /**")]).expect("a policy"),
+        ]);
+        assert_eq!(verdict(&policies, None, "GET", "/a"), "allow open/1");
+        assert_eq!(verdict(&policies, None, "PUT", "/a"), "groups unknown");
+    }
+
+    #[test]
+    fn what_is_denied_to_a_client_is_denied_to_whoever_calls_by_it() {
+        let who = Who {
+            issuer: "entra".into(),
+            clients: vec!["tool".into()],
+            ..Who::default()
+        };
+        let lines = [(Effect::Deny, "GET /b"), (Effect::Allow, "PUT /**")];
+        let policies = set(vec![
+            policy("open", named(&["Reader"], &[]), [(Effect::Allow, "GET /**")]).expect("a policy"),
+            policy("tool", who, lines).expect("a policy"),
+        ]);
+        assert_eq!(verdict(&policies, Some(&[]), "GET", "/a"), "allow open/1");
+        assert_eq!(verdict(&policies, Some(&[]), "GET", "/b"), "deny tool/1");
+        assert_eq!(
+            verdict(&policies, Some(&[]), "PUT", "/b"),
+            "no rule",
+            "a client's name authorises nobody else"
+        );
+    }
+
+    #[test]
+    fn other_spellings_walk_around_no_deny() {
+        let lines = [
+            (Effect::Allow, "* /**"),
+            (Effect::Deny, "GET /users/42"),
+            (Effect::Deny, "DELETE /**"),
+            (Effect::Approve, "POST /c++/*"),
+        ];
+        let policies = set(vec![
+            policy("p", named(&["Reader"], &[]), lines).expect("a policy"),
+        ]);
+        for (method, path, want) in [
+            ("GET", "/users/43", "allow p/1"),
+            ("GET", "/users/42/manager", "allow p/1"),
+            ("GET", "/users/42", "deny p/2"),
+            ("GET", "/users/42/", "deny p/2"),
+            ("GET", "/Users/42", "deny p/2"),
+            ("HEAD", "/users/42", "deny p/2"),
+            ("get", "/users/42", "deny p/2"),
+            ("PUT", "/users/42", "allow p/1"),
+            ("delete", "/a", "deny p/3"),
+            ("POST", "/c%2B%2b/x", "approve p/4"),
+        ] {
+            assert_eq!(
+                verdict(&policies, Some(&[]), method, path),
+                want,
+                "{method} {path}"
+            );
+        }
     }
 }

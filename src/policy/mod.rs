@@ -4,7 +4,8 @@
 //! [`compile`] (a policy from the configuration's words), [`judge`] (the one function that decides)
 //! and [`call`], whose doors turn an identity into a [`Call`] and a call into a [`Permit`].
 //!
-//! Deny beats approve beats allow; nothing matching means deny. What cannot be known (a caller whose
+//! Deny beats approve beats allow; nothing matching means deny. An `allow` matches exactly, what beats
+//! it matches widely. What cannot be known (a caller whose
 //! token leaves its groups out) is a third value: it satisfies no `allow` and trips every `deny`.
 
 pub mod call;

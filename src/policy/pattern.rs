@@ -1,9 +1,11 @@
 //! Patterns over a method and a canonical path: `GET /v1.0/users/*`, `GET,HEAD /files/**`, `* /health`.
 //!
 //! `*` stands for any run of characters within one segment (never empty when it is the whole segment),
-//! `**` only as the last segment and for any number of segments, none included. Matching is
-//! case-sensitive and happens on the canonical, still percent-encoded form: what is judged is what is
-//! forwarded.
+//! `**` only as the last segment and for any number of segments, none included. Matching happens on
+//! the canonical, still percent-encoded form: what is judged is what is forwarded.
+//!
+//! What permits matches exactly; what restricts matches widely ([`CallPattern::touches`]): an
+//! upstream may take `/Users/42/` for `/users/42`, and a rule that forbids the one forbids the other.
 
 use thiserror::Error;
 
@@ -83,10 +85,65 @@ impl CallPattern {
         self.methods.contain(method) && self.path.matches(path)
     }
 
+    /// True when the pattern covers this call, or one that an upstream may take for the same: letter
+    /// case, a slash at the end and `%2B` for `+` make no difference, and what covers `GET` covers
+    /// `HEAD`.
+    #[must_use]
+    pub fn touches(&self, method: &str, path: &str) -> bool {
+        self.methods.touch(method) && self.path.walk(path, Reading::Wide).is_some()
+    }
+
     /// The pattern as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+}
+
+/// How a pattern is compared with a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    Exact,
+    Wide,
+}
+
+impl Reading {
+    /// How much of the front of `text` reads as `piece`.
+    fn prefix(self, text: &str, piece: &str) -> Option<usize> {
+        if self == Reading::Exact {
+            return text.starts_with(piece).then_some(piece.len());
+        }
+        let (mut text, mut read) = (text.as_bytes(), 0);
+        let mut piece = piece.as_bytes();
+        while !piece.is_empty() {
+            let ((a, a_length), (b, b_length)) = (folded(text)?, folded(piece)?);
+            if a != b {
+                return None;
+            }
+            (text, piece) = (&text[a_length..], &piece[b_length..]);
+            read += a_length;
+        }
+        Some(read)
+    }
+
+    /// Where in `text` the first `piece` begins and ends.
+    fn find(self, text: &str, piece: &str) -> Option<(usize, usize)> {
+        (0..=text.len())
+            .filter(|at| text.is_char_boundary(*at))
+            .find_map(|at| Some((at, at + self.prefix(&text[at..], piece)?)))
+    }
+
+    fn same(self, text: &str, literal: &str) -> bool {
+        self.prefix(text, literal) == Some(text.len())
+    }
+}
+
+/// The first character as the most careless upstream reads it, and its length.
+fn folded(text: &[u8]) -> Option<(u8, usize)> {
+    match text {
+        [b'%', b'2', b'B' | b'b', ..] => Some((b'+', 3)),
+        [byte, ..] => Some((byte.to_ascii_lowercase(), 1)),
+        [] => None,
     }
 }
 
@@ -111,6 +168,17 @@ impl Methods {
         match self {
             Methods::Any => true,
             Methods::Listed(listed) => listed.iter().any(|one| one == method),
+        }
+    }
+
+    fn touch(&self, method: &str) -> bool {
+        // `HEAD` tells most of what `GET` does, and many upstreams run the same code for both.
+        let head = method.eq_ignore_ascii_case("HEAD");
+        match self {
+            Methods::Any => true,
+            Methods::Listed(listed) => listed
+                .iter()
+                .any(|one| one.eq_ignore_ascii_case(method) || (head && one == "GET")),
         }
     }
 }
@@ -147,11 +215,19 @@ impl PathPattern {
     /// its leading slash (`/` when nothing is left). For a pattern without `**` the whole path.
     #[must_use]
     pub fn split_match<'p>(&self, path: &'p str) -> Option<&'p str> {
+        self.walk(path, Reading::Exact)
+    }
+
+    fn walk<'p>(&self, path: &'p str, reading: Reading) -> Option<&'p str> {
         let mut rest = path.strip_prefix('/').map(|_| path)?;
-        for segment in &self.segments {
+        for (index, segment) in self.segments.iter().enumerate() {
+            // `/users/` as a pattern ends in an empty segment, which `/users` lacks.
+            if reading == Reading::Wide && rest.is_empty() && index > 0 && segment.is_empty() {
+                continue;
+            }
             let inner = rest.strip_prefix('/')?;
             let end = inner.find('/').unwrap_or(inner.len());
-            if !segment.matches(&inner[..end]) {
+            if !segment.matches(&inner[..end], reading) {
                 return None;
             }
             rest = &inner[end..];
@@ -160,6 +236,7 @@ impl PathPattern {
             (true, "") => Some("/"),
             (true, rest) => Some(rest),
             (false, "") => Some(path),
+            (false, "/") if reading == Reading::Wide => Some(path),
             (false, _) => None,
         }
     }
@@ -180,32 +257,37 @@ impl Segment {
         }
     }
 
-    fn matches(&self, text: &str) -> bool {
+    fn is_empty(&self) -> bool {
+        matches!(self, Segment::Literal(literal) if literal.is_empty())
+    }
+
+    fn matches(&self, text: &str, reading: Reading) -> bool {
         match self {
-            Segment::Literal(literal) => literal == text,
-            Segment::Glob(pieces) => glob_matches(pieces, text),
+            Segment::Literal(literal) => reading.same(text, literal),
+            Segment::Glob(pieces) => glob_matches(pieces, text, reading),
         }
     }
 }
 
 /// Leftmost-shortest matching of the pieces between stars; a lone star needs at least one character.
-fn glob_matches(pieces: &[String], text: &str) -> bool {
-    let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else {
+fn glob_matches(pieces: &[String], text: &str, reading: Reading) -> bool {
+    let [first, middle @ .., last] = pieces else {
         return false;
     };
-    let Some(rest) = text.strip_prefix(first.as_str()) else {
+    let Some(start) = reading.prefix(text, first) else {
         return false;
     };
-    let Some(mut rest) = rest.strip_suffix(last.as_str()) else {
-        return false;
-    };
-    for piece in &pieces[1..pieces.len() - 1] {
-        let Some(at) = rest.find(piece.as_str()) else {
+    let mut rest = &text[start..];
+    for piece in middle {
+        let Some((_, end)) = reading.find(rest, piece) else {
             return false;
         };
-        rest = &rest[at + piece.len()..];
+        rest = &rest[end..];
     }
-    !text.is_empty()
+    let ends = (0..=rest.len())
+        .filter(|at| rest.is_char_boundary(*at))
+        .any(|at| reading.same(&rest[at..], last));
+    ends && !text.is_empty()
 }
 
 /// A pattern that is not in canonical form would silently match nothing.
@@ -251,6 +333,30 @@ mod tests {
             let compiled = CallPattern::parse(pattern).expect(pattern);
             assert_eq!(
                 compiled.matches(method, path),
+                want,
+                "{pattern} on {method} {path}"
+            );
+        }
+    }
+
+    #[test]
+    fn wide_reading_takes_other_spellings_for_the_same() {
+        for (pattern, method, path, want) in [
+            ("GET /users/", "GET", "/USERS", true),
+            ("GET /users/*", "GET", "/users/", false),
+            ("GET /users/*", "HEAD", "/Users/42/", true),
+            ("GET /users('*')", "GET", "/Users('42')", true),
+            ("GET /a*B*c", "GET", "/AxbyC", true),
+            ("GET /a*B*c", "GET", "/Axby", false),
+            ("HEAD /a", "GET", "/a", false),
+            ("* /", "GET", "/", true),
+            ("* /%20x", "GET", "/%20X", true),
+            ("* /a+", "GET", "/a%2B", true),
+            ("* /a+", "GET", "/a%2", false),
+        ] {
+            let compiled = CallPattern::parse(pattern).expect(pattern);
+            assert_eq!(
+                compiled.touches(method, path),
                 want,
                 "{pattern} on {method} {path}"
             );

@@ -39,6 +39,18 @@ pub struct Rule {
     pub calls: CallPattern,
 }
 
+impl Rule {
+    /// True when the rule is about this call. An `allow` is about what it says and nothing else; the
+    /// others also about what an upstream may take for the same.
+    #[must_use]
+    pub fn covers(&self, method: &str, path: &str) -> bool {
+        match self.effect {
+            Effect::Allow => self.calls.matches(method, path),
+            Effect::Approve | Effect::Deny => self.calls.touches(method, path),
+        }
+    }
+}
+
 /// The callers a policy is for: of this issuer, and in at least one of each list that is given.
 #[derive(Debug, Default)]
 pub struct Who {
