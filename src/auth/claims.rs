@@ -87,6 +87,16 @@ impl<'d> Claims<'d> {
         Ok(list)
     }
 
+    /// Whether the token says that this claim is not in it but to be asked for somewhere (OpenID
+    /// Connect Core, section 5.6.2): it is not known then, which is not the same as empty.
+    pub(super) fn is_elsewhere(self, name: &str) -> Result<bool, AuthError> {
+        match self.get("_claim_names") {
+            None => Ok(false),
+            Some(names) if names.kind() == Kind::Object => Ok(names.get(name).is_some()),
+            Some(_) => Err(AuthError::ClaimMalformed(Claim::Overage)),
+        }
+    }
+
     /// The issuer that the token says it is from. Only a name to look up until it is verified.
     pub(super) fn issuer(self) -> Result<&'d str, AuthError> {
         self.required_text("iss", Claim::Issuer)

@@ -6,7 +6,6 @@ use super::claims::Claims;
 use super::error::{AuthError, Claim};
 use super::issuer::Issuer;
 use super::subject::{Membership, PrincipalKind, Subject};
-use crate::json::Kind;
 
 /// Microsoft Graph as an audience, by URI and by application id, without the final slash that v1
 /// tokens may carry.
@@ -117,11 +116,7 @@ fn kind(claims: Claims<'_>) -> Result<PrincipalKind, AuthError> {
 /// are not known, which is not the same as none.
 fn groups(claims: Claims<'_>) -> Result<Membership, AuthError> {
     let malformed = AuthError::ClaimMalformed(Claim::Overage);
-    let by_names = match claims.get("_claim_names") {
-        None => false,
-        Some(names) if names.kind() == Kind::Object => names.get("groups").is_some(),
-        Some(_) => return Err(malformed),
-    };
+    let by_names = claims.is_elsewhere("groups")?;
     let by_flag = match claims.get("hasgroups") {
         None => false,
         Some(flag) => flag
@@ -133,7 +128,11 @@ fn groups(claims: Claims<'_>) -> Result<Membership, AuthError> {
     if by_names || by_flag {
         return Ok(Membership::Overage);
     }
-    Ok(Membership::Known(listed))
+    let id = |group: Box<str>| match Guid::parse(&group) {
+        Some(guid) => guid.to_string().into(),
+        None => group,
+    };
+    Ok(Membership::Known(listed.into_iter().map(id).collect()))
 }
 
 fn guid(claims: Claims<'_>, name: &str, claim: Claim) -> Result<Option<Guid>, AuthError> {
@@ -144,6 +143,12 @@ fn guid(claims: Claims<'_>, name: &str, claim: Claim) -> Result<Option<Guid>, Au
         Some(guid) => Ok(Some(guid)),
         None => Err(AuthError::ClaimMalformed(claim)),
     }
+}
+
+/// Whether a text is a GUID in its one usual form, in either case.
+#[must_use]
+pub fn is_guid(text: &str) -> bool {
+    Guid::parse(text).is_some()
 }
 
 /// A GUID in its one usual form; either case is read, lower case is written, so that one object is

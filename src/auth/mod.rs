@@ -43,6 +43,7 @@ use std::sync::Arc;
 
 pub use authenticator::{Authenticator, KeyWanted, Verdict};
 pub use cache::{LastBearer, SharedTokens};
+pub use entra::is_guid;
 pub use error::{AuthError, Claim, Part};
 pub use issuer::{Issuer, IssuerError, IssuerKind, IssuerSpec};
 pub use jwt::bearer;

@@ -42,6 +42,9 @@ impl Oidc {
         {
             return Err(AuthError::IdToken);
         }
+        if claims.is_elsewhere(&self.roles)? {
+            return Err(AuthError::ClaimMalformed(Claim::Roles));
+        }
         let object = claims.required_text("sub", Claim::Subject)?;
         let client = client(claims)?;
         Ok(Subject {
@@ -51,11 +54,19 @@ impl Oidc {
             client: client.map(str::to_owned),
             kind: kind(object, client),
             roles: claims.list(&self.roles, Claim::Roles)?,
-            groups: Membership::Known(claims.list(&self.groups, Claim::Groups)?),
+            groups: self.groups(claims)?,
             scopes: scopes(claims)?,
             token_id: claims.text("jti", Claim::TokenId)?.map(str::to_owned),
             expires,
         })
+    }
+
+    fn groups(&self, claims: Claims<'_>) -> Result<Membership, AuthError> {
+        let listed = claims.list(&self.groups, Claim::Groups)?;
+        match claims.is_elsewhere(&self.groups)? {
+            true => Ok(Membership::Overage),
+            false => Ok(Membership::Known(listed)),
+        }
     }
 }
 

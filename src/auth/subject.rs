@@ -42,7 +42,7 @@ impl Principal {
         if let Some(tenant) = &tenant {
             name.extend([tenant, "/"]);
         }
-        name.push_str(&object);
+        name.push_str(&object.replace('%', "%25").replace('+', "%2B"));
         if let (PrincipalKind::User, Some(client)) = (kind, &client) {
             name.extend(["+", client]);
         }
@@ -89,7 +89,8 @@ impl Principal {
 }
 
 /// `issuer/tenant/object`, and for a user `+client`. `/` stands in no issuer's name and in no
-/// tenant's, so only the last part can hold one.
+/// tenant's, so only the last part can hold one; a `+` in an object's name is written `%2B`, so that
+/// no two principals share a name.
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)

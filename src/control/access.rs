@@ -17,6 +17,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Stdout, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
@@ -51,7 +52,11 @@ impl AccessWriter {
             }
             AccessLog::Stdout => Sink::Stdout(io::stdout()),
             AccessLog::File(path) => {
-                let file = OpenOptions::new().append(true).create(true).open(path)?;
+                let file = OpenOptions::new()
+                    .append(true)
+                    .create(true)
+                    .mode(0o640)
+                    .open(path)?;
                 Sink::File(file)
             }
         };

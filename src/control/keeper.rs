@@ -36,6 +36,7 @@ where
     /// Runs until nobody can ask any more.
     pub async fn run(mut self) {
         let mut pace = Pace {
+            every: every(self.issuer.key_age()),
             back_off: BackOff::default(),
             bucket: Bucket::full(Instant::now()),
             refused: Refused::default(),
@@ -103,8 +104,14 @@ where
     }
 }
 
+/// Hourly, and more often where keys may not serve that long: they are replaced before they age.
+fn every(key_age: Duration) -> Duration {
+    KEYS_EVERY.min(key_age / 2).max(Duration::from_secs(1))
+}
+
 /// When to fetch, and when not.
 struct Pace {
+    every: Duration,
     back_off: BackOff,
     bucket: Bucket,
     refused: Refused,
@@ -114,7 +121,7 @@ impl Pace {
     fn next(&mut self, worked: bool) -> Instant {
         let pause: Duration = if worked {
             self.back_off.worked();
-            KEYS_EVERY
+            self.every
         } else {
             self.back_off.failed()
         };
@@ -287,7 +294,10 @@ mod tests {
     #[tokio::test]
     async fn hourly_after_success_soon_after_failure() {
         let now = Instant::now();
+        let minute = Duration::from_secs(60);
+        assert_eq!(every(10 * minute), 5 * minute, "before they are too old");
         let mut pace = Pace {
+            every: every(24 * 60 * minute),
             back_off: BackOff::default(),
             bucket: Bucket::full(now),
             refused: Refused::default(),

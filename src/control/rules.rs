@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::Handles;
 use super::config::{
-    self, Config, Connection, Effect, ForwardHeaders, Mistake, Mistakes, RecordClass,
+    self, Config, Connection, Effect, ForwardHeaders, IssuerKind, Mistake, Mistakes, RecordClass,
 };
+use crate::auth;
 use crate::base::addresses::Addresses;
 use crate::base::credential::Credentials;
 use crate::base::secret::Secret;
@@ -146,12 +147,19 @@ fn policies(
         .iter()
         .filter(|policy| policy.connection == connection)
     {
+        let issuer = &config.issuers[policy.who.issuer];
         let who = Who {
-            issuer: config.issuers[policy.who.issuer].name.to_string(),
+            issuer: issuer.name.to_string(),
             roles: policy.who.roles.clone(),
-            groups: policy.who.groups.clone(),
-            clients: policy.who.clients.clone(),
+            groups: ids(issuer, &policy.who.groups),
+            clients: ids(issuer, &policy.who.clients),
         };
+        if matches!(issuer.kind, IssuerKind::Entra { .. })
+            && let Some(not) = who.clients.iter().find(|client| !auth::is_guid(client))
+        {
+            let why = format!("`{not}` is no client's id, which is a GUID: it would never match");
+            mistakes.push(Mistake::new(policy.place, why));
+        }
         let lines: Vec<(policy::Effect, String)> = policy.rules.iter().map(line).collect();
         let lines = lines
             .iter()
@@ -168,6 +176,16 @@ fn policies(
         }
     }
     policies
+}
+
+/// Ids as identities have them: Entra's GUIDs in lower case.
+fn ids(issuer: &config::Issuer, written: &[String]) -> Vec<String> {
+    let is_entra = matches!(issuer.kind, IssuerKind::Entra { .. });
+    let id = |text: &String| match is_entra && auth::is_guid(text) {
+        true => text.to_ascii_lowercase(),
+        false => text.clone(),
+    };
+    written.iter().map(id).collect()
 }
 
 fn line(rule: &config::Rule) -> (policy::Effect, String) {

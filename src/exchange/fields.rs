@@ -39,7 +39,6 @@ const NEVER: &[&str] = &[
     "cookie2",
     "dpop",
     "expect",
-    "forwarded",
     "host",
     "keep-alive",
     "proxy-authenticate",
@@ -52,13 +51,41 @@ const NEVER: &[&str] = &[
     "via",
     "x-client-ip",
     "x-cluster-client-ip",
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
-    "x-original-url",
     "x-real-ip",
-    "x-rewrite-url",
     "true-client-ip",
+];
+
+/// Families of the same: who forwarded what, and what else the method or the target might be.
+const NEVER_FAMILIES: &[&str] = &[
+    "forwarded",
+    "proxy-",
+    "x-forwarded",
+    "x-http-method",
+    "x-method-override",
+    "x-original-",
+    "x-rewrite-",
+];
+
+/// Families in which upstreams take a proxy's word for who calls, or a key. Not among what `*`
+/// forwards: whoever wants one names it.
+const AUTHORITY_FAMILIES: &[&str] = &[
+    "api-key",
+    "cf-access-",
+    "ocp-apim-subscription-key",
+    "remote-user",
+    "ssl-client-",
+    "x-amz-security-token",
+    "x-api-key",
+    "x-arr-clientcert",
+    "x-auth",
+    "x-client-cert",
+    "x-functions-key",
+    "x-goog-",
+    "x-ms-client-principal",
+    "x-ms-token-",
+    "x-remote-",
+    "x-ssl-client-",
+    "x-user",
 ];
 
 /// Reply fields that go to the caller, in lower case. `Location` is rewritten on the way.
@@ -102,10 +129,14 @@ fn has_prefix(name: &str, prefix: &str) -> bool {
         .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
+fn in_family(families: &[&str], name: &str) -> bool {
+    families.iter().any(|family| has_prefix(name, family))
+}
+
 /// True for request fields that no configuration can forward: authority, and what means one hop.
 #[must_use]
 pub fn never_forwarded(name: &str) -> bool {
-    listed(NEVER, name) || has_prefix(name, "x-forwarded-") || has_prefix(name, "proxy-")
+    listed(NEVER, name) || in_family(NEVER_FAMILIES, name)
 }
 
 /// True for reply fields that no configuration can pass on: what would make the caller the
@@ -127,7 +158,7 @@ pub fn request_passes(name: &str, extra: &ForwardFields, masked: bool) -> bool {
     listed(REQUEST, name)
         || has_prefix(name, "mcp-")
         || match extra {
-            ForwardFields::AllButAuthority => true,
+            ForwardFields::AllButAuthority => !in_family(AUTHORITY_FAMILIES, name),
             ForwardFields::Listed(names) => names.iter().any(|one| one.eq_ignore_ascii_case(name)),
         }
 }
@@ -165,13 +196,25 @@ mod tests {
                 "Cookie",
                 "X-Forwarded-For",
                 "Forwarded",
+                "Forwarded-For",
+                "X-Forwarded",
                 "X-HTTP-Method-Override",
+                "X-Original-Method",
                 "Proxy-Authorization",
                 "Host",
                 "TE",
             ] {
                 assert!(!request_passes(name, &extra, false), "{name}");
             }
+        }
+    }
+
+    #[test]
+    fn a_star_forwards_no_claim_to_be_somebody() {
+        let named = ForwardFields::Listed(vec!["x-api-key".into()]);
+        assert!(request_passes("X-Api-Key", &named, false));
+        for name in ["X-Api-Key", "Remote-User", "X-MS-CLIENT-PRINCIPAL-ID"] {
+            assert!(!request_passes(name, &ForwardFields::AllButAuthority, false), "{name}");
         }
     }
 

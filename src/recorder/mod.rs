@@ -3,6 +3,7 @@
 //! [`Engine`] is what it does; this file is the thread around it and the choice of the directory.
 
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -186,6 +187,12 @@ fn run(
     }
 }
 
+/// Makes a directory that only its owner can enter, with those above it, where there is none.
+pub fn make_private(path: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(path)
+}
+
 /// Where the writers' directories are.
 #[must_use]
 pub fn recordings(data: &Path) -> PathBuf {
@@ -201,7 +208,7 @@ fn claim(
     now: Now,
 ) -> Result<(Engine<Directory>, Vec<String>), RecorderError> {
     let mut set_aside = Vec::new();
-    std::fs::create_dir_all(recordings(data))?;
+    make_private(&recordings(data))?;
     for (writer, path) in writers(data)? {
         let Some(directory) = Directory::lock(&path)? else {
             continue;
@@ -216,7 +223,7 @@ fn claim(
     }
     let writer = WriterId(keys::random()?);
     let path = recordings(data).join(writer.to_string());
-    std::fs::create_dir(&path)?;
+    make_private(&path)?;
     let directory = Directory::lock(&path)?.ok_or(io::Error::from(io::ErrorKind::WouldBlock))?;
     let engine = Engine::open(directory, writer, settings.clone(), Arc::clone(health), now)?;
     Ok((engine, set_aside))

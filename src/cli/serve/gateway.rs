@@ -20,7 +20,7 @@ use crate::control::config::{self, Config, Io};
 use crate::control::{self, Control, Handles, Parts, Probe};
 use crate::exchange::{Core, Journal, Refusal, Rules};
 use crate::record::{Health, Outcome, SessionTable, Sessions, State, Writer};
-use crate::recorder::{Recorder, Settings};
+use crate::recorder::{self, Recorder, Settings};
 use crate::tls;
 use crate::worker::io::{IoChoice, check_free, listen_reuseport};
 use crate::worker::{Listener, Seed};
@@ -42,7 +42,7 @@ impl Gateway {
     /// The first thing that cannot be used, said so that a person can mend it.
     pub fn start(config: &Config) -> Result<Gateway, Failure> {
         let clock = Clock::start();
-        std::fs::create_dir_all(&config.data)
+        recorder::make_private(&config.data)
             .doing(format!("data directory {}", config.data.display()))?;
         // Listening comes first: a port in use is the mistake most often made.
         let doors = Doors::open(config)?;

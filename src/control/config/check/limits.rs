@@ -39,7 +39,8 @@ const KNOWN: [(&str, Reader); 18] = [
         Ok(())
     }),
     ("key_set_age", |limits, text| {
-        limits.key_set_age = at_most(units::duration(text)?, KEY_SET_AGE_MAX, "7d")?;
+        let age = at_least(units::duration(text)?, Duration::from_secs(60), "1m")?;
+        limits.key_set_age = at_most(age, KEY_SET_AGE_MAX, "7d")?;
         Ok(())
     }),
     ("clock_skew", |limits, text| {

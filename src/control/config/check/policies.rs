@@ -7,6 +7,7 @@ use super::super::schema::{self, At, Text};
 use super::super::units;
 use super::{Checker, values};
 use crate::control::config::Place;
+use crate::policy::pattern::CallPattern;
 
 impl Checker<'_> {
     pub(super) fn policies(&mut self, policies: Vec<At<schema::Policy>>) -> Option<Vec<Policy>> {
@@ -166,42 +167,16 @@ impl Checker<'_> {
         })
     }
 
-    /// `METHOD /path/pattern`, or `/path/pattern` for every method.
+    /// `METHODS /path/pattern`, or `/path/pattern` for every method; judged by who will match it.
     fn pattern(&mut self, text: &Text) -> Option<(Option<String>, String)> {
-        let (method, path) = match text.value.split_once(' ') {
-            Some((method, path)) => (Some(method), path.trim_start()),
-            None => (None, text.value.as_str()),
+        let (methods, path) = match text.value.split_once(' ') {
+            Some((methods, path)) => (methods, path.trim_start()),
+            None => ("*", text.value.as_str()),
         };
-        let method = method.filter(|method| *method != "*");
-        if let Some(method) = method
-            && (method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase()))
-        {
-            return self.refuse(text.at, "expected a rule such as `GET /v1.0/users/*`");
+        if let Err(why) = CallPattern::parse(&format!("{methods} {path}")) {
+            return self.refuse(text.at, why.to_string());
         }
-        if !path.starts_with('/') {
-            return self.refuse(text.at, "a path pattern starts with `/`");
-        }
-        let segments: Vec<&str> = path[1..].split('/').collect();
-        for (index, segment) in segments.iter().enumerate() {
-            let is_last = index + 1 == segments.len();
-            let why = match *segment {
-                "" if !is_last => Some("a path pattern has no empty segment"),
-                "." | ".." => Some("a path pattern has no dot segment"),
-                "**" if !is_last => Some("`**` stands at the end of a pattern only"),
-                "*" | "**" => None,
-                other if other.contains('*') => Some("`*` stands for one whole segment"),
-                other
-                    if other.contains(['?', '#', '%', ';', '\\'])
-                        || other.contains(char::is_whitespace) =>
-                {
-                    Some("a path pattern has no `?`, `#`, `%`, `;`, `\\` and no spaces")
-                }
-                _ => None,
-            };
-            if let Some(why) = why {
-                return self.refuse(text.at, why);
-            }
-        }
-        Some((method.map(str::to_owned), path.to_owned()))
+        let methods = (methods != "*").then(|| methods.to_owned());
+        Some((methods, path.to_owned()))
     }
 }

@@ -177,9 +177,9 @@ pub struct Who {
 pub struct Rule {
     /// What it does with calls that match.
     pub effect: Effect,
-    /// `None` matches every method.
+    /// One method or several, separated by commas; `None` matches every method.
     pub method: Option<String>,
-    /// Path pattern: starts with `/`; `*` is one segment, a final `**` is any number.
+    /// Path pattern; see [`crate::policy::pattern`].
     pub path: String,
     /// The rule as written, for decisions and refusals.
     pub text: Arc<str>,

@@ -58,7 +58,14 @@ impl Config {
         let mut issuers = Vec::new();
         for issuer in &self.issuers {
             match auth::Issuer::new(issuer.spec(&self.limits)) {
-                Ok(issuer) => issuers.push(Arc::new(issuer)),
+                Ok(judged) => {
+                    // A token is judged by the issuer that goes by its `iss`: by one.
+                    if let Some(other) = goes_by_the_same(&issuers, &judged) {
+                        let message = format!("the issuer `{other}` goes by the same `iss`");
+                        mistakes.push(Mistake::new(issuer.place, message));
+                    }
+                    issuers.push(Arc::new(judged));
+                }
                 Err(error) => mistakes.push(Mistake::new(issuer.place, error.to_string())),
             }
         }
@@ -75,6 +82,15 @@ impl Config {
     pub fn mistakes(&self, mistakes: Vec<Mistake>) -> Mistakes {
         Mistakes::render(&self.source, mistakes)
     }
+}
+
+/// The name of an issuer before it that accepts an `iss` that it accepts.
+fn goes_by_the_same<'i>(before: &'i [Arc<auth::Issuer>], issuer: &auth::Issuer) -> Option<&'i str> {
+    let same = |other: &&Arc<auth::Issuer>| {
+        let mut names = other.accepted();
+        names.any(|name| issuer.accepted().any(|own| own == name))
+    };
+    before.iter().find(same).map(|other| &**other.name())
 }
 
 /// An address callers connect to.
