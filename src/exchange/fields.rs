@@ -214,7 +214,10 @@ mod tests {
         let named = ForwardFields::Listed(vec!["x-api-key".into()]);
         assert!(request_passes("X-Api-Key", &named, false));
         for name in ["X-Api-Key", "Remote-User", "X-MS-CLIENT-PRINCIPAL-ID"] {
-            assert!(!request_passes(name, &ForwardFields::AllButAuthority, false), "{name}");
+            assert!(
+                !request_passes(name, &ForwardFields::AllButAuthority, false),
+                "{name}"
+            );
         }
     }
 

@@ -13,6 +13,9 @@ pub enum ContentKind {
     EventStream,
     /// Any other text in UTF-8; JSON in it is followed.
     Text,
+    /// Text with values that have names, which are not read: XML, HTML, CSV. Withheld where a
+    /// profile hides fields.
+    Named,
 }
 
 impl ContentKind {
@@ -34,11 +37,12 @@ impl ContentKind {
         lower.make_ascii_lowercase();
         let kind = of_essence(lower).ok_or(Unreadable::Type)?;
         for parameter in parts {
-            let parameter = parameter.trim_ascii();
-            if let Some((name, value)) = parameter.split_at_checked(8)
-                && name.eq_ignore_ascii_case(b"charset=")
-                && !is_utf8(value)
-            {
+            let mut sides = parameter.splitn(2, |&byte| byte == b'=');
+            let name = sides.next().unwrap_or_default().trim_ascii();
+            // Also `charset*=` (RFC 8187), and what lenient readers take for it.
+            let is_charset = (name.split_at_checked(7))
+                .is_some_and(|(name, _)| name.eq_ignore_ascii_case(b"charset"));
+            if is_charset && (name.len() > 7 || !is_utf8(sides.next().unwrap_or_default())) {
                 return Err(Unreadable::Charset);
             }
         }
@@ -53,15 +57,20 @@ fn of_essence(essence: &[u8]) -> Option<ContentKind> {
             ContentKind::JsonLines
         }
         b"text/event-stream" => ContentKind::EventStream,
-        b"application/xml" | b"application/javascript" | b"application/x-www-form-urlencoded" => {
-            ContentKind::Text
-        }
+        b"application/javascript" => ContentKind::Text,
+        b"application/xml"
+        | b"text/xml"
+        | b"text/html"
+        | b"text/csv"
+        | b"text/tab-separated-values" => ContentKind::Named,
+        _ if essence.starts_with(b"text/") && essence.ends_with(b"+xml") => ContentKind::Named,
+        _ if essence.starts_with(b"text/") && essence.ends_with(b"+json") => ContentKind::Json,
         _ if essence.starts_with(b"text/") && essence.len() > 5 => ContentKind::Text,
         _ if essence.starts_with(b"application/") && essence.ends_with(b"+json") => {
             ContentKind::Json
         }
         _ if essence.starts_with(b"application/") && essence.ends_with(b"+xml") => {
-            ContentKind::Text
+            ContentKind::Named
         }
         _ => return None,
     })
@@ -85,7 +94,7 @@ mod tests {
 
     #[test]
     fn judges_by_type_charset_and_coding() {
-        use ContentKind::{EventStream, Json, JsonLines, Text};
+        use ContentKind::{EventStream, Json, JsonLines, Named, Text};
         let of = |kind: &str| ContentKind::of(Some(kind.as_bytes()), None);
         assert_eq!(of("application/json"), Ok(Json));
         assert_eq!(
@@ -96,11 +105,15 @@ mod tests {
         assert_eq!(of("application/x-ndjson"), Ok(JsonLines));
         assert_eq!(of("text/event-stream"), Ok(EventStream));
         assert_eq!(of("text/plain;charset=\"utf-8\""), Ok(Text));
-        assert_eq!(of("text/csv"), Ok(Text));
+        assert_eq!(of("text/csv"), Ok(Named));
+        assert_eq!(of("Application/Atom+XML;type=feed"), Ok(Named));
         assert_eq!(of("application/octet-stream"), Err(Unreadable::Type));
         assert_eq!(of("image/svg+xml"), Err(Unreadable::Type));
         assert_eq!(of("multipart/mixed; boundary=x"), Err(Unreadable::Type));
         assert_eq!(of("text/"), Err(Unreadable::Type));
+        // Percent-encoded, so nothing in it looks like itself.
+        let form = of("application/x-www-form-urlencoded");
+        assert_eq!(form, Err(Unreadable::Type));
         assert_eq!(of(&"x".repeat(500)), Err(Unreadable::Type));
         assert_eq!(ContentKind::of(None, None), Err(Unreadable::Type));
         assert_eq!(
@@ -111,6 +124,15 @@ mod tests {
             of("text/plain;Charset=iso-8859-1"),
             Err(Unreadable::Charset)
         );
+        for other in [
+            "charset =utf-16",
+            "charset*=utf-16''x",
+            "charset",
+            "charset=utf-16;charset=utf-8",
+        ] {
+            let of = of(&format!("text/plain; {other}"));
+            assert_eq!(of, Err(Unreadable::Charset), "{other}");
+        }
         let coded =
             |coding: &str| ContentKind::of(Some(b"application/json"), Some(coding.as_bytes()));
         assert_eq!(coded("identity"), Ok(Json));

@@ -79,6 +79,8 @@ pub struct Masks {
     rules: Vec<Rule>,
     names: Names,
     pub(super) upstream: Vec<u8>,
+    /// Members are hidden by their names.
+    pub(super) hides_fields: bool,
     /// Something could be found in a JSON number.
     pub(super) numbers: bool,
 }
@@ -180,6 +182,7 @@ impl Masks {
         };
         let secret = spec.pseudonym_key.as_ref().map(Secret::expose);
         Ok(Masks {
+            hides_fields: !spec.fields.is_empty(),
             numbers: finder.in_numbers(),
             finder,
             key: hmac::Key::new(hmac::HMAC_SHA256, secret.unwrap_or_default()),

@@ -30,6 +30,8 @@ pub struct Stream {
 enum State {
     Flowing(ContentKind),
     Finished,
+    /// The profile hides fields, and they cannot be told in bodies of this kind.
+    Withheld,
     Broken,
 }
 
@@ -58,10 +60,10 @@ impl Stream {
     /// stream: every push refuses.
     pub fn reset(&mut self, masks: Arc<Masks>, kind: ContentKind, link_base: &str) {
         let base = link_base.trim_end_matches('/');
-        self.state = if super::spec::stands_as_it_is(base) {
-            State::Flowing(kind)
-        } else {
-            State::Broken
+        self.state = match kind {
+            _ if !super::spec::stands_as_it_is(base) => State::Broken,
+            ContentKind::Named if masks.hides_fields => State::Withheld,
+            kind => State::Flowing(kind),
         };
         self.masks = masks;
         self.link_base.clear();
@@ -93,9 +95,16 @@ impl Stream {
 
     fn advance<'a>(&'a mut self, chunk: &'a [u8], last: bool) -> Result<Masked<'a>, Unreadable> {
         // Poisoned while judging: an early return leaves the refusal behind.
-        let State::Flowing(kind) = std::mem::replace(&mut self.state, State::Broken) else {
-            return Err(Unreadable::Broken);
+        let kind = match std::mem::replace(&mut self.state, State::Broken) {
+            State::Flowing(kind) => kind,
+            State::Withheld => return Err(Unreadable::Type),
+            State::Finished | State::Broken => return Err(Unreadable::Broken),
         };
+        // Who sniffs takes it for UTF-16 or worse, and reads what is not seen here.
+        let is_json = matches!(kind, ContentKind::Json | ContentKind::JsonLines);
+        if !is_json && memchr::memchr(0, chunk).is_some() {
+            return Err(Unreadable::Charset);
+        }
         self.weave.begin();
         let mut work = Work {
             context: Context {
@@ -179,7 +188,7 @@ impl Work<'_, '_> {
                 self.events(chunk, base);
                 Ok(())
             }
-            ContentKind::Text => {
+            ContentKind::Text | ContentKind::Named => {
                 let origin = Origin::Plain { at: base };
                 push_text(self.levels, 0, chunk, origin, &mut self.context);
                 Ok(())
@@ -194,7 +203,7 @@ impl Work<'_, '_> {
                 .finish(now, self.levels, &mut self.context)
                 .map_err(Unreadable::Json),
             ContentKind::JsonLines => self.end_line(now),
-            ContentKind::EventStream | ContentKind::Text => {
+            ContentKind::EventStream | ContentKind::Text | ContentKind::Named => {
                 self.end_joined();
                 end_text(self.levels, now, &mut self.context);
                 Ok(())

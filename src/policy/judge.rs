@@ -255,7 +255,12 @@ mod tests {
     #[test]
     fn an_allow_that_is_certain_needs_no_other() {
         let policies = set(vec![
-            policy("open", named(&["Reader"], &[]), [(Effect::Allow, "GET /**")]).expect("a policy"),
+            policy(
+                "open",
+                named(&["Reader"], &[]),
+                [(Effect::Allow, "GET /**")],
+            )
+            .expect("a policy"),
             policy("more", named(&[], &["g1"]), [(Effect::Allow, "* /**")]).expect("a policy"),
         ]);
         assert_eq!(verdict(&policies, None, "GET", "/a"), "allow open/1");
@@ -271,7 +276,12 @@ mod tests {
         };
         let lines = [(Effect::Deny, "GET /b"), (Effect::Allow, "PUT /**")];
         let policies = set(vec![
-            policy("open", named(&["Reader"], &[]), [(Effect::Allow, "GET /**")]).expect("a policy"),
+            policy(
+                "open",
+                named(&["Reader"], &[]),
+                [(Effect::Allow, "GET /**")],
+            )
+            .expect("a policy"),
             policy("tool", who, lines).expect("a policy"),
         ]);
         assert_eq!(verdict(&policies, Some(&[]), "GET", "/a"), "allow open/1");

@@ -184,3 +184,33 @@ s.yaml:45:5: unknown driver `tokyo`
     = did you mean `tokio`?";
     assert_eq!(judge(directory.path(), &text).unwrap_err(), want);
 }
+
+#[test]
+fn a_token_has_one_issuer() {
+    let directory = directory();
+    let twin = "issuers:\n  twin: { kind: entra, tenant: TENANT, audiences: [api://other] }\n";
+    let tenant = GOOD.split("tenant: ").nth(1).unwrap();
+    let twin = twin.replace("TENANT", &tenant[..36].to_uppercase());
+    let got = judge(directory.path(), &GOOD.replace("issuers:\n", &twin)).unwrap_err();
+    assert!(
+        got.contains("the issuer `twin` goes by the same `iss`"),
+        "{got}"
+    );
+}
+
+#[test]
+fn ids_are_written_as_tokens_have_them() {
+    use crate::control::rules::preview;
+    let directory = directory();
+    let id = "0B1C0000-0000-0000-0000-00000000000A";
+    let with = |clients: &str| {
+        let who = format!("groups: [{id}, sec-ops], clients: [{clients}]");
+        judge(directory.path(), &GOOD.replace("groups: [5f0e]", &who)).unwrap()
+    };
+    let rules = preview(&with(id)).unwrap();
+    let who = &rules.connections[0].policies.policies[0].who;
+    assert_eq!(who.clients, [id.to_lowercase()]);
+    assert_eq!(who.groups, [id.to_lowercase(), "sec-ops".to_owned()]);
+    let got = preview(&with("my-app")).err().unwrap().to_string();
+    assert!(got.contains("`my-app` is no client's id"), "{got}");
+}
