@@ -2,7 +2,7 @@
 
 use super::forge::{CLIENT, Draft, Gate, NOW, OBJECT, Signer, TENANT, at, oidc_spec};
 use serde_json::json;
-use sluice::auth::{Groups, Identity, IssuerKind, PrincipalKind, Verdict};
+use sluice::auth::{AuthError, Claim, Groups, Identity, IssuerKind, PrincipalKind, Verdict};
 
 fn proven(draft: &Draft) -> Identity {
     match Gate::new().judge(&draft.token(), at(0)) {
@@ -173,4 +173,40 @@ fn nothing_shows_a_token() {
             "{shown}"
         );
     }
+}
+
+#[test]
+fn claims_that_are_elsewhere_are_not_known_to_be_empty() {
+    let mut draft = Draft::oidc();
+    draft.without("groups");
+    draft.claims["_claim_names"] = json!({"groups": "src1"});
+    assert_eq!(proven(&draft).groups(), Groups::Overage);
+    draft.claims["_claim_names"] = json!({"roles": "src1"});
+    let verdict = Gate::new().judge(&draft.token(), at(0));
+    let unknown = AuthError::ClaimMalformed(Claim::Roles);
+    assert!(matches!(verdict, Verdict::Refused(why) if why == unknown));
+}
+
+#[test]
+fn groups_are_told_in_one_spelling() {
+    let mut draft = Draft::entra_user();
+    draft.claims["groups"] = json!([OBJECT.to_uppercase(), "Zürich"]);
+    let identity = proven(&draft);
+    let Groups::Known(groups) = identity.groups() else {
+        panic!("overage")
+    };
+    assert_eq!(groups, [OBJECT.into(), "Zürich".into()]);
+}
+
+#[test]
+fn no_two_principals_share_a_name() {
+    let mut own = Draft::oidc();
+    own.claims["sub"] = json!("a+b");
+    own.claims["client_id"] = json!("a+b");
+    let mut user = Draft::oidc();
+    user.claims["sub"] = json!("a");
+    user.claims["client_id"] = json!("b");
+    let (own, user) = (proven(&own), proven(&user));
+    assert_ne!(own.principal(), user.principal());
+    assert_ne!(own.principal().name(), user.principal().name());
 }
