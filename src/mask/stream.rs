@@ -267,3 +267,34 @@ impl Work<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{masks, spec, stream};
+    use super::super::{MaskSpec, Recogniser};
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_as_it_will_be_read_is_withheld() {
+        let pushed = |spec: &MaskSpec, kind, body: &[u8]| {
+            let mut stream = stream(&masks(spec), kind);
+            let pushed = stream.push(body).map(|masked| masked.len());
+            assert_eq!(stream.push(b"").is_ok(), pushed.is_ok(), "for good");
+            pushed
+        };
+        let xml = b"<mail>someone</mail>";
+        assert_eq!(
+            pushed(&spec(), ContentKind::Named, xml),
+            Err(Unreadable::Type)
+        );
+        let no_fields = MaskSpec {
+            recognise: vec![Recogniser::Email],
+            ..MaskSpec::default()
+        };
+        assert!(pushed(&no_fields, ContentKind::Named, xml).is_ok());
+        for kind in [ContentKind::Text, ContentKind::EventStream] {
+            let utf16 = b"b\0o\0b\0@\0x\0.\0d\0e\0";
+            assert_eq!(pushed(&no_fields, kind, utf16), Err(Unreadable::Charset));
+        }
+    }
+}
