@@ -131,12 +131,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Tap<S> {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let taken = ready!(Pin::new(&mut self.inner).poll_write(cx, bytes))?;
-        lock(&self.track).keep(Direction::Sent, &bytes[..taken])?;
+        let Tap { inner, track } = self.get_mut();
+        // Locked before the bytes leave: who has them finds them on the tape.
+        let mut track = lock(track);
+        let taken = ready!(Pin::new(inner).poll_write(cx, bytes))?;
+        track.keep(Direction::Sent, &bytes[..taken])?;
         Poll::Ready(Ok(taken))
     }
 
