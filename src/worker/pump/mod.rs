@@ -10,7 +10,7 @@ use super::core::Worker;
 use super::downstream::{After, Caller};
 use super::io::Driver;
 use super::upstream::{self, Upstream};
-use crate::auth::KeyWanted;
+use crate::auth::{AuthError, KeyWanted};
 use crate::base::clock::Mono;
 use crate::exchange::{
     Account, Envelope, Forwarding, Inbound, Refusal, ReplyHalf, RequestHalf, Step,
@@ -87,7 +87,7 @@ async fn judge<D: Driver>(
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
                 Err(_) => return Err(Stop::CallerGone),
             },
-            Step::NeedKey(wanted, until) => Box::pin(ask_key(worker, wanted, until)).await,
+            Step::NeedKey(wanted, until) => Box::pin(ask_key(worker, wanted, until)).await?,
             Step::NeedToken(slot, until) => Box::pin(ask_credential(worker, slot, until)).await,
             Step::NeedRoom(until) | Step::NeedSync(until) => {
                 let _ = worker.within(until, recorder).await;
@@ -103,11 +103,17 @@ async fn judge<D: Driver>(
     }
 }
 
-/// Whatever the answer, or none: the exchange looks at the key sets again.
-async fn ask_key<D: Driver>(worker: &Worker<D>, wanted: KeyWanted, until: Mono) {
-    if let Ok(answer) = worker.ask_key.ask(wanted) {
-        let _ = worker.within(until, answer).await;
-    }
+/// Whatever the answer, or none: the exchange looks at the key sets again. Where nobody could be
+/// asked, nothing is known of the key: a flood of junk names must not make a real one unknown.
+async fn ask_key<D: Driver>(
+    worker: &Worker<D>,
+    wanted: KeyWanted,
+    until: Mono,
+) -> Result<(), Stop> {
+    let busy = |_| Stop::Refused(Refusal::KeysUnavailable(AuthError::UnknownKey));
+    let answer = worker.ask_key.ask(wanted).map_err(busy)?;
+    let _ = worker.within(until, answer).await;
+    Ok(())
 }
 
 /// Waits for an upstream token; when nobody can bring it, until `until`, so that the exchange sees
