@@ -135,7 +135,7 @@ enum Shown {
 }
 
 impl RequestHalf {
-    /// `text` is the head as [`head`] wrote it, for the call that `receipt` vouches for.
+    /// `text` is the head as [`head()`] wrote it, for the call that `receipt` vouches for.
     pub(super) fn new(
         receipt: Receipt<Permit>,
         text: Vec<u8>,
