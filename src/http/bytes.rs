@@ -125,12 +125,16 @@ pub(super) fn find_control(bytes: &[u8], from: usize) -> usize {
 }
 
 /// [`find_control`], tabs included. Eight bytes at a time: most lines are too short for the
-/// set-up of a vector search to pay.
+/// set-up of a vector search to pay. Tokens are not: blocks without any are skipped first.
 #[inline]
 fn find_below_space(bytes: &[u8], from: usize) -> usize {
     let Some(rest) = bytes.get(from..) else {
         return bytes.len();
     };
+    let (blocks, _) = rest.as_chunks::<BLOCK>();
+    let clean = blocks.iter().take_while(|block| has_no_control(block));
+    let skipped = clean.count() * BLOCK;
+    let (from, rest) = (from + skipped, &rest[skipped..]);
     let (words, tail) = rest.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
         let found = controls(u64::from_le_bytes(*word));
@@ -140,6 +144,16 @@ fn find_below_space(bytes: &[u8], from: usize) -> usize {
     }
     let found = tail.iter().position(|byte| *byte < 0x20 || *byte == 0x7f);
     bytes.len() - tail.len() + found.unwrap_or(tail.len())
+}
+
+/// Bytes that are looked at together.
+const BLOCK: usize = 32;
+
+/// Without an early end, so that the compiler makes it a few vector operations.
+#[inline]
+fn has_no_control(block: &[u8; BLOCK]) -> bool {
+    let control = |byte: &u8| (*byte < 0x20) | (*byte == 0x7f);
+    !block.iter().fold(false, |any, byte| any | control(byte))
 }
 
 /// Sets the high bit of bytes of `word` that are below a space or DEL. A borrow can set bits above
