@@ -1,0 +1,135 @@
+//! What one exchange allocates in steady state: **nothing**.
+//!
+//! Steady state is a keep-alive connection whose bearer token was the last one too, on a core that
+//! has served an exchange of the same kind before: a GET through `Inbound`, `RequestHalf` and
+//! `ReplyHalf`, recorded in the buffered class, with a reply of a stated length or in chunks.
+//! Masked: 0 too, as long as nothing in reply or head has to be masked.
+
+#[path = "route/rig.rs"]
+#[expect(dead_code, reason = "shared with tests/route, which uses all of it")]
+mod rig;
+#[path = "route/signer.rs"]
+#[expect(dead_code, reason = "shared with tests/route, which uses all of it")]
+mod signer;
+
+use rig::{Hiding, Rig, Shape};
+use sluice::auth::LastBearer;
+use sluice::base::buffers::Buffer;
+use sluice::base::clock::Mono;
+use sluice::base::limits::BUFFER_BYTES;
+use sluice::exchange::{Forwarding, Inbound, ReplyStep, RequestStep, Step};
+use sluice::record::Outcome;
+
+/// A caller's connection and an upstream's, both kept.
+struct Wires {
+    caller: Buffer,
+    upstream: Buffer,
+    last: LastBearer,
+    /// Bytes both ways, so that nothing is optimised away.
+    moved: usize,
+}
+
+/// One exchange, as the pump moves it, with everything there when it is asked for.
+fn exchange(rig: &mut Rig, wires: &mut Wires, request: &[u8], reply: &[u8]) {
+    let (core, now) = (&mut rig.core, rig.now);
+    wires.caller.append(request);
+    let mut inbound = Inbound::new(core, now, Mono(u64::MAX));
+    let Step::Forward(forwarding) =
+        inbound.advance(&wires.caller, &mut wires.last, true, core, now)
+    else {
+        panic!("allowed at once");
+    };
+    let Forwarding {
+        mut request,
+        reply: mut back,
+        connection: _connection,
+        credential: _credential,
+    } = forwarding;
+    let head = inbound.envelope().map_or(0, |envelope| envelope.head_bytes);
+    wires.caller.consume(head);
+    let mut account = inbound.into_account(core);
+    loop {
+        match request.next(&mut wires.caller, &mut account, core, now) {
+            RequestStep::Send(bytes) => {
+                wires.moved += bytes
+                    .slices()
+                    .iter()
+                    .map(|slice| slice.len())
+                    .sum::<usize>();
+                request.sent(&mut wires.caller, &mut account, core, now);
+            }
+            RequestStep::Done => break,
+            _ => panic!("nothing to wait for"),
+        }
+    }
+    back.request_over(true, now);
+    wires.upstream.append(reply);
+    let end = loop {
+        match back.next(&mut wires.upstream, false, &mut account, core, now) {
+            ReplyStep::Send(bytes) => {
+                wires.moved += bytes.slices().map(<[u8]>::len).sum::<usize>();
+                back.sent(&mut wires.upstream, now);
+            }
+            ReplyStep::Done(end) => break end,
+            ReplyStep::Refuse(refusal) => panic!("{refusal}"),
+            _ => panic!("nothing to wait for"),
+        }
+    };
+    assert!(end.upstream_reusable);
+    request.close(core);
+    back.close(core);
+    account.close(Outcome::Complete, core, now);
+}
+
+/// Allocations of the hundred exchanges that follow the first ones.
+fn allocations(hiding: Hiding, reply: &str) -> u64 {
+    let mut rig = Rig::new(Shape {
+        hiding,
+        ..Shape::default()
+    });
+    let mut wires = Wires {
+        caller: Buffer::with_capacity(BUFFER_BYTES),
+        upstream: Buffer::with_capacity(BUFFER_BYTES),
+        last: LastBearer::default(),
+        moved: 0,
+    };
+    let request = format!(
+        "GET /up/v1.0/users?$top=5 HTTP/1.1\r\nHost: gw.example\r\nAccept: application/json\r\n\
+         User-Agent: agent/1.0\r\nAuthorization: Bearer {}\r\n\r\n",
+        signer::good()
+    );
+    let mut run = |rig: &mut Rig| exchange(rig, &mut wires, request.as_bytes(), reply.as_bytes());
+    for _ in 0..10 {
+        run(&mut rig);
+    }
+    rig.drain();
+    let counted = allocation_counter::measure(|| (0..100).for_each(|_| run(&mut rig)));
+    assert_eq!(rig.core.lent(), 0);
+    assert_eq!(rig.access.len(), 110, "each was told");
+    assert!(wires.moved > 110 * reply.len());
+    counted.count_total
+}
+
+const LENGTH: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: now\r\n\
+    Content-Length: 17\r\n\r\n{\"value\":[1,2,3]}";
+const CHUNKS: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\
+    Transfer-Encoding: chunked\r\n\r\n9\r\n{\"value\":\r\n8\r\n[1,2,3]}\r\n0\r\n\r\n";
+
+#[test]
+fn an_unmasked_exchange_allocates_nothing() {
+    assert_eq!(allocations(Hiding::Nothing, LENGTH), 0);
+    assert_eq!(allocations(Hiding::Nothing, CHUNKS), 0);
+}
+
+#[test]
+fn an_exchange_in_which_nothing_is_masked_allocates_nothing() {
+    assert_eq!(allocations(Hiding::All, LENGTH), 0);
+    assert_eq!(allocations(Hiding::All, CHUNKS), 0);
+    assert_eq!(allocations(Hiding::Links, CHUNKS), 0);
+}
+
+#[test]
+fn an_allocation_would_be_counted() {
+    let counted = allocation_counter::measure(|| drop(std::hint::black_box(vec![1_u8])));
+    assert_eq!(counted.count_total, 1);
+}
