@@ -1,0 +1,70 @@
+//! Tokens: bytes that nobody signed prove nothing, and what is signed proves only what it says.
+
+#![no_main]
+
+#[path = "../../tests/route/signer.rs"]
+#[expect(dead_code, reason = "shared with tests/route, which uses all of it")]
+mod signer;
+
+use std::sync::{Arc, LazyLock};
+
+use libfuzzer_sys::fuzz_target;
+use sluice::auth::{
+    Authenticator, Issuer, IssuerKind, IssuerSpec, LastBearer, PublishedKeys, SharedTokens,
+    Verdict, bearer,
+};
+use sluice::base::clock::{Mono, Now, Wall};
+
+static KEYS: LazyLock<PublishedKeys> = LazyLock::new(|| {
+    let kind = IssuerKind::Oidc {
+        issuer: "https://issuer.example".into(),
+        roles: "roles".into(),
+        groups: "groups".into(),
+    };
+    let spec = IssuerSpec::new("test", kind, vec!["api://sluice".into()]);
+    let issuer = Arc::new(Issuer::new(spec).expect("an issuer"));
+    let published = PublishedKeys::new(vec![Arc::clone(&issuer)]);
+    published
+        .publish(&issuer, signer::keys(&[&signer::FIRST]), Mono(0))
+        .expect("published");
+    published
+});
+
+fn judge(token: &[u8]) -> Verdict {
+    let now = Now {
+        mono: Mono(1),
+        wall: Wall(signer::START * 1_000_000_000),
+    };
+    let mut authenticator = Authenticator::new(&KEYS, SharedTokens::new());
+    authenticator.authenticate(&mut LastBearer::default(), token, now)
+}
+
+fuzz_target!(|input: (bool, &[u8], &[u8])| {
+    let (signed, header, claims) = input;
+    if !signed {
+        let token = bearer(claims).unwrap_or(claims);
+        assert!(
+            !matches!(judge(token), Verdict::Proven(_)),
+            "nobody signed it"
+        );
+        return;
+    }
+    const HEADER: &[u8] = br#"{"alg":"ES256","typ":"at+jwt","kid":"first"}"#;
+    let header = if header.is_empty() { HEADER } else { header };
+    let token = signer::FIRST.sign(header, claims);
+    let Verdict::Proven(identity) = judge(token.as_bytes()) else {
+        return;
+    };
+    let said: serde_json::Value = serde_json::from_slice(claims).expect("strict JSON");
+    assert_eq!(said["iss"], "https://issuer.example");
+    assert_eq!(said["sub"], identity.principal().object());
+    assert!(said["aud"] == "api://sluice" || said["aud"].is_array());
+    assert!(identity.usable_until() > signer::START);
+    for role in identity.roles() {
+        assert!(
+            said["roles"]
+                .as_array()
+                .is_some_and(|it| it.contains(&(**role).into()))
+        );
+    }
+});
