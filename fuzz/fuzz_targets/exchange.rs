@@ -14,7 +14,6 @@ mod drive;
 #[expect(dead_code, reason = "shared with tests/route, which uses all of it")]
 mod rig;
 #[path = "../../tests/route/signer.rs"]
-#[expect(dead_code, reason = "shared with tests/route, which uses all of it")]
 mod signer;
 
 use std::time::Duration;
@@ -42,17 +41,17 @@ impl<'a> Ops<'a> {
 }
 
 const REQUESTS: [(&str, &str); 5] = [
-    ("GET /up/a", "\r\n"),
+    ("GET", "\r\n"),
     (
-        "POST /up/a",
+        "POST",
         "Content-Type: application/json\r\nContent-Length: 9\r\n\r\n",
     ),
-    ("PUT /up/a", "Transfer-Encoding: chunked\r\n\r\n"),
+    ("PUT", "Transfer-Encoding: chunked\r\n\r\n"),
     (
-        "PUT /up/a",
+        "PUT",
         "Expect: 100-continue\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n",
     ),
-    ("HEAD /up/a", "\r\n"),
+    ("HEAD", "\r\n"),
 ];
 
 const REPLIES: [&str; 5] = [
@@ -64,13 +63,15 @@ const REPLIES: [&str; 5] = [
 ];
 
 /// A request whose head may be good, and a reply of which the same is true.
-fn begin(rig: &mut Rig, ops: &mut Ops<'_>) -> (Caller, Drive) {
+fn begin(rig: &mut Rig, number: usize, ops: &mut Ops<'_>) -> (Caller, Drive) {
     let kind = ops.byte();
+    let path = format!("/a{number}");
     let mut request = Vec::new();
-    if let Some((start, rest)) = REQUESTS.get(usize::from(kind % 8)) {
+    if let Some((method, rest)) = REQUESTS.get(usize::from(kind % 8)) {
         let token = signer::good();
-        let head =
-            format!("{start} HTTP/1.1\r\nHost: gw\r\nAuthorization: Bearer {token}\r\n{rest}");
+        let head = format!(
+            "{method} /up{path} HTTP/1.1\r\nHost: gw\r\nAuthorization: Bearer {token}\r\n{rest}"
+        );
         request.extend_from_slice(head.as_bytes());
     }
     request.extend_from_slice(ops.bytes());
@@ -92,13 +93,13 @@ fn begin(rig: &mut Rig, ops: &mut Ops<'_>) -> (Caller, Drive) {
     let seed = u64::from(ops.byte());
     let mut caller = Caller::new(request, seed);
     caller.ends = flags & 16 != 0;
-    (caller, Drive::new(rig, origin, seed))
+    (caller, Drive::new(rig, origin, seed).watching(&path))
 }
 
-fn operate(rig: &mut Rig, going: &mut Vec<(Caller, Drive)>, ops: &mut Ops<'_>) {
+fn operate(rig: &mut Rig, going: &mut Vec<(Caller, Drive)>, number: usize, ops: &mut Ops<'_>) {
     let op = ops.byte();
     match op % 16 {
-        0 if going.len() < 4 => going.push(begin(rig, ops)),
+        0 if going.len() < 4 => going.push(begin(rig, number, ops)),
         1 => rig.drain(),
         2 => rig.sync(),
         3 => rig.pass(Duration::from_millis(u64::from(ops.byte()) * 200)),
@@ -157,11 +158,11 @@ fuzz_target!(|bytes: &[u8]| {
     );
     rig.draining = shape & 128 != 0;
     let mut going = Vec::new();
-    for _ in 0..200 {
+    for number in 0..200 {
         if ops.0.is_empty() {
             break;
         }
-        operate(&mut rig, &mut going, &mut ops);
+        operate(&mut rig, &mut going, number, &mut ops);
     }
     for (_, mut drive) in going {
         drive.hang_up(&mut rig);
