@@ -8,6 +8,8 @@
 //! it matches widely. What cannot be known (a caller whose
 //! token leaves its groups out) is a third value: it satisfies no `allow` and trips every `deny`.
 
+#[cfg(test)]
+mod by_the_book;
 pub mod call;
 pub mod compile;
 pub mod judge;
