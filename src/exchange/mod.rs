@@ -1,13 +1,19 @@
 //! Floor 5: one request and its reply as a state machine, with no I/O, no await and no clock.
 //!
 //! ```text
-//!            bytes                 verified token, rule          in the recording
-//!   Head ───────────▶ Judged ─────────────────────────▶ Admitted ───────────────▶ Ready
-//!    │ NeedBytes        │ NeedKey, NeedRoom               │ NeedSync               │ NeedToken
-//!    │                  │ (a wait starts the judgement    │                        ▼
-//!    │                  │  again: rules may have changed) │                   Forwarding
-//!    ▼                  ▼                                 ▼                 ┌──────┴──────┐
-//!   any doubt: Refuse, and the state stays Broken: it refuses for ever   request         reply
+//!           whole head             token, rule, room              as safe as its class asks
+//!   Head ──────────────▶ Judging ────────────────────▶ Admitted ────────────────────▶ Ready
+//!    │ NeedBytes           │ NeedKey, NeedRoom           │ NeedSync                    │ NeedToken,
+//!    │                     │ (each wait starts the       │                             │ Proceed
+//!    │                     │  judgement again)           │                             ▼
+//!    ▼                     ▼                             ▼                         Forwarding
+//!   any doubt: Refuse, and the state stays Broken: it refuses for ever         ┌───────┴───────┐
+//!                                                                         RequestHalf      ReplyHalf
+//!
+//!   RequestHalf  Head ─▶ SendingHead ─▶ Body ─▶ Gathered ─▶ Settling ─▶ Sending ─▶ Body … Done
+//!                 │ still stands?       NeedBytes  NeedRoom    NeedSync
+//!   ReplyHalf    Head (again after each interim one) ─▶ Opening ─▶ Body … Done
+//!                 NeedBytes                             NeedRoom    NeedBytes, NeedRoom
 //! ```
 //!
 //! [`inbound`] reads the head, proves who calls, decides and admits the call to the recording;
