@@ -8,6 +8,11 @@ pub(super) const NAME: u8 = 1 << 3;
 pub(super) const VISIBLE: u8 = 1 << 1;
 /// A letter, a digit or one of `.`, `-`, `_`: what host names are made of.
 pub(super) const HOST: u8 = 1 << 2;
+/// A dot.
+pub(super) const DOT: u8 = 1 << 4;
+
+/// Bytes that are judged together: what the smallest vector registers hold.
+const BLOCK: usize = 16;
 
 const ONES: u64 = u64::from_le_bytes([1; 8]);
 
@@ -42,6 +47,9 @@ static CLASSES: [u8; 256] = {
         ) {
             class |= TOKEN;
         }
+        if symbol == b'.' {
+            class |= DOT;
+        }
         if class & TOKEN != 0 && symbol != b'_' {
             class |= NAME;
         }
@@ -51,10 +59,16 @@ static CLASSES: [u8; 256] = {
     classes
 };
 
+/// All classes that `byte` belongs to.
+#[inline]
+pub(super) fn classes(byte: u8) -> u8 {
+    CLASSES[usize::from(byte)]
+}
+
 /// True when `byte` belongs to `class`.
 #[inline]
 pub(super) fn is(byte: u8, class: u8) -> bool {
-    CLASSES[usize::from(byte)] & class != 0
+    classes(byte) & class != 0
 }
 
 /// True when `bytes` is not empty and all of it belongs to `class`.
@@ -63,27 +77,30 @@ pub(super) fn all(bytes: &[u8], class: u8) -> bool {
     !bytes.is_empty() && bytes.iter().all(|byte| is(*byte, class))
 }
 
-/// True when `bytes` is not empty and all of it is [`VISIBLE`]; without an early end, so that the
-/// compiler makes it a vector loop.
+/// True when `bytes` is not empty and all of it is [`VISIBLE`].
 #[inline]
 pub(super) fn all_visible(bytes: &[u8]) -> bool {
-    let visible = |byte: &u8| byte.wrapping_sub(b'!') <= b'~' - b'!';
-    !bytes.is_empty() && bytes.iter().fold(true, |all, byte| all & visible(byte))
+    !bytes.is_empty() && !any(bytes, |byte| byte.wrapping_sub(b'!') > b'~' - b'!')
 }
 
-/// Where `needle`, an ASCII byte, first stands; the length of `bytes` when it does not.
-#[inline]
-pub(super) fn find(bytes: &[u8], needle: u8) -> usize {
-    let (words, tail) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let zero = u64::from_le_bytes(*word) ^ (ONES * u64::from(needle));
-        let found = zero.wrapping_sub(ONES) & !zero & (ONES * 0x80);
-        if found != 0 {
-            return index * 8 + (found.trailing_zeros() / 8) as usize;
-        }
+/// Whether `is` holds for any byte. Judges whole blocks, without an early end in one: that is what
+/// the compiler makes vector instructions of.
+#[inline(always)]
+pub(super) fn any(bytes: &[u8], is: impl Fn(u8) -> bool) -> bool {
+    let (blocks, tail) = bytes.as_chunks::<BLOCK>();
+    if blocks.iter().any(|block| any_of(block, &is)) {
+        return true;
     }
-    let found = tail.iter().position(|byte| *byte == needle);
-    bytes.len() - tail.len() + found.unwrap_or(tail.len())
+    match bytes.last_chunk::<BLOCK>() {
+        Some(last) => any_of(last, &is),
+        None => tail.iter().any(|byte| is(*byte)),
+    }
+}
+
+/// Whether `is` holds for any byte of a block.
+#[inline(always)]
+fn any_of(block: &[u8; BLOCK], is: impl Fn(u8) -> bool) -> bool {
+    block.iter().fold(false, |any, byte| any | is(*byte))
 }
 
 /// `value` without the spaces and tabs around it.
@@ -110,6 +127,22 @@ pub(super) fn trim_end(mut value: &[u8]) -> &[u8] {
     value
 }
 
+/// Where `needle`, an ASCII byte, first stands at or after `from`; the length of `bytes` when it
+/// does not.
+#[inline]
+pub(super) fn find(bytes: &[u8], from: usize, needle: u8) -> usize {
+    let mut rest = bytes.get(from..).unwrap_or_default();
+    while let Some((word, behind)) = rest.split_first_chunk() {
+        let found = zeros(u64::from_le_bytes(*word) ^ (ONES * u64::from(needle)));
+        if found != 0 {
+            return bytes.len() - rest.len() + place(found);
+        }
+        rest = behind;
+    }
+    let found = rest.iter().position(|byte| *byte == needle);
+    bytes.len() - rest.len() + found.unwrap_or(rest.len())
+}
+
 /// Where the first control byte other than a tab stands at or after `from`; the length of `bytes`
 /// when there is none.
 #[inline]
@@ -124,46 +157,44 @@ pub(super) fn find_control(bytes: &[u8], from: usize) -> usize {
     }
 }
 
-/// [`find_control`], tabs included. Eight bytes at a time: most lines are too short for the
-/// set-up of a vector search to pay. Tokens are not: blocks without any are skipped first.
-#[inline]
+/// [`find_control`], tabs included: past the blocks without one, then its place in a block.
+#[inline(always)]
 fn find_below_space(bytes: &[u8], from: usize) -> usize {
-    let Some(rest) = bytes.get(from..) else {
-        return bytes.len();
-    };
-    let (blocks, _) = rest.as_chunks::<BLOCK>();
-    let clean = blocks.iter().take_while(|block| has_no_control(block));
-    let skipped = clean.count() * BLOCK;
-    let (from, rest) = (from + skipped, &rest[skipped..]);
-    let (words, tail) = rest.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let found = controls(u64::from_le_bytes(*word));
-        if found != 0 {
-            return from + index * 8 + (found.trailing_zeros() / 8) as usize;
+    let is_control = |byte| byte < 0x20 || byte == 0x7f;
+    let mut rest = bytes.get(from..).unwrap_or_default();
+    while let Some((block, behind)) = rest.split_first_chunk() {
+        if any_of(block, is_control) {
+            let at = bytes.len() - rest.len();
+            let words = u128::from_le_bytes(*block);
+            return match controls(words as u64) {
+                0 => at + 8 + place(controls((words >> 64) as u64)),
+                found => at + place(found),
+            };
         }
+        rest = behind;
     }
-    let found = tail.iter().position(|byte| *byte < 0x20 || *byte == 0x7f);
-    bytes.len() - tail.len() + found.unwrap_or(tail.len())
+    let found = rest.iter().position(|byte| is_control(*byte));
+    bytes.len() - rest.len() + found.unwrap_or(rest.len())
 }
 
-/// Bytes that are looked at together.
-const BLOCK: usize = 32;
-
-/// Without an early end, so that the compiler makes it a few vector operations.
+/// Which byte of a word the lowest mark stands in.
 #[inline]
-fn has_no_control(block: &[u8; BLOCK]) -> bool {
-    let control = |byte: &u8| (*byte < 0x20) | (*byte == 0x7f);
-    !block.iter().fold(false, |any, byte| any | control(byte))
+fn place(marks: u64) -> usize {
+    (marks.trailing_zeros() / 8) as usize
 }
 
-/// Sets the high bit of bytes of `word` that are below a space or DEL. A borrow can set bits above
-/// the lowest one that is set rightly, never below it, so only the lowest means something.
+/// Marks bytes of `word` that are zero, by their high bit. A borrow can mark bytes above the lowest
+/// one that is marked rightly, never below it, so only the lowest means something.
+#[inline]
+fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word & (ONES * 0x80)
+}
+
+/// Marks control bytes of `word`, tabs included, as [`zeros`] does.
 #[inline]
 fn controls(word: u64) -> u64 {
-    let low = word.wrapping_sub(ONES * 0x20) & !word;
-    let delete = word ^ (ONES * 0x7f);
-    let delete = delete.wrapping_sub(ONES) & !delete;
-    (low | delete) & (ONES * 0x80)
+    let low = word.wrapping_sub(ONES * 0x20) & !word & (ONES * 0x80);
+    low | zeros(word ^ (ONES * 0x7f))
 }
 
 #[cfg(test)]
@@ -201,10 +232,10 @@ mod tests {
                     let mut bytes = vec![before; length];
                     bytes[at] = b':';
                     let want = if before == b':' { 0 } else { at };
-                    assert_eq!(find(&bytes, b':'), want);
+                    assert_eq!(find(&bytes, 0, b':'), want);
                 }
             }
-            assert_eq!(find(&vec![b';'; length], b':'), length);
+            assert_eq!(find(&vec![b';'; length], 0, b':'), length);
         }
     }
 

@@ -10,26 +10,26 @@ use super::known::{Known, Seen};
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct Span {
     start: u16,
-    length: u16,
+    end: u16,
 }
 
 impl Span {
     /// `HeadLimits` keeps heads below 64 KiB; a range beyond that would be cut to an empty one.
     #[inline]
     pub(super) fn new(start: usize, end: usize) -> Span {
-        let length = end.saturating_sub(start);
-        match (u16::try_from(start), u16::try_from(length)) {
-            (Ok(start), Ok(length)) => Span { start, length },
+        match u16::try_from(end) {
+            Ok(end) if start <= usize::from(end) => Span {
+                start: start as u16,
+                end,
+            },
             _ => Span::default(),
         }
     }
 
     #[inline]
     pub(super) fn of(self, bytes: &[u8]) -> &[u8] {
-        let start = usize::from(self.start);
-        bytes
-            .get(start..start + usize::from(self.length))
-            .unwrap_or_default()
+        let range = usize::from(self.start)..usize::from(self.end);
+        bytes.get(range).unwrap_or_default()
     }
 
     /// The text of a range that was judged to be ASCII; empty over other bytes than those.
@@ -44,7 +44,8 @@ struct Field {
     name: Span,
     value: Span,
     known: Known,
-    hop_by_hop: bool,
+    /// `Connection` lists it.
+    listed: bool,
 }
 
 /// The room that a head's fields take, kept for the next head so that none is allocated twice.
@@ -75,17 +76,22 @@ impl Fields {
         self.list.len()
     }
 
-    /// Answers whether a field of that name was there before.
+    /// Makes room for the fields of most heads at once.
     #[inline]
-    pub(super) fn push(&mut self, name: Span, value: Span, known: Known) -> bool {
+    pub(super) fn prepare(&mut self) {
         if self.list.capacity() == 0 {
             self.list.reserve(32);
         }
+    }
+
+    /// Answers whether a field of that name was there before.
+    #[inline]
+    pub(super) fn push(&mut self, name: Span, value: Span, known: Known) -> bool {
         self.list.push(Field {
             name,
             value,
             known,
-            hop_by_hop: known.is_hop_by_hop(),
+            listed: false,
         });
         self.seen.insert(known)
     }
@@ -122,7 +128,7 @@ impl Fields {
     pub(super) fn mark_hop_by_hop(&mut self, bytes: &[u8], name: &[u8]) {
         for field in &mut self.list {
             if field.name.of(bytes).eq_ignore_ascii_case(name) {
-                field.hop_by_hop = true;
+                field.listed = true;
             }
         }
     }
@@ -132,7 +138,7 @@ impl Fields {
             name: field.name.text(bytes),
             value: field.value.of(bytes),
             known: field.known,
-            hop_by_hop: field.hop_by_hop,
+            hop_by_hop: field.listed || field.known.is_hop_by_hop(),
         })
     }
 }

@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use crate::base::limits::{HOST_BYTES, METHOD_BYTES};
 
-use super::bytes::{HOST, NAME, TOKEN, all, all_visible};
+use super::bytes::{DOT, HOST, NAME, TOKEN, all, all_visible, classes, find};
 use super::error::HeadError;
 use super::fields::Span;
 use super::framing::BodyLength;
@@ -54,14 +54,14 @@ impl Side for RequestSide {
         }
         let method = method_length(line)?;
         let target_at = method + 1;
-        let mut rest = line[target_at..].splitn(2, |byte| *byte == b' ');
-        let (Some(target), Some(version)) = (rest.next(), rest.next()) else {
-            return Err(HeadError::RequestLine);
+        let target = match line[target_at..].strip_suffix(b" HTTP/1.1") {
+            // Visible, hence without a space: there is no third one in the line.
+            Some(target) if all_visible(target) => target,
+            _ => return Err(bad_line(line, method, limits)),
         };
         if !all(&line[..method], TOKEN) {
             return Err(HeadError::Method);
         }
-        judge_version(version)?;
         if target.len() > limits.target {
             return Err(HeadError::TargetTooLong);
         }
@@ -132,41 +132,56 @@ impl Side for RequestSide {
 /// Where the space after the method stands.
 fn method_length(line: &[u8]) -> Result<usize, HeadError> {
     let start = &line[..line.len().min(METHOD_BYTES + 1)];
-    match start.iter().position(|byte| *byte == b' ') {
-        Some(length) => Ok(length),
-        None if line.len() > METHOD_BYTES => Err(HeadError::MethodTooLong),
-        None => Err(HeadError::RequestLine),
-    }
-}
-
-fn judge_version(version: &[u8]) -> Result<(), HeadError> {
-    match version {
-        VERSION => Ok(()),
-        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
-            if major.is_ascii_digit() && minor.is_ascii_digit() =>
-        {
-            Err(HeadError::Version)
-        }
+    match find(start, 0, b' ') {
+        length if length < start.len() => Ok(length),
+        _ if line.len() > METHOD_BYTES => Err(HeadError::MethodTooLong),
         _ => Err(HeadError::RequestLine),
     }
 }
 
+/// Why a line is refused whose target is not visible from its method to its version, or whose
+/// version is not ours.
+#[cold]
+fn bad_line(line: &[u8], method: usize, limits: &HeadLimits) -> HeadError {
+    let (method, rest) = (&line[..method], &line[method + 1..]);
+    let Some((target, version)) = rest.split_at_checked(find(rest, 0, b' ')) else {
+        return HeadError::RequestLine;
+    };
+    if version.is_empty() {
+        return HeadError::RequestLine;
+    }
+    if !all(method, TOKEN) {
+        return HeadError::Method;
+    }
+    match version {
+        b" HTTP/1.1" if target.len() > limits.target => HeadError::TargetTooLong,
+        b" HTTP/1.1" if method == b"CONNECT" => HeadError::Connect,
+        b" HTTP/1.1" if !target.is_empty() => HeadError::TargetByte,
+        [b' ', b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+            if major.is_ascii_digit() && minor.is_ascii_digit() && version != b" HTTP/1.1" =>
+        {
+            HeadError::Version
+        }
+        _ => HeadError::RequestLine,
+    }
+}
+
+#[inline]
 fn form(method: &[u8], target: &[u8], at: usize) -> Result<Form, HeadError> {
     if method == b"CONNECT" {
         return Err(HeadError::Connect);
     }
+    if target.starts_with(b"/") {
+        return Ok(Form::Origin);
+    }
     if target == b"*" {
         return Err(HeadError::Asterisk);
     }
-    if target.is_empty() {
-        return Err(HeadError::RequestLine);
-    }
-    if !all_visible(target) {
-        return Err(HeadError::TargetByte);
-    }
-    if target[0] == b'/' {
-        return Ok(Form::Origin);
-    }
+    absolute(target, at)
+}
+
+#[cold]
+fn absolute(target: &[u8], at: usize) -> Result<Form, HeadError> {
     let schemes = [&b"http://"[..], b"https://"];
     let scheme = schemes.into_iter().find(|scheme| {
         let start = target.get(..scheme.len());
@@ -200,17 +215,24 @@ fn is_host(value: &[u8]) -> bool {
         let address = std::str::from_utf8(&rest[..end]).unwrap_or_default();
         return address.parse::<Ipv6Addr>().is_ok() && is_port(&rest[end + 1..]);
     }
-    let mut label = 0;
-    for (index, byte) in value.iter().enumerate() {
-        match byte {
-            b':' => return label > 0 && is_port(&value[index..]),
-            b'.' if label == 0 => return false,
-            b'.' => label = 0,
-            byte if super::bytes::is(*byte, HOST) => label += 1,
-            _ => return false,
-        }
+    is_name(value) || {
+        let (name, port) = value.split_at(find(value, 0, b':'));
+        is_name(name) && is_port(port)
     }
-    label > 0
+}
+
+/// Labels with dots between them, none empty.
+#[inline]
+fn is_name(name: &[u8]) -> bool {
+    // An empty label is a dot at an end or behind a dot: so an end counts as one.
+    let (mut before, mut twice, mut all) = (DOT, 0, HOST);
+    for byte in name {
+        let class = classes(*byte);
+        all &= class;
+        twice |= before & class;
+        before = class;
+    }
+    all & HOST != 0 && (twice | before) & DOT == 0
 }
 
 /// Nothing, or a colon and a port number that can be connected to.

@@ -13,7 +13,7 @@ use super::error::HeadError;
 use super::fields::{Fields, Options, Span, Spare};
 use super::framing::BodyLength;
 use super::head::{RequestHead, ResponseHead};
-use super::known::Known;
+use super::known::{Known, Seen};
 use super::request::RequestSide;
 use super::response::ResponseSide;
 
@@ -132,6 +132,9 @@ struct Scanner<S> {
     start: Option<S>,
     fields: Fields,
     body: Option<BodyLength>,
+    /// What the plainest `Connection` says, and whether there is one that says more.
+    options: Options,
+    options_left: bool,
     /// Where the current line starts.
     line: usize,
     /// Up to where the search for its end has come.
@@ -146,6 +149,8 @@ impl<S: Side> Scanner<S> {
             start: None,
             fields: Fields::default(),
             body: None,
+            options: Options::default(),
+            options_left: false,
             line: 0,
             searched: 0,
         }
@@ -174,6 +179,7 @@ impl<S: Side> Scanner<S> {
                 return Ok(None);
             };
             self.start = Some(S::start(&bytes[line], &self.limits)?);
+            self.fields.prepare();
         }
         while let Some(line) = self.next_line(bytes, self.limits.bytes, |_| HeadError::TooLong)? {
             if line.is_empty() {
@@ -218,23 +224,50 @@ impl<S: Side> Scanner<S> {
             return Err(HeadError::TooManyFields);
         }
         let text = &bytes[line.clone()];
-        let colon = find(text, b':');
-        let name = text.get(..colon).unwrap_or_default();
+        let colon = find(bytes, line.start, b':') - line.start;
+        let Some((name, [_, value @ ..])) = text.split_at_checked(colon) else {
+            return Err(bad_name::<S>(text));
+        };
         let known = Known::of(name);
         // A listed name is a good name: only others are judged byte by byte.
-        let good = known.name_is_listed() || all(name, S::NAME);
-        if colon == text.len() || !good {
-            let end = text.iter().position(|byte| !is(*byte, S::NAME));
-            return Err(bad_name(text, end));
+        if !known.name_is_listed() && !all(name, S::NAME) {
+            return Err(bad_name::<S>(text));
         }
-        let value = trim_start(&text[colon + 1..]);
-        let value_at = line.end - value.len();
-        let value = trim_end(value);
-        let span = Span::new(value_at, value_at + value.len());
+        let span = match value {
+            // Most values have one space before them, and nothing else to be cut off.
+            [b' ', first, .., last] if *first > b' ' && *last > b' ' => {
+                Span::new(line.start + colon + 2, line.end)
+            }
+            _ => {
+                let value = trim_start(value);
+                let value_at = line.end - value.len();
+                Span::new(value_at, value_at + trim_end(value).len())
+            }
+        };
         let name = Span::new(line.start, line.start + colon);
         let again = self.fields.push(name, span, known);
+        if JUDGED.has(known) {
+            self.judge_field(bytes, known, again, span)
+        } else {
+            Ok(())
+        }
+    }
+
+    #[inline]
+    fn judge_field(
+        &mut self,
+        bytes: &[u8],
+        known: Known,
+        again: bool,
+        span: Span,
+    ) -> Result<(), HeadError> {
+        let value = span.of(bytes);
         match known {
-            Known::Other => Ok(()),
+            Known::Connection => {
+                self.options.keep_alive = value == b"keep-alive" || value == b"Keep-Alive";
+                self.options_left |= !self.options.keep_alive;
+                Ok(())
+            }
             Known::ContentLength if again => Err(HeadError::LengthRepeated),
             Known::TransferEncoding if again => Err(HeadError::CodingRepeated),
             Known::ContentType if again => Err(HeadError::ContentTypeRepeated),
@@ -259,7 +292,10 @@ impl<S: Side> Scanner<S> {
 
     fn finish(&mut self, bytes: &[u8]) -> Result<S::Head, HeadError> {
         let mut fields = std::mem::take(&mut self.fields);
-        let options = Options::read(&mut fields, bytes)?;
+        let mut options = std::mem::take(&mut self.options);
+        if std::mem::take(&mut self.options_left) {
+            options = Options::read(&mut fields, bytes)?;
+        }
         let gathered = Gathered {
             length: self.line,
             fields,
@@ -275,9 +311,22 @@ impl<S: Side> Scanner<S> {
     }
 }
 
-/// Why `line` is no field: `end` is where its name stops being one.
+/// The names that are judged as they come; the others are only noted.
+const JUDGED: Seen = Seen::of(&[
+    Known::Authorization,
+    Known::Connection,
+    Known::ContentLength,
+    Known::ContentType,
+    Known::Expect,
+    Known::Host,
+    Known::TransferEncoding,
+]);
+
+/// Why `line` is no field.
 #[cold]
-fn bad_name(line: &[u8], end: Option<usize>) -> HeadError {
+fn bad_name<S: Side>(line: &[u8]) -> HeadError {
+    // Where its name stops being one.
+    let end = line.iter().position(|byte| !is(*byte, S::NAME));
     let Some(end) = end.filter(|_| line.contains(&b':')) else {
         return match line.first() {
             Some(b' ' | b'\t') => HeadError::ObsFold,
