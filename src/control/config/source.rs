@@ -70,8 +70,9 @@ impl Source {
         };
         let mut mistakes = Vec::new();
         let mut done = 0;
-        for (start, end) in references(&source.original) {
-            let name = &source.original[start + 2..end - 1];
+        for Reference { start, end, closed } in references(&source.original) {
+            let name_end = if closed { end - 1 } else { start + 2 };
+            let name = &source.original[start + 2..name_end];
             source.replaced.push_str(&source.original[done..start]);
             let place = Place {
                 start: source.replaced.len(),
@@ -176,18 +177,28 @@ fn floor_boundary(text: &str, offset: usize) -> usize {
     offset
 }
 
-/// Start and end of every `${…}` outside comments.
-fn references(text: &str) -> Vec<(usize, usize)> {
+/// Where a `${…}` stands; one without its brace reaches to the end of the line and names nothing.
+struct Reference {
+    start: usize,
+    end: usize,
+    closed: bool,
+}
+
+/// Every `${…}` outside comments.
+fn references(text: &str) -> Vec<Reference> {
     let mut found = Vec::new();
     let mut offset = 0;
     for line in text.split_inclusive('\n') {
         let code = &line[..comment_start(line)];
         let mut from = 0;
         while let Some(start) = code[from..].find("${").map(|at| from + at) {
-            let end = code[start..]
-                .find('}')
-                .map_or(code.trim_end().len(), |at| start + at + 1);
-            found.push((offset + start, offset + end));
+            let brace = code[start..].find('}').map(|at| start + at + 1);
+            let end = brace.unwrap_or(code.trim_end().len());
+            found.push(Reference {
+                start: offset + start,
+                end: offset + end,
+                closed: brace.is_some(),
+            });
             from = end;
         }
         offset += line.len();
@@ -291,6 +302,10 @@ mod tests {
         for text in [
             "a: ${EVIL}",
             "a: ${unclosed",
+            "a: ${",
+            "a: ${ \nb: c",
+            "a: ${\u{e9}",
+            "a: ${LONG!",
             "a: ${NOT SET}",
             "a: ${}",
             "a: ${UNSET}",
