@@ -19,6 +19,10 @@ use crate::record::{Pending, Receipt, Settle};
 
 /// What the exchange needs before it can go on, or what becomes of it.
 #[must_use]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives for one turn of the pump; a box would allocate"
+)]
 pub enum Step {
     /// More bytes from the caller. Until then the connection may wait at most so long.
     NeedBytes(Mono),
@@ -150,10 +154,6 @@ pub struct Envelope {
 }
 
 /// How a phase ended.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it lives for one turn of the pump; a box would allocate"
-)]
 pub(super) enum Turn {
     /// The next phase can be judged at once.
     On(Phase),
