@@ -12,11 +12,14 @@
 //! floor 6  worker/    the data plane, one runtime per core: listener, pump, downstream, upstream, io
 //!          recorder/  a thread that drains the rings into segments on disk
 //!          control/   a runtime of its own: configuration, keys, tokens, admin, metrics, access log
+//!          servers/   MCP servers that the gateway itself runs, or presents as one
 //! floor 5  exchange/  one request and its reply as a state machine
+//!          store/     what outlives the process beside the recording
 //! floor 4  policy/    patterns, rules, the one judgement
 //!          record/    frames, blocks, the log and its checkpoints, reading and verifying
 //! floor 3  auth/      a bearer token becomes an identity
 //!          mask/      what must not be seen is taken out
+//!          mcp/       the Model Context Protocol: envelopes, events, seals
 //! floor 2  http/      HTTP/1.1 as bytes
 //!          json/      the one strict reader of JSON
 //!          tls/       rustls, fed with bytes
@@ -105,8 +108,11 @@ pub mod exchange;
 pub mod http;
 pub mod json;
 pub mod mask;
+pub mod mcp;
 pub mod policy;
 pub mod record;
 pub mod recorder;
+pub mod servers;
+pub mod store;
 pub mod tls;
 pub mod worker;

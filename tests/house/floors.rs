@@ -7,10 +7,10 @@ use crate::{Excepted, Finding, can_fail, hold};
 pub const FLOORS: &[(u8, &[&str])] = &[
     (8, &["main"]), // Arguments in, exit code out.
     (7, &["cli"]),
-    (6, &["control", "recorder", "worker"]),
-    (5, &["exchange"]),
+    (6, &["control", "recorder", "servers", "worker"]),
+    (5, &["exchange", "store"]),
     (4, &["policy", "record"]),
-    (3, &["auth", "mask"]),
+    (3, &["auth", "mask", "mcp"]),
     (2, &["http", "json", "tls"]),
     (1, &["base"]),
 ];

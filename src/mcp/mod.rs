@@ -1,0 +1,1 @@
+//! Floor 3: the Model Context Protocol on the wire, as bytes.

@@ -1,0 +1,1 @@
+//! Floor 6: MCP servers that the gateway itself runs or puts together.

@@ -1,0 +1,1 @@
+//! Floor 5: what outlives the process beside the recording.
