@@ -61,6 +61,29 @@ pub const MASK_LITERALS: usize = 100_000;
 /// Bytes of a JSON number that is matched; a longer one is no number that anybody reads.
 pub const MASK_NUMBER_BYTES: usize = 512;
 
+// ---- mcp: pins and tasks ----
+
+/// A tool's name. The specification asks for at most 128.
+pub const TOOL_NAME_BYTES: usize = 256;
+/// A tool's definition; one that is longer is hidden. Real ones are 1 to 30 KiB.
+pub const TOOL_DEFINITION_BYTES: usize = 256 * 1024;
+/// Tools remembered of one connection; what is beyond is hidden. Large servers have some hundred.
+pub const TOOLS_PER_CONNECTION: usize = 4096;
+/// New and changed tools that wait to be stored: the first list of a large server fits.
+pub const TOOLS_TOLD: usize = TOOLS_PER_CONNECTION;
+/// Bytes of the definitions that wait to be stored.
+pub const TOOLS_TOLD_BYTES: usize = 32 * 1024 * 1024;
+/// Tasks whose owner is remembered; beyond, whoever has the most loses the one that ends first.
+pub const TASKS: usize = 65_536;
+/// A task's id. Servers use UUIDs.
+pub const TASK_ID_BYTES: usize = 1024;
+/// How long a task's owner is remembered when its server names no life, and at most.
+pub const TASK_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// Owners of tasks that wait to be stored.
+pub const TASKS_TOLD: usize = 4096;
+
+const _: () = assert!(TOOL_DEFINITION_BYTES <= TOOLS_TOLD_BYTES);
+
 // ---- time ----
 
 /// From the first byte of a head to its blank line.

@@ -1,0 +1,332 @@
+//! What every tool looked like when somebody trusted it, so that a server cannot change one behind
+//! the back of those who rely on it.
+//!
+//! ```text
+//!                first: trust            sees the pinned one again
+//!   unknown ───────────────────► pinned ◄─────────────┐
+//!      │                         │  │ on_change: alert │
+//!      │ first: approve          │  └──────────────► changed
+//!      ▼                         │ on_change: quarantine
+//!   pending                      ▼
+//!      │                    quarantined
+//!      └──── somebody approves ──┴──► pinned
+//! ```
+//!
+//! Pending and quarantined tools are hidden and refused. A quarantine stays, even when the server
+//! goes back to the pinned definition, until somebody approves.
+//!
+//! Reading takes no lock. Only what is new does: the tool is judged, told to the keeper and
+//! published under one lock of its connection, so that the keeper hears what happened in the order
+//! in which it took effect. Nothing here waits: a keeper that does not keep up makes tools hidden.
+
+mod state;
+mod told;
+
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use hashbrown::{DefaultHashBuilder, HashMap};
+
+pub use self::state::{First, OnChange, Sight, Standing, State, ToolPolicy};
+use self::state::{Tool, judged};
+use self::told::{Teller, telling};
+pub use self::told::{ToolSeen, ToolsSeen};
+use super::print::Fingerprint;
+use crate::base::limits::{TOOL_DEFINITION_BYTES, TOOL_NAME_BYTES, TOOLS_PER_CONNECTION};
+use crate::json::Document;
+
+/// Every tool of every connection. One per gateway; clones share it.
+#[derive(Clone)]
+pub struct Pins(Arc<Inner>);
+
+struct Inner {
+    connections: ArcSwap<HashMap<Arc<str>, Arc<Connection>>>,
+    /// Held while connections are added.
+    adding: Mutex<()>,
+    teller: Teller,
+    /// Whether what is told is kept. While it is not, nothing new is trusted.
+    kept: AtomicBool,
+    /// News so far; the last one of each tool is remembered with it.
+    news: AtomicU64,
+}
+
+/// One connection's tools, in shards: a tool that is new costs a copy of its shard only.
+struct Connection {
+    name: Arc<str>,
+    /// None for a connection that is not configured any more.
+    policy: ArcSwapOption<ToolPolicy>,
+    hasher: DefaultHashBuilder,
+    shards: Box<[ArcSwap<Shard>]>,
+    /// Held from judging a tool to publishing it.
+    changing: Mutex<()>,
+}
+
+type Shard = HashMap<Box<str>, Arc<Tool>>;
+
+/// Small enough to copy for a new tool, few enough for a connection without any.
+const SHARDS: usize = 32;
+
+/// A tool as the store has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// How it stands.
+    pub state: State,
+    /// The definition that is trusted; none while the first one waits for approval.
+    pub pinned: Option<Fingerprint>,
+    /// The definition that the server showed last.
+    pub seen: Fingerprint,
+    /// What the pinned definition claims of itself: the JSON text of its `annotations`.
+    pub annotations: Option<Arc<str>>,
+}
+
+impl Pins {
+    /// No connection yet, and the end at which the keeper hears of what is new.
+    #[must_use]
+    pub fn new() -> (Pins, ToolsSeen) {
+        let (teller, seen) = telling();
+        let inner = Inner {
+            connections: ArcSwap::default(),
+            adding: Mutex::new(()),
+            teller,
+            kept: AtomicBool::new(true),
+            news: AtomicU64::new(0),
+        };
+        (Pins(Arc::new(inner)), seen)
+    }
+
+    /// Which connections there are, and what holds for their tools. What is known of others is kept,
+    /// but all their tools are hidden.
+    pub fn set_connections(&self, connections: &[(Arc<str>, ToolPolicy)]) {
+        for (name, policy) in connections {
+            let connection = self.connection_or_new(name);
+            connection.policy.store(Some(Arc::new(*policy)));
+        }
+        for (name, connection) in self.0.connections.load().iter() {
+            if connections.iter().all(|(other, _)| other != name) {
+                connection.policy.store(None);
+            }
+        }
+    }
+
+    /// A server shows a tool in a list: `definition` is its JSON text, `print` that definition's
+    /// fingerprint. Decides whether the caller may see it; what is new takes effect at once and is
+    /// told to the keeper.
+    ///
+    /// Hidden are: pending and quarantined tools, every tool of a connection that is not
+    /// configured, what exceeds a bound, and new tools while they cannot be kept.
+    pub fn see(
+        &self,
+        connection: &str,
+        tool: &str,
+        print: &Fingerprint,
+        definition: &str,
+    ) -> Sight {
+        let Some((connection, policy)) = self.configured(connection) else {
+            return Sight::Hidden;
+        };
+        if let Some(known) = connection.find(tool)
+            && known.seen == *print
+            && judged(Some(&known), print, policy).state == known.state
+        {
+            return known.state.sight();
+        }
+        if tool.len() > TOOL_NAME_BYTES || definition.len() > TOOL_DEFINITION_BYTES {
+            return Sight::Hidden;
+        }
+        self.news(&connection, policy, tool, print, definition)
+    }
+
+    /// How a definition compares to what is pinned. Changes nothing; [`Pins::see`] does.
+    #[must_use]
+    pub fn standing(&self, connection: &str, tool: &str, print: &Fingerprint) -> Standing {
+        match self.find(connection, tool).and_then(|known| known.pinned) {
+            None => Standing::New,
+            Some(pinned) if pinned == *print => Standing::Pinned,
+            Some(_) => Standing::Changed,
+        }
+    }
+
+    /// Whether calls of the tool are refused: it is quarantined or waits for its first approval,
+    /// which includes a tool nobody has seen yet where the first sight needs an approval.
+    #[must_use]
+    pub fn is_quarantined(&self, connection: &str, tool: &str) -> bool {
+        let Some((connection, policy)) = self.configured(connection) else {
+            return true;
+        };
+        match connection.find(tool) {
+            Some(known) => known.state.sight() == Sight::Hidden,
+            None => policy.first == First::Approve,
+        }
+    }
+
+    /// What the tool claims of itself, as the JSON text of `annotations` in its pinned definition.
+    /// It is the server's claim and nobody else's.
+    #[must_use]
+    pub fn annotations(&self, connection: &str, tool: &str) -> Option<Arc<str>> {
+        self.find(connection, tool)?.annotations.clone()
+    }
+
+    /// The keeper says how the store has a tool: at start, and when somebody has approved it.
+    /// `heard` is the number of the last news that the store has seen.
+    ///
+    /// False when the tool has made news since: they are on their way, and the store says it again.
+    #[must_use]
+    pub fn settle(&self, connection: &str, tool: &str, kept: Kept, heard: u64) -> bool {
+        let connection = self.connection_or_new(connection);
+        let _changing = lock(&connection.changing);
+        let news = match connection.find(tool) {
+            Some(known) if known.news > heard => return false,
+            Some(known) => known.news,
+            None => 0,
+        };
+        let Kept {
+            state,
+            pinned,
+            seen,
+            annotations,
+        } = kept;
+        let tool_now = Tool {
+            state,
+            pinned,
+            seen,
+            annotations,
+            news,
+        };
+        connection.publish(tool, tool_now);
+        true
+    }
+
+    /// The keeper says whether what it is told is kept: while it is not, nothing new is trusted.
+    pub fn set_kept(&self, kept: bool) {
+        self.0.kept.store(kept, Relaxed);
+    }
+
+    /// Judges what is new, tells it and publishes it. What cannot be told has no effect but a
+    /// quarantine's, and is told the next time it is seen.
+    fn news(
+        &self,
+        connection: &Connection,
+        policy: ToolPolicy,
+        name: &str,
+        print: &Fingerprint,
+        definition: &str,
+    ) -> Sight {
+        let _changing = lock(&connection.changing);
+        let known = connection.find(name);
+        let next = judged(known.as_deref(), print, policy);
+        if known.is_none() && !(self.0.kept.load(Relaxed) && connection.has_room()) {
+            return Sight::Hidden;
+        }
+        let news = self.0.news.fetch_add(1, Relaxed) + 1;
+        let told = self.0.teller.tell(ToolSeen {
+            connection: Arc::clone(&connection.name),
+            name: name.into(),
+            definition: definition.into(),
+            print: *print,
+            state: next.state,
+            news,
+        });
+        let tool = match (told, known) {
+            (true, known) => {
+                let before = known.as_deref();
+                let annotations = if before.and_then(|tool| tool.pinned) == next.pinned {
+                    before.and_then(|tool| tool.annotations.clone())
+                } else {
+                    annotations(definition)
+                };
+                Tool {
+                    state: next.state,
+                    pinned: next.pinned,
+                    seen: *print,
+                    annotations,
+                    news,
+                }
+            }
+            (false, Some(known)) if next.state == State::Quarantined => Tool {
+                state: State::Quarantined,
+                ..Tool::clone(&known)
+            },
+            (false, Some(_)) => return next.state.sight(),
+            (false, None) => return Sight::Hidden,
+        };
+        connection.publish(name, tool);
+        next.state.sight()
+    }
+
+    fn find(&self, connection: &str, tool: &str) -> Option<Arc<Tool>> {
+        self.0.connections.load().get(connection)?.find(tool)
+    }
+
+    fn configured(&self, connection: &str) -> Option<(Arc<Connection>, ToolPolicy)> {
+        let connection = self.0.connections.load().get(connection).cloned()?;
+        let policy = **connection.policy.load().as_ref()?;
+        Some((connection, policy))
+    }
+
+    fn connection_or_new(&self, name: &str) -> Arc<Connection> {
+        let _adding = lock(&self.0.adding);
+        let known = self.0.connections.load();
+        if let Some(connection) = known.get(name) {
+            return Arc::clone(connection);
+        }
+        let connection = Arc::new(Connection::new(name));
+        let mut connections = HashMap::clone(&known);
+        connections.insert(Arc::clone(&connection.name), Arc::clone(&connection));
+        self.0.connections.store(Arc::new(connections));
+        connection
+    }
+}
+
+impl Connection {
+    fn new(name: &str) -> Connection {
+        let empty = Arc::new(Shard::default());
+        Connection {
+            name: name.into(),
+            policy: ArcSwapOption::empty(),
+            hasher: DefaultHashBuilder::default(),
+            shards: (0..SHARDS)
+                .map(|_| ArcSwap::new(Arc::clone(&empty)))
+                .collect(),
+            changing: Mutex::new(()),
+        }
+    }
+
+    fn shard(&self, tool: &str) -> Option<&ArcSwap<Shard>> {
+        let hash = self.hasher.hash_one(tool);
+        self.shards.get(hash as usize % SHARDS)
+    }
+
+    fn find(&self, tool: &str) -> Option<Arc<Tool>> {
+        self.shard(tool)?.load().get(tool).cloned()
+    }
+
+    fn has_room(&self) -> bool {
+        let tools: usize = self.shards.iter().map(|shard| shard.load().len()).sum();
+        tools < TOOLS_PER_CONNECTION
+    }
+
+    fn publish(&self, name: &str, tool: Tool) {
+        if let Some(shard) = self.shard(name) {
+            let mut tools = Shard::clone(&shard.load());
+            tools.insert(name.into(), Arc::new(tool));
+            shard.store(Arc::new(tools));
+        }
+    }
+}
+
+/// The JSON text of a definition's `annotations`.
+#[must_use]
+pub fn annotations(definition: &str) -> Option<Arc<str>> {
+    let document = Document::parse(definition.as_bytes()).ok()?;
+    Some(document.root().get("annotations")?.raw().into())
+}
+
+/// What is under these locks is whole at any moment: a panic elsewhere has spoilt nothing.
+fn lock(mutex: &Mutex<()>) -> MutexGuard<'_, ()> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

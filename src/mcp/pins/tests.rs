@@ -1,0 +1,166 @@
+//! Pins as cores and the keeper use them.
+
+use super::*;
+use crate::base::limits::TOOLS_TOLD_BYTES;
+
+const A: Fingerprint = Fingerprint([0xa; 32]);
+const B: Fingerprint = Fingerprint([0xb; 32]);
+const DEFINITION: &str = r#"{"name":"search","annotations":{"readOnlyHint":true}}"#;
+const CHANGED: &str = r#"{"name":"search","annotations":{"readOnlyHint":false}}"#;
+
+fn pins(on_change: OnChange, first: First) -> (Pins, ToolsSeen) {
+    let (pins, seen) = Pins::new();
+    pins.set_connections(&[("tickets".into(), ToolPolicy { on_change, first })]);
+    (pins, seen)
+}
+
+fn see(pins: &Pins, print: &Fingerprint) -> Sight {
+    let definition = if *print == A { DEFINITION } else { CHANGED };
+    pins.see("tickets", "search", print, definition)
+}
+
+#[test]
+fn a_change_is_hidden_and_refused_until_somebody_approves() {
+    let (pins, told) = pins(OnChange::Quarantine, First::Trust);
+    assert_eq!(pins.standing("tickets", "search", &A), Standing::New);
+    assert!(!pins.is_quarantined("tickets", "search"));
+    assert_eq!(see(&pins, &A), Sight::Shown);
+    assert_eq!(pins.standing("tickets", "search", &A), Standing::Pinned);
+    assert_eq!(see(&pins, &A), Sight::Shown);
+    assert_eq!(pins.standing("tickets", "search", &B), Standing::Changed);
+    assert_eq!(see(&pins, &B), Sight::Hidden);
+    assert!(pins.is_quarantined("tickets", "search"), "at once");
+    assert_eq!(see(&pins, &A), Sight::Hidden, "going back lifts nothing");
+    let news: Vec<_> = std::iter::from_fn(|| told.next_now()).collect();
+    let states: Vec<_> = news.iter().map(|it| (it.print, it.state)).collect();
+    let quarantined = State::Quarantined;
+    let expected = [(A, State::Pinned), (B, quarantined), (A, quarantined)];
+    assert_eq!(states, expected, "told once each, in order");
+    assert_eq!(&*news[1].definition, CHANGED);
+
+    let last = news[2].news;
+    let approved = Kept {
+        state: State::Pinned,
+        pinned: Some(B),
+        seen: B,
+        annotations: annotations(CHANGED),
+    };
+    assert!(!pins.settle("tickets", "search", approved.clone(), last - 1));
+    assert!(
+        pins.is_quarantined("tickets", "search"),
+        "news are under way"
+    );
+    assert!(pins.settle("tickets", "search", approved, last));
+    assert!(!pins.is_quarantined("tickets", "search"));
+    assert_eq!(see(&pins, &B), Sight::Shown);
+    assert_eq!(
+        see(&pins, &A),
+        Sight::Hidden,
+        "what was trusted once is not for ever"
+    );
+}
+
+#[test]
+fn an_alert_hides_nothing() {
+    let (pins, told) = pins(OnChange::Alert, First::Trust);
+    for print in [&A, &B, &B, &A] {
+        assert_eq!(see(&pins, print), Sight::Shown);
+        assert!(!pins.is_quarantined("tickets", "search"));
+    }
+    let states = std::iter::from_fn(|| told.next_now()).map(|it| it.state);
+    let expected = [State::Pinned, State::Changed, State::Pinned];
+    assert_eq!(states.collect::<Vec<_>>(), expected);
+    // Stricter by a reload: what is changed already is held at its next sight.
+    assert_eq!(see(&pins, &B), Sight::Shown);
+    pins.set_connections(&[("tickets".into(), ToolPolicy::default())]);
+    assert_eq!(see(&pins, &B), Sight::Hidden);
+}
+
+#[test]
+fn a_first_sight_may_need_an_approval() {
+    let (pins, _told) = pins(OnChange::Quarantine, First::Approve);
+    assert!(pins.is_quarantined("tickets", "never seen"));
+    assert_eq!(see(&pins, &A), Sight::Hidden);
+    assert!(pins.is_quarantined("tickets", "search"));
+    assert_eq!(pins.annotations("tickets", "search"), None);
+    // Trusted by a reload.
+    pins.set_connections(&[("tickets".into(), ToolPolicy::default())]);
+    assert_eq!(see(&pins, &A), Sight::Shown);
+}
+
+#[test]
+fn annotations_are_those_of_the_pinned_definition() {
+    let (pins, _told) = pins(OnChange::Alert, First::Trust);
+    for print in [&A, &B] {
+        assert_eq!(see(&pins, print), Sight::Shown);
+        let claimed = pins.annotations("tickets", "search");
+        assert_eq!(claimed.as_deref(), Some(r#"{"readOnlyHint":true}"#));
+    }
+    assert_eq!(pins.annotations("tickets", "other"), None);
+}
+
+#[test]
+fn any_doubt_hides() {
+    let (pins, told) = pins(OnChange::Quarantine, First::Trust);
+    assert_eq!(pins.see("other", "search", &A, "{}"), Sight::Hidden);
+    assert!(pins.is_quarantined("other", "search"));
+    let long = "x".repeat(TOOL_DEFINITION_BYTES + 1);
+    assert_eq!(pins.see("tickets", "a", &A, &long), Sight::Hidden);
+    assert_eq!(pins.see("tickets", &long, &A, "{}"), Sight::Hidden);
+    pins.set_kept(false);
+    assert_eq!(see(&pins, &A), Sight::Hidden, "it would not be kept");
+    pins.set_kept(true);
+    assert_eq!(see(&pins, &A), Sight::Shown);
+    drop(told);
+    assert_eq!(pins.see("tickets", "a", &A, "{}"), Sight::Hidden);
+    assert_eq!(see(&pins, &A), Sight::Shown, "what is known needs nobody");
+    assert_eq!(see(&pins, &B), Sight::Hidden);
+    assert!(pins.is_quarantined("tickets", "search"), "even untold");
+    pins.set_connections(&[]);
+    assert_eq!(see(&pins, &A), Sight::Hidden);
+}
+
+#[test]
+fn a_server_cannot_fill_memory() {
+    let (pins, told) = pins(OnChange::Quarantine, First::Trust);
+    let large = "x".repeat(TOOL_DEFINITION_BYTES);
+    let shown = |name: usize, text| pins.see("tickets", &name.to_string(), &A, text);
+    let fit = TOOLS_TOLD_BYTES / TOOL_DEFINITION_BYTES;
+    let large = (0..2 * fit).filter(|name| shown(*name, &large) == Sight::Shown);
+    assert_eq!(large.count(), fit, "bytes that wait are bounded");
+    while told.next_now().is_some() {}
+    let small = (0..TOOLS_PER_CONNECTION + 500).filter(|name| {
+        let sight = shown(*name, "{}");
+        let _ = told.next_now();
+        sight == Sight::Shown
+    });
+    assert_eq!(small.count(), TOOLS_PER_CONNECTION);
+}
+
+#[test]
+fn cores_agree_on_what_came_first() {
+    let (pins, told) = pins(OnChange::Quarantine, First::Trust);
+    std::thread::scope(|scope| {
+        for core in 0..4u8 {
+            let pins = pins.clone();
+            scope.spawn(move || {
+                for tool in 0..200 {
+                    let print = Fingerprint([core; 32]);
+                    let _ = pins.see("tickets", &tool.to_string(), &print, "{}");
+                }
+            });
+        }
+    });
+    let mut state = HashMap::new();
+    while let Some(news) = told.next_now() {
+        let expected = if state.contains_key(&news.name) {
+            State::Quarantined
+        } else {
+            State::Pinned
+        };
+        assert_eq!(news.state, expected, "the keeper hears it in order");
+        state.insert(news.name, ());
+    }
+    let quarantined = |tool: usize| pins.is_quarantined("tickets", &tool.to_string());
+    assert!((0..200).all(quarantined));
+}
