@@ -81,6 +81,10 @@ const EXPOSED: &[Excepted] = &[
         "the listener's key goes to rustls; a bearer is compared",
     ),
     exposes("src/tls/config.rs", "the listener's key goes to rustls"),
+    exposes(
+        "src/servers/stdio/",
+        "a process gets its environment; what it says is searched for it",
+    ),
 ];
 
 #[test]
