@@ -61,6 +61,27 @@ pub const MASK_LITERALS: usize = 100_000;
 /// Bytes of a JSON number that is matched; a longer one is no number that anybody reads.
 pub const MASK_NUMBER_BYTES: usize = 512;
 
+// ---- mcp ----
+
+/// Messages of one batch. Clients of the one revision that has batches send a handful.
+pub const MCP_MESSAGES: usize = 64;
+/// A method's name. The longest that MCP defines has 36 letters.
+pub const MCP_METHOD_BYTES: usize = 128;
+/// A request's id, as it is written. It is copied into answers of our own.
+pub const MCP_ID_BYTES: usize = 256;
+/// What a request is about: the name of a tool or prompt, a resource's URI, a task's id.
+pub const MCP_NAME_BYTES: usize = 8 * 1024;
+/// `Mcp-Param-*` fields of one request.
+pub const MCP_PARAM_FIELDS: usize = 32;
+/// Objects within objects that are searched for arguments repeated in such fields.
+pub const MCP_PARAM_STEPS: usize = 16;
+
+const _: () = assert!(
+    MCP_NAME_BYTES / 3 * 4 < HEAD_BYTES,
+    "a name fits a head, in Base64 too"
+);
+const _: () = assert!(MCP_PARAM_FIELDS < HEAD_FIELDS);
+
 // ---- mcp: pins and tasks ----
 
 /// A tool's name. The specification asks for at most 128.

@@ -62,15 +62,20 @@ impl<'a> Document<'a> {
     /// The value that the text is.
     #[must_use]
     pub fn root(&self) -> Value<'_> {
-        Value {
-            text: self.text,
-            tape: &self.tape,
-            index: 0,
-        }
+        Value::top(self.text, &self.tape)
     }
 }
 
 impl<'a> Value<'a> {
+    /// The value that the whole text is.
+    pub(super) fn top(text: &'a str, tape: &'a Tape) -> Value<'a> {
+        Value {
+            text,
+            tape,
+            index: 0,
+        }
+    }
+
     fn node(self) -> &'a Node {
         &self.tape.nodes[self.index as usize]
     }

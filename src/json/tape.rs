@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::document::Document;
+use super::document::{Document, Value};
 use super::error::{JsonError, Problem};
 use super::lexer::{Container, Lexer, Scalar, Sink};
 use crate::base::limits::JSON_BYTES;
@@ -15,6 +15,9 @@ pub enum Keys {
     Distinct,
     /// Names that differ only in case are refused too: some parsers behind us fold case.
     DistinctIgnoringCase,
+    /// Nothing is compared: for texts that pass through as they are, whose reader refuses a second
+    /// one of each name that it looks for.
+    Unchecked,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,6 +66,16 @@ impl Tape {
     pub fn parse<'a>(&'a mut self, bytes: &'a [u8], keys: Keys) -> Result<Document<'a>, JsonError> {
         let text = self.read(bytes, keys)?;
         Ok(Document::lent(text, self))
+    }
+
+    /// Reads a whole text like [`Tape::parse`], and answers with the value that it is.
+    pub fn parse_value<'a>(
+        &'a mut self,
+        bytes: &'a [u8],
+        keys: Keys,
+    ) -> Result<Value<'a>, JsonError> {
+        let text = self.read(bytes, keys)?;
+        Ok(Value::top(text, self))
     }
 
     pub(super) fn read<'b>(&mut self, bytes: &'b [u8], keys: Keys) -> Result<&'b str, JsonError> {
@@ -200,7 +213,9 @@ fn find_clash<'a>(
         });
     }
     match keys {
-        Keys::Distinct => names.sort_unstable_by(|&a, &b| name(a).cmp(name(b))),
+        Keys::Distinct | Keys::Unchecked => {
+            names.sort_unstable_by(|&a, &b| name(a).cmp(name(b)));
+        }
         Keys::DistinctIgnoringCase => {
             names.sort_unstable_by(|&a, &b| compare_ignoring_case(name(a), name(b)));
         }
@@ -245,7 +260,8 @@ impl Sink for Recorder<'_, '_> {
         let node = &mut self.tape.nodes[index as usize];
         node.end = at as u32 + 1;
         node.next = next;
-        if container == Container::Object && next > index + 3 {
+        let several = container == Container::Object && next > index + 3;
+        if several && self.keys != Keys::Unchecked {
             self.check_names(index);
         }
     }

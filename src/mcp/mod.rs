@@ -1,5 +1,39 @@
-//! Floor 3: the Model Context Protocol on the wire, as bytes.
+//! Floor 3: the Model Context Protocol on the wire, as bytes. No connection, no clock, no policy.
+//!
+//! ```text
+//! caller -> envelope (fields, message, mirror) -> what rules are asked about
+//! ```
+//!
+//! - [`envelope`]: a POST's body, read once and strictly, and whether the headers agree with it;
+//!   [`fields`] are those headers, [`message`] one JSON-RPC message, [`objection`] why not.
+//! - [`mirror`]: the arguments that a tool wants repeated in headers.
+//! - [`edit`]: changes to a text as a list of places.
+//! - [`pins`]: which tools are as they were when somebody looked, told by their [`mod@print`];
+//!   [`tasks`]: whose a task is.
+//! - [`revision`]: the protocol's revisions.
+//!
+//! Four revisions and their forerunner pass at the same time, and one caller may try several. What
+//! only one of them knows is refused here only where it could be read in two ways; whether a server
+//! speaks it is the server's to say, since clients feel their way by its answers.
 
+pub mod edit;
+pub mod envelope;
+pub mod fields;
+mod keys;
+pub mod message;
+pub mod mirror;
+pub mod objection;
 pub mod pins;
 pub mod print;
+pub mod revision;
 pub mod tasks;
+#[cfg(test)]
+mod tests;
+
+pub use edit::{Edits, write_string};
+pub use envelope::{Post, Reader};
+pub use fields::{Fields, NO_PARAMS, Param, Params, param_name};
+pub use message::{Kind, Message};
+pub use mirror::Mirrors;
+pub use objection::{Mirrored, Objection, Refused, Requested};
+pub use revision::Revision;
