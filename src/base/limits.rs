@@ -302,6 +302,27 @@ pub const ADMIN_CONNECTIONS: usize = 64;
 /// Entries of the access log that wait to be written.
 pub const ACCESS_ENTRIES: usize = 4096;
 
+// ---- policy ----
+
+/// Budgets of one connection; a call is charged to every one that covers it.
+pub const BUDGETS: usize = 16;
+/// Calls that one budget counts: more in a second than one core serves.
+pub const BUDGET_CALLS: u32 = 1_000_000;
+/// The period of a budget. What is spent is kept in memory, so a longer one would promise more than
+/// a restart keeps.
+pub const BUDGET_PERIOD: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
+/// Principals whose use of one connection is remembered, about 150 bytes each.
+pub const BUDGET_PRINCIPALS: usize = 65_536;
+/// Maps over which they are spread: more than there are cores to meet in one.
+pub const BUDGET_MAPS: usize = 32;
+/// How often a full map is searched for principals with nothing to remember.
+pub const BUDGET_SWEEP_TIME: Duration = Duration::from_secs(1);
+/// When to come back, where nobody can know: a call under way ends when it ends.
+pub const BUDGET_RETRY_TIME: Duration = Duration::from_secs(1);
+
+const _: () = assert!(BUDGET_PRINCIPALS.is_multiple_of(BUDGET_MAPS));
+
 // ---- record ----
 
 /// A worker's ring to the recorder. At 1 GB/s of recorded bytes it is 4 ms of slack, which is

@@ -7,7 +7,10 @@
 //! Deny beats approve beats allow; nothing matching means deny. An `allow` matches exactly, what beats
 //! it matches widely. What cannot be known (a caller whose
 //! token leaves its groups out) is a third value: it satisfies no `allow` and trips every `deny`.
+//!
+//! [`budget`] is what comes after: how much of what is allowed one caller may use.
 
+pub mod budget;
 #[cfg(test)]
 mod by_the_book;
 pub mod call;
