@@ -392,6 +392,9 @@ pub const WAIT_TIME: Duration = Duration::from_secs(10);
 /// Interim replies (1xx) of one upstream reply: 103 may come several times, a flood may not.
 pub const INTERIM_REPLIES: u32 = 8;
 
+/// Scopes that one connection tells of: they stand in a header field of every 401.
+pub const ADVERTISED_SCOPES: usize = 64;
+
 // ---- worker ----
 
 /// From SIGTERM to the end of exchanges in flight; service managers kill after 90 s.

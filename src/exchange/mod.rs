@@ -19,7 +19,7 @@
 //! [`inbound`] reads the head, proves who calls, decides and admits the call to the recording;
 //! [`forward`] turns a receipt into bytes for the upstream; [`reply`] turns the upstream's bytes into
 //! bytes for the caller, through mask and recording. [`refusal`] is the one place where a doubt
-//! becomes an answer, [`account`] what the end frame and the access log say, [`rules`] the snapshot
+//! becomes an answer, [`metadata`] what is told to who has no token yet, [`account`] what the end frame and the access log say, [`rules`] the snapshot
 //! of the configuration.
 //!
 //! The pump (`worker::pump`) calls in, an exchange never calls out: it answers with what it needs
@@ -30,6 +30,7 @@ pub mod fields;
 pub mod forward;
 pub mod inbound;
 mod judge;
+pub mod metadata;
 pub mod refusal;
 pub mod reply;
 pub mod rules;

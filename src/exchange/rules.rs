@@ -108,20 +108,30 @@ impl Rules {
     /// The route for a request, and the path that its connection sees.
     #[must_use]
     pub fn route<'p>(&self, host: &str, path: &'p str) -> Option<(&Route, &'p str)> {
+        self.routes
+            .iter()
+            .find_map(|route| Some((route, route.rest(host, path)?)))
+    }
+}
+
+impl Route {
+    /// Whether it takes requests with this `Host`.
+    #[must_use]
+    pub fn is_for(&self, host: &str) -> bool {
         let host = without_port(host);
-        self.routes.iter().find_map(|route| {
-            let host_fits = route
-                .host
-                .as_deref()
-                .is_none_or(|one| one.eq_ignore_ascii_case(host));
-            let rest = route.path.split_match(path).filter(|_| host_fits)?;
-            Some((route, rest))
-        })
+        let mine = self.host.as_deref();
+        mine.is_none_or(|mine| mine.eq_ignore_ascii_case(host))
+    }
+
+    /// The path that its connection sees, of a request that it takes.
+    #[must_use]
+    pub fn rest<'p>(&self, host: &str, path: &'p str) -> Option<&'p str> {
+        self.path.split_match(path).filter(|_| self.is_for(host))
     }
 }
 
 /// The host of a `Host` value, without its port (RFC 3986, section 3.2).
-fn without_port(host: &str) -> &str {
+pub(super) fn without_port(host: &str) -> &str {
     match host.rfind(':') {
         Some(at) if !host[at..].contains(']') => &host[..at],
         _ => host,
