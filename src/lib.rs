@@ -27,7 +27,8 @@
 //! ```
 //!
 //! Floors 1 to 5 do no I/O: no socket, file, thread, runtime or clock. Time is an argument, and so
-//! is every byte.
+//! is every byte. Only [`store`] has a file, and no core calls it: what cores need of it they have
+//! in memory ([`mcp::pins`], [`mcp::tasks`]), and what is new a keeper of [`control`] writes.
 //!
 //! # The route of a request
 //!

@@ -20,6 +20,8 @@ use sluice::control::config::{self, Roots};
 use sluice::control::http_client::{FetchError, HttpClient};
 use sluice::control::jwks::{KeysError, Origin, fetch_keys};
 use sluice::control::{Control, Parts, StartError};
+use sluice::mcp::pins::{Kept, Pins, State, ToolPolicy};
+use sluice::mcp::print::Fingerprint;
 
 fn roots(issuer: &LocalIssuer) -> Roots {
     Roots {
@@ -257,6 +259,14 @@ async fn the_admin_door_answers_to_its_own_names_only() {
         core.exchange(0, 0, Duration::from_millis(3));
         core.count(Event::Masked, 5);
         core.refused(0);
+        let quarantine = ToolPolicy::default();
+        scene.pins.set_connections(&[("up".into(), quarantine)]);
+        let kept = Kept {
+            state: State::Quarantined,
+            pinned: Some((Fingerprint([1; 32]), "{}")),
+            seen: (Fingerprint([2; 32]), "{}"),
+        };
+        assert!(scene.pins.settle("up", "search", kept, 0));
         let (status, text) = scene.get("/metrics");
         assert_eq!(status, 200);
         for line in [
@@ -264,6 +274,8 @@ async fn the_admin_door_answers_to_its_own_names_only() {
             "sluice_exchange_seconds_bucket{le=\"0.005\",connection=\"up\"} 1",
             "sluice_refusals_total{reason=\"no token\"} 1",
             "sluice_masked_values_total 5",
+            "sluice_tools{connection=\"up\",state=\"quarantined\"} 1",
+            "sluice_tool_changes_total{connection=\"up\"} 0",
             "sluice_control_attempts_total{what=\"keys\",name=\"local\"} 1",
             "# EOF",
         ] {
@@ -283,6 +295,7 @@ async fn a_port_in_use_refuses_to_start() {
     let parts = Parts {
         counters: Arc::new(Counters::new(Labels::default(), 1)),
         probes: Vec::new(),
+        pins: Pins::new().0,
     };
     match Control::start(&config, Clock::start(), parts) {
         Err(StartError::Admin(address, _)) => assert_eq!(address, config.admin.bind),
@@ -305,6 +318,7 @@ async fn with_tls_and_a_token_only_the_token_opens_the_admin_door() {
     let parts = Parts {
         counters: Arc::new(Counters::new(Labels::default(), 1)),
         probes: Vec::new(),
+        pins: Pins::new().0,
     };
     let control = Control::start(&config, Clock::start(), parts).unwrap();
     let client = reqwest::Client::builder()

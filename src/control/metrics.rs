@@ -12,6 +12,7 @@ use super::health::{Health, State};
 use crate::base::access::AccessSender;
 use crate::base::clock::Clock;
 use crate::base::counters::{Counters, Event, LATENCY_BUCKETS};
+use crate::mcp::pins::Pins;
 
 /// All that is shown.
 pub struct Metrics(Registry);
@@ -22,6 +23,7 @@ pub(super) struct Sources {
     pub counters: Arc<Counters>,
     pub healths: Arc<[Health]>,
     pub access: AccessSender,
+    pub pins: Pins,
     pub clock: Clock,
 }
 
@@ -56,6 +58,7 @@ impl Collector for Sources {
         self.refusals(&mut encoder)?;
         self.events(&mut encoder)?;
         self.healths(&mut encoder)?;
+        self.tools(&mut encoder)?;
         let mut dropped = counter(
             &mut encoder,
             "access_log_dropped",
@@ -125,6 +128,25 @@ impl Sources {
         encoder
             .encode_descriptor("caller_connections_open", help, None, MetricType::Gauge)?
             .encode_gauge(&open)
+    }
+
+    fn tools(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let figures = self.pins.figures();
+        let help = "Tools of MCP connections, by how they stand";
+        let mut family = encoder.encode_descriptor("tools", help, None, MetricType::Gauge)?;
+        for each in &figures {
+            for (state, tools) in each.tools {
+                let set = [("connection", &*each.connection), ("state", state.name())];
+                family.encode_family(&set)?.encode_gauge(&tools)?;
+            }
+        }
+        let help = "Sights of a tool that was not what was trusted";
+        let mut family = counter(encoder, "tool_changes", help)?;
+        for each in &figures {
+            let set = [("connection", &*each.connection)];
+            count(&mut family.encode_family(&set)?, each.changes)?;
+        }
+        Ok(())
     }
 
     fn healths(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -4,6 +4,7 @@
 //!   issuers      jwks ◄─ keeper ──► PublishedKeys ──► cores        cores ─ KeyWanted ─► keeper
 //!   tokens       entra_client ────► Credentials ────► cores        cores ─ slot ──────► keeper
 //!   resolver     names ───────────► Addresses ──────► cores
+//!   store        pins, tasks ◄─── storekeeper ◄────── cores
 //!   operator     admin ◄── metrics ◄── Counters ◄──── cores
 //!                access log ◄──────── AccessSender ◄─ cores
 //! ```
@@ -23,6 +24,7 @@ mod pace;
 mod ready;
 mod resolve;
 pub mod rules;
+mod storekeeper;
 pub mod tokens;
 
 use std::io;
@@ -50,9 +52,11 @@ use crate::base::counters::Counters;
 use crate::base::credential::Credentials;
 use crate::base::limits::QUESTIONS;
 use crate::base::mailbox::{Ask, Inbox, mailbox};
+use crate::mcp::pins::Pins;
 
 pub use health::State;
 pub use ready::Probe;
+pub use storekeeper::StoreKeeper;
 
 /// What the data plane shares with the control plane. Clones share it all.
 #[derive(Clone)]
@@ -79,6 +83,8 @@ pub struct Parts {
     pub counters: Arc<Counters>,
     /// Other parts that must be well for the process to be ready.
     pub probes: Vec<Probe>,
+    /// The tools, for their figures.
+    pub pins: Pins,
 }
 
 /// Why the control plane cannot start.
@@ -159,6 +165,7 @@ impl Control {
                 .chain(upstream_healths.iter().cloned())
                 .collect(),
             access: handles.access.clone(),
+            pins: parts.pins,
             clock,
         };
         let pages = Pages {

@@ -66,6 +66,37 @@ impl<'a> Document<'a> {
     }
 }
 
+/// A [`Document`] that owns its text, to be kept.
+pub struct OwnedDocument {
+    text: Box<str>,
+    tape: Tape,
+}
+
+impl OwnedDocument {
+    /// Reads a whole text as [`Document::parse`] does.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn parse(text: &str) -> Result<OwnedDocument, JsonError> {
+        let mut tape = Tape::new();
+        tape.read(text.as_bytes(), Keys::Distinct)?;
+        let text = text.into();
+        Ok(OwnedDocument { text, tape })
+    }
+
+    /// The value that the text is.
+    #[must_use]
+    pub fn root(&self) -> Value<'_> {
+        Value::top(&self.text, &self.tape)
+    }
+}
+
+impl std::fmt::Debug for OwnedDocument {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.root().fmt(f)
+    }
+}
+
 impl<'a> Value<'a> {
     /// The value that the whole text is.
     pub(super) fn top(text: &'a str, tape: &'a Tape) -> Value<'a> {

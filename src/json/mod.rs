@@ -16,7 +16,7 @@ mod tape;
 #[cfg(test)]
 mod tests;
 
-pub use document::{Document, Kind, Value};
+pub use document::{Document, Kind, OwnedDocument, Value};
 pub use error::{JsonError, Problem};
 pub use lexer::{Container, Lexer, Scalar, Sink};
 pub use tape::{Keys, Tape};

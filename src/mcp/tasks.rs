@@ -131,6 +131,12 @@ impl Tasks {
         (now < binding.until).then_some(binding.owner)
     }
 
+    /// Whether a task is this principal's: to everybody else it does not exist.
+    #[must_use]
+    pub fn is_of(&self, connection: &str, id: &str, owner: &Owner, now: Wall) -> bool {
+        self.owner(connection, id, now).as_ref() == Some(owner)
+    }
+
     /// The keeper says what the store has.
     pub fn restore(&self, bound: &TaskBound, now: Wall) {
         let TaskBound { task, owner, until } = *bound;
@@ -183,6 +189,7 @@ mod tests {
         assert_eq!(tasks.owner("a", "7", now), None);
         assert_eq!(tasks.bind("a", "7", &ALICE, Some(minute), now), Ok(()));
         assert_eq!(tasks.owner("a", "7", now), Some(ALICE));
+        assert!(tasks.is_of("a", "7", &ALICE, now) && !tasks.is_of("a", "7", &BOB, now));
         assert_eq!(tasks.owner("b", "7", now), None, "of another connection");
         assert_eq!(tasks.owner("", "a7", now), None, "names are not joined");
         let again = tasks.bind("a", "7", &BOB, None, now);

@@ -11,6 +11,7 @@ use sluice::base::clock::{Clock, Mono};
 use sluice::base::counters::{Counters, Labels};
 use sluice::control::config::{self, Config};
 use sluice::control::{Control, Parts, Probe};
+use sluice::mcp::pins::Pins;
 
 use super::issuer::{LocalIssuer, TENANT};
 
@@ -23,6 +24,7 @@ pub struct Scene {
     pub clock: Clock,
     pub is_recorder_well: Arc<AtomicBool>,
     pub counters: Arc<Counters>,
+    pub pins: Pins,
     _directory: tempfile::TempDir,
 }
 
@@ -69,6 +71,7 @@ impl Scene {
             refusals: &["no token"],
         };
         let counters = Arc::new(Counters::new(labels, 2));
+        let (pins, _) = Pins::new();
         let parts = Parts {
             counters: counters.clone(),
             probes: vec![Probe {
@@ -78,8 +81,10 @@ impl Scene {
                     is_well.then_some(()).ok_or_else(|| "disk full".to_owned())
                 }),
             }],
+            pins: pins.clone(),
         };
         Scene {
+            pins,
             control: Control::start(&config, clock, parts).unwrap(),
             clock,
             is_recorder_well,

@@ -17,7 +17,7 @@ use crate::base::limits::{BACKLOG, Limits};
 use crate::cli::Failure;
 use crate::cli::failure::Doing;
 use crate::control::config::{self, Config, Io};
-use crate::control::{self, Control, Handles, Parts, Probe};
+use crate::control::{self, Control, Handles, Parts, Probe, StoreKeeper};
 use crate::exchange::{Core, Journal, Refusal, Rules};
 use crate::record::{Health, Outcome, SessionTable, Sessions, State, Writer};
 use crate::recorder::{self, Recorder, Settings};
@@ -28,6 +28,7 @@ use crate::worker::{Listener, Seed};
 /// A running gateway. Dropping it without [`Gateway::stop`] leaves its threads to the process's end.
 pub struct Gateway {
     control: Control,
+    keeper: StoreKeeper,
     recorder: Recorder,
     cores: Vec<JoinHandle<io::Result<()>>>,
     stop: watch::Sender<bool>,
@@ -55,9 +56,14 @@ impl Gateway {
             eprintln!("sluice: a recording was found damaged and is left as it is: {damaged}");
         }
         let counters = Arc::new(Counters::new(labels(config), config.workers));
+        let keeper = StoreKeeper::start(&config.data, clock).doing("the store")?;
         let parts = Parts {
             counters,
-            probes: vec![recorder_probe(Arc::clone(recorder.health()))],
+            probes: vec![
+                recorder_probe(Arc::clone(recorder.health())),
+                keeper.probe(),
+            ],
+            pins: keeper.pins().clone(),
         };
         let control =
             Control::start(config, clock, parts).map_err(|why| Failure::new(why.to_string()))?;
@@ -86,6 +92,7 @@ impl Gateway {
         }
         Ok(Gateway {
             control,
+            keeper,
             recorder,
             cores,
             stop,
@@ -137,6 +144,7 @@ impl Gateway {
             .recorder
             .close()
             .map_err(|why| Failure::new(why.to_string()));
+        self.keeper.stop();
         self.control.stop();
         failed.map_or(sealed, Err)
     }

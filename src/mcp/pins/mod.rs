@@ -19,6 +19,7 @@
 //! published under one lock of its connection, so that the keeper hears what happened in the order
 //! in which it took effect. Nothing here waits: a keeper that does not keep up makes tools hidden.
 
+mod claims;
 mod state;
 mod told;
 
@@ -29,13 +30,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use hashbrown::{DefaultHashBuilder, HashMap};
 
+pub use self::claims::Claims;
+use self::claims::mirrors;
 pub use self::state::{First, OnChange, Sight, Standing, State, ToolPolicy};
 use self::state::{Tool, judged};
 use self::told::{Teller, telling};
 pub use self::told::{ToolSeen, ToolsSeen};
+use super::mirror::Mirrors;
 use super::print::Fingerprint;
 use crate::base::limits::{TOOL_DEFINITION_BYTES, TOOL_NAME_BYTES, TOOLS_PER_CONNECTION};
-use crate::json::Document;
 
 /// Every tool of every connection. One per gateway; clones share it.
 #[derive(Clone)]
@@ -61,6 +64,8 @@ struct Connection {
     shards: Box<[ArcSwap<Shard>]>,
     /// Held from judging a tool to publishing it.
     changing: Mutex<()>,
+    /// How often a tool was not what was trusted.
+    changes: AtomicU64,
 }
 
 type Shard = HashMap<Box<str>, Arc<Tool>>;
@@ -68,17 +73,26 @@ type Shard = HashMap<Box<str>, Arc<Tool>>;
 /// Small enough to copy for a new tool, few enough for a connection without any.
 const SHARDS: usize = 32;
 
-/// A tool as the store has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
+/// A tool as the store has it; definitions are JSON texts.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept<'a> {
     /// How it stands.
     pub state: State,
     /// The definition that is trusted; none while the first one waits for approval.
-    pub pinned: Option<Fingerprint>,
+    pub pinned: Option<(Fingerprint, &'a str)>,
     /// The definition that the server showed last.
-    pub seen: Fingerprint,
-    /// What the pinned definition claims of itself: the JSON text of its `annotations`.
-    pub annotations: Option<Arc<str>>,
+    pub seen: (Fingerprint, &'a str),
+}
+
+/// Figures of one connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Figures {
+    /// Its configured name.
+    pub connection: Arc<str>,
+    /// How many tools are in each state.
+    pub tools: [(State, u64); State::ALL.len()],
+    /// How often a tool was not what was trusted.
+    pub changes: u64,
 }
 
 impl Pins {
@@ -161,11 +175,18 @@ impl Pins {
         }
     }
 
-    /// What the tool claims of itself, as the JSON text of `annotations` in its pinned definition.
-    /// It is the server's claim and nobody else's.
+    /// What the tool claims of itself: the `annotations` of its pinned definition. It is the
+    /// server's claim and nobody else's.
     #[must_use]
-    pub fn annotations(&self, connection: &str, tool: &str) -> Option<Arc<str>> {
+    pub fn annotations(&self, connection: &str, tool: &str) -> Option<Arc<Claims>> {
         self.find(connection, tool)?.annotations.clone()
+    }
+
+    /// The arguments that callers repeat in headers, by the definition that was shown last; none
+    /// when there are none.
+    #[must_use]
+    pub fn mirrors(&self, connection: &str, tool: &str) -> Option<Arc<Mirrors>> {
+        self.find(connection, tool)?.mirrors.clone()
     }
 
     /// The keeper says how the store has a tool: at start, and when somebody has approved it.
@@ -173,7 +194,7 @@ impl Pins {
     ///
     /// False when the tool has made news since: they are on their way, and the store says it again.
     #[must_use]
-    pub fn settle(&self, connection: &str, tool: &str, kept: Kept, heard: u64) -> bool {
+    pub fn settle(&self, connection: &str, tool: &str, kept: Kept<'_>, heard: u64) -> bool {
         let connection = self.connection_or_new(connection);
         let _changing = lock(&connection.changing);
         let news = match connection.find(tool) {
@@ -181,21 +202,27 @@ impl Pins {
             Some(known) => known.news,
             None => 0,
         };
-        let Kept {
-            state,
-            pinned,
-            seen,
-            annotations,
-        } = kept;
-        let tool_now = Tool {
-            state,
-            pinned,
-            seen,
-            annotations,
+        let (pinned, seen) = (kept.pinned, kept.seen);
+        let kept = Tool {
+            state: kept.state,
+            pinned: pinned.map(|(print, _)| print),
+            seen: seen.0,
+            annotations: pinned.and_then(|(_, definition)| Claims::of(definition)),
+            mirrors: mirrors(seen.1),
             news,
         };
-        connection.publish(tool, tool_now);
+        connection.publish(tool, kept);
         true
+    }
+
+    /// Figures of every connection that is configured, by name.
+    #[must_use]
+    pub fn figures(&self) -> Vec<Figures> {
+        let connections = self.0.connections.load();
+        let configured = connections.values().filter(|it| it.policy.load().is_some());
+        let mut figures: Vec<_> = configured.map(|it| it.figures()).collect();
+        figures.sort_by(|a, b| a.connection.cmp(&b.connection));
+        figures
     }
 
     /// The keeper says whether what it is told is kept: while it is not, nothing new is trusted.
@@ -219,6 +246,9 @@ impl Pins {
         if known.is_none() && !(self.0.kept.load(Relaxed) && connection.has_room()) {
             return Sight::Hidden;
         }
+        if next.pinned.is_some_and(|pinned| pinned != *print) {
+            connection.changes.fetch_add(1, Relaxed);
+        }
         let news = self.0.news.fetch_add(1, Relaxed) + 1;
         let told = self.0.teller.tell(ToolSeen {
             connection: Arc::clone(&connection.name),
@@ -229,21 +259,18 @@ impl Pins {
             news,
         });
         let tool = match (told, known) {
-            (true, known) => {
-                let before = known.as_deref();
-                let annotations = if before.and_then(|tool| tool.pinned) == next.pinned {
-                    before.and_then(|tool| tool.annotations.clone())
-                } else {
-                    annotations(definition)
-                };
-                Tool {
-                    state: next.state,
-                    pinned: next.pinned,
-                    seen: *print,
-                    annotations,
-                    news,
-                }
-            }
+            (true, known) => Tool {
+                state: next.state,
+                pinned: next.pinned,
+                seen: *print,
+                annotations: match (next.pinned, known) {
+                    (None, _) => None,
+                    (pinned, Some(known)) if known.pinned == pinned => known.annotations.clone(),
+                    _ => Claims::of(definition),
+                },
+                mirrors: mirrors(definition),
+                news,
+            },
             (false, Some(known)) if next.state == State::Quarantined => Tool {
                 state: State::Quarantined,
                 ..Tool::clone(&known)
@@ -290,6 +317,7 @@ impl Connection {
                 .map(|_| ArcSwap::new(Arc::clone(&empty)))
                 .collect(),
             changing: Mutex::new(()),
+            changes: AtomicU64::new(0),
         }
     }
 
@@ -307,6 +335,21 @@ impl Connection {
         tools < TOOLS_PER_CONNECTION
     }
 
+    fn figures(&self) -> Figures {
+        let mut tools = State::ALL.map(|state| (state, 0));
+        for shard in &self.shards {
+            for tool in shard.load().values() {
+                let count = tools.iter_mut().find(|(state, _)| *state == tool.state);
+                count.into_iter().for_each(|(_, count)| *count += 1);
+            }
+        }
+        Figures {
+            connection: Arc::clone(&self.name),
+            tools,
+            changes: self.changes.load(Relaxed),
+        }
+    }
+
     fn publish(&self, name: &str, tool: Tool) {
         if let Some(shard) = self.shard(name) {
             let mut tools = Shard::clone(&shard.load());
@@ -314,13 +357,6 @@ impl Connection {
             shard.store(Arc::new(tools));
         }
     }
-}
-
-/// The JSON text of a definition's `annotations`.
-#[must_use]
-pub fn annotations(definition: &str) -> Option<Arc<str>> {
-    let document = Document::parse(definition.as_bytes()).ok()?;
-    Some(document.root().get("annotations")?.raw().into())
 }
 
 /// What is under these locks is whole at any moment: a panic elsewhere has spoilt nothing.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Fingerprint;
+use super::{Claims, Fingerprint, Mirrors};
 
 /// What holds for the tools of one connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -68,7 +68,8 @@ pub enum Standing {
 }
 
 impl State {
-    const ALL: [State; 4] = [
+    /// All states.
+    pub const ALL: [State; 4] = [
         State::Pinned,
         State::Changed,
         State::Pending,
@@ -108,7 +109,8 @@ pub(super) struct Tool {
     pub pinned: Option<Fingerprint>,
     /// The last definition that was told to the keeper.
     pub seen: Fingerprint,
-    pub annotations: Option<Arc<str>>,
+    pub annotations: Option<Arc<Claims>>,
+    pub mirrors: Option<Arc<Mirrors>>,
     /// The number of the last news that it made.
     pub news: u64,
 }

@@ -41,11 +41,10 @@ fn a_change_is_hidden_and_refused_until_somebody_approves() {
     let last = news[2].news;
     let approved = Kept {
         state: State::Pinned,
-        pinned: Some(B),
-        seen: B,
-        annotations: annotations(CHANGED),
+        pinned: Some((B, CHANGED)),
+        seen: (B, CHANGED),
     };
-    assert!(!pins.settle("tickets", "search", approved.clone(), last - 1));
+    assert!(!pins.settle("tickets", "search", approved, last - 1));
     assert!(
         pins.is_quarantined("tickets", "search"),
         "news are under way"
@@ -82,7 +81,7 @@ fn a_first_sight_may_need_an_approval() {
     assert!(pins.is_quarantined("tickets", "never seen"));
     assert_eq!(see(&pins, &A), Sight::Hidden);
     assert!(pins.is_quarantined("tickets", "search"));
-    assert_eq!(pins.annotations("tickets", "search"), None);
+    assert!(pins.annotations("tickets", "search").is_none());
     // Trusted by a reload.
     pins.set_connections(&[("tickets".into(), ToolPolicy::default())]);
     assert_eq!(see(&pins, &A), Sight::Shown);
@@ -94,9 +93,49 @@ fn annotations_are_those_of_the_pinned_definition() {
     for print in [&A, &B] {
         assert_eq!(see(&pins, print), Sight::Shown);
         let claimed = pins.annotations("tickets", "search");
-        assert_eq!(claimed.as_deref(), Some(r#"{"readOnlyHint":true}"#));
+        assert_eq!(read_only(claimed), Some(true));
     }
-    assert_eq!(pins.annotations("tickets", "other"), None);
+    assert!(pins.annotations("tickets", "other").is_none());
+    let kept = Kept {
+        state: State::Pinned,
+        pinned: Some((B, CHANGED)),
+        seen: (B, CHANGED),
+    };
+    assert!(pins.settle("tickets", "search", kept, u64::MAX));
+    let claimed = pins.annotations("tickets", "search");
+    assert_eq!(read_only(claimed), Some(false));
+}
+
+fn read_only(claimed: Option<Arc<Claims>>) -> Option<bool> {
+    claimed?.root().get("readOnlyHint")?.as_bool()
+}
+
+#[test]
+fn mirrors_are_those_of_the_definition_in_use() {
+    let (pins, _told) = pins(OnChange::Alert, First::Trust);
+    let definition = |header: &str| {
+        format!(r#"{{"inputSchema":{{"properties":{{"r":{{"x-mcp-header":"{header}"}}}}}}}}"#)
+    };
+    for (print, header) in [(&A, "Region"), (&B, "Zone")] {
+        let text = definition(header);
+        assert_eq!(pins.see("tickets", "t", print, &text), Sight::Shown);
+        let mirrors = pins.mirrors("tickets", "t");
+        assert!(format!("{mirrors:?}").contains(header), "{mirrors:?}");
+    }
+    assert_eq!(see(&pins, &A), Sight::Shown);
+    assert_eq!(pins.mirrors("tickets", "search"), None);
+}
+
+#[test]
+fn figures_count_tools_and_changes() {
+    let (pins, _told) = pins(OnChange::Quarantine, First::Trust);
+    for (name, print) in [("a", &A), ("b", &A), ("b", &B), ("b", &B), ("b", &A)] {
+        let _ = pins.see("tickets", name, print, "{}");
+    }
+    let figures = pins.figures();
+    assert_eq!(figures.len(), 1);
+    let counts = figures[0].tools.map(|(_, count)| count);
+    assert_eq!((counts, figures[0].changes), ([1, 0, 0, 1], 1));
 }
 
 #[test]
