@@ -4,6 +4,10 @@
 
 use std::time::Duration;
 
+mod configuration;
+
+pub use configuration::*;
+
 // ---- base ----
 
 /// Size of a lent buffer: one read's worth. Large enough that a full head always fits, so a head
@@ -121,81 +125,6 @@ pub const CONNECT_TIME: Duration = Duration::from_secs(5);
 pub const FIRST_BYTE_TIME: Duration = Duration::from_secs(60);
 /// Between two reads of a reply body that is not an event stream.
 pub const REPLY_IDLE_TIME: Duration = Duration::from_secs(60);
-
-// ---- configurable ----
-
-/// A request's body, decoded. Larger ones are refused with 413.
-pub const REQUEST_BODY_BYTES: u64 = 64 * 1024 * 1024;
-/// How long keys fetched from an issuer serve when it cannot be reached any more.
-pub const KEY_SET_AGE: Duration = Duration::from_secs(24 * 3600);
-/// How far an issuer's clock may be from ours.
-pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
-
-/// The bounds an operator may change, by the names they have in the configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// See [`HEAD_TIME`].
-    pub head_time: Duration,
-    /// See [`BODY_IDLE_TIME`].
-    pub body_idle_time: Duration,
-    /// See [`KEEP_ALIVE_TIME`].
-    pub keep_alive_time: Duration,
-    /// See [`WRITE_IDLE_TIME`].
-    pub write_idle_time: Duration,
-    /// See [`CONNECT_TIME`].
-    pub connect_time: Duration,
-    /// See [`FIRST_BYTE_TIME`].
-    pub first_byte_time: Duration,
-    /// See [`REPLY_IDLE_TIME`].
-    pub reply_idle_time: Duration,
-    /// See [`REQUEST_BODY_BYTES`].
-    pub request_body_bytes: u64,
-    /// See [`KEY_SET_AGE`].
-    pub key_set_age: Duration,
-    /// See [`CLOCK_SKEW`].
-    pub clock_skew: Duration,
-    /// See [`WAIT_TIME`].
-    pub wait_time: Duration,
-    /// See [`DRAIN_TIME`].
-    pub drain_time: Duration,
-    /// See [`REQUESTS_PER_CONNECTION`].
-    pub requests_per_connection: u64,
-    /// See [`CONNECTIONS_PER_WORKER`].
-    pub connections_per_worker: u64,
-    /// See [`UPSTREAM_IDLE_TIME`].
-    pub upstream_idle_time: Duration,
-    /// See [`SEGMENT_BYTES`].
-    pub segment_bytes: u64,
-    /// See [`RETENTION_BYTES`].
-    pub retention_bytes: u64,
-    /// See [`RESERVE_BYTES`].
-    pub reserve_bytes: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            head_time: HEAD_TIME,
-            body_idle_time: BODY_IDLE_TIME,
-            keep_alive_time: KEEP_ALIVE_TIME,
-            write_idle_time: WRITE_IDLE_TIME,
-            connect_time: CONNECT_TIME,
-            first_byte_time: FIRST_BYTE_TIME,
-            reply_idle_time: REPLY_IDLE_TIME,
-            request_body_bytes: REQUEST_BODY_BYTES,
-            key_set_age: KEY_SET_AGE,
-            clock_skew: CLOCK_SKEW,
-            wait_time: WAIT_TIME,
-            drain_time: DRAIN_TIME,
-            requests_per_connection: REQUESTS_PER_CONNECTION,
-            connections_per_worker: CONNECTIONS_PER_WORKER,
-            upstream_idle_time: UPSTREAM_IDLE_TIME,
-            segment_bytes: SEGMENT_BYTES,
-            retention_bytes: RETENTION_BYTES,
-            reserve_bytes: RESERVE_BYTES,
-        }
-    }
-}
 
 // ---- worker/io ----
 

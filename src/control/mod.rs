@@ -310,9 +310,11 @@ impl Start<'_> {
         let mut healths = Vec::new();
         for (index, connection) in self.config.connections.iter().enumerate() {
             let health = Health::new("address", &connection.name);
-            let addresses = self.handles.addresses.clone();
-            let upstream = connection.upstream.clone();
-            tokio::spawn(resolve::keep(index, upstream, addresses, health.clone()));
+            // Where the gateway's own servers are says who starts them.
+            if let Some(upstream) = connection.upstream().cloned() {
+                let addresses = self.handles.addresses.clone();
+                tokio::spawn(resolve::keep(index, upstream, addresses, health.clone()));
+            }
             healths.push(health);
         }
         healths

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::Handles;
 use super::config::{
-    self, Config, Connection, Effect, ForwardHeaders, IssuerKind, Mistake, Mistakes, RecordClass,
+    self, Config, Connection, Effect, ForwardHeaders, IssuerKind, Mistake, Mistakes, Reach,
+    RecordClass, Upstream,
 };
 use crate::auth;
 use crate::base::addresses::Addresses;
@@ -103,7 +104,17 @@ fn connection(
         .map_err(|why| mistakes.push(Mistake::new(connection.place, why.to_string())))
         .ok()
         .flatten();
-    let upstream = upstream(connection).map_err(|why| mistakes.push(why)).ok();
+    if connection.mcp.is_some() {
+        let why = "the protocol `mcp` is not in this version";
+        mistakes.push(Mistake::new(connection.place, why));
+    }
+    let upstream = match &connection.reach {
+        Reach::Upstream(to) => upstream(connection, to)
+            .map_err(|why| mistakes.push(why))
+            .ok(),
+        Reach::Stdio(_) => Some(own_server("stdio", &connection.name)),
+        Reach::Virtual(_) => Some(own_server("union", &connection.name)),
+    };
     match upstream {
         Some(upstream) if mistakes.is_empty() => Ok(rules::Connection {
             name: Arc::clone(&connection.name),
@@ -160,6 +171,20 @@ fn policies(
             let why = format!("`{not}` is no client's id, which is a GUID: it would never match");
             mistakes.push(Mistake::new(policy.place, why));
         }
+        for rule in &policy.rules {
+            if let Some(when) = &rule.when {
+                let why = "conditions (`when`) are not in this version";
+                mistakes.push(Mistake::new(when.place, why));
+            }
+            if rule.shadow {
+                let why = "rules that are only tried (`shadow`) are not in this version";
+                mistakes.push(Mistake::new(rule.place, why));
+            }
+        }
+        if !policy.who.scopes.is_empty() {
+            let why = "scopes of callers are not in this version";
+            mistakes.push(Mistake::new(policy.place, why));
+        }
         let lines: Vec<(policy::Effect, String)> = policy.rules.iter().map(line).collect();
         let lines = lines
             .iter()
@@ -194,14 +219,10 @@ fn line(rule: &config::Rule) -> (policy::Effect, String) {
         Effect::Deny => policy::Effect::Deny,
         Effect::Approve { .. } => policy::Effect::Approve,
     };
-    (
-        effect,
-        format!("{} {}", rule.method.as_deref().unwrap_or("*"), rule.path),
-    )
+    (effect, rule.pattern.clone())
 }
 
-fn upstream(connection: &Connection) -> Result<rules::Upstream, Mistake> {
-    let upstream = &connection.upstream;
+fn upstream(connection: &Connection, upstream: &Upstream) -> Result<rules::Upstream, Mistake> {
     let wrong = |why: tls::TlsConfigError| Mistake::new(connection.place, why.to_string());
     let tls = match upstream.tls {
         false => None,
@@ -224,6 +245,17 @@ fn upstream(connection: &Connection) -> Result<rules::Upstream, Mistake> {
     })
 }
 
+/// A server of the gateway's own: on this machine, at a path of its own.
+fn own_server(kind: &str, name: &str) -> rules::Upstream {
+    let path = format!("/{kind}/{name}");
+    rules::Upstream {
+        authority: "localhost".into(),
+        origin: format!("http://localhost{path}").into(),
+        base_path: path.into(),
+        tls: None,
+    }
+}
+
 /// One profile of all that the connection names; `None` where nothing is looked for in bodies.
 fn masks(
     config: &Config,
@@ -235,10 +267,13 @@ fn masks(
     }
     let mut spec = MaskSpec {
         pseudonym_key: Some(pseudonyms.clone()),
-        links: connection.links.then(|| Links {
-            members: LINKS.map(str::to_owned).to_vec(),
-            upstream: connection.upstream.to_string(),
-        }),
+        links: connection
+            .upstream()
+            .filter(|_| connection.links)
+            .map(|upstream| Links {
+                members: LINKS.map(str::to_owned).to_vec(),
+                upstream: upstream.to_string(),
+            }),
         ..MaskSpec::default()
     };
     for profile in connection.masks.iter().map(|index| &config.masks[*index]) {

@@ -73,6 +73,14 @@ const EXPOSED: &[Excepted] = &[
         "can this secret stand in a header?",
     ),
     exposes(
+        "src/control/config/check/servers.rs",
+        "can this secret stand in a process's environment?",
+    ),
+    exposes(
+        "src/control/config/check/surface.rs",
+        "a session key is decoded from base64 or hexadecimal digits",
+    ),
+    exposes(
         "src/control/tokens.rs",
         "the client secret goes to the issuer, its token into a header",
     ),

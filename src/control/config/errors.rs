@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use serde_saphyr::{Error, MessageFormatter, UserMessageFormatter};
 
+use super::secrets::{is_reference, names_a_secret};
 use super::source::{Place, Source};
 
 /// One mistake: where, what, and what was perhaps meant.
@@ -16,9 +17,9 @@ pub struct Mistake {
 
 impl Mistake {
     /// A mistake that stands at `place`.
-    pub fn new(place: Place, message: impl Into<String>) -> Mistake {
+    pub fn new(place: impl Into<Place>, message: impl Into<String>) -> Mistake {
         Mistake {
-            place: Some(place),
+            place: Some(place.into()),
             message: message.into(),
             help: None,
         }
@@ -172,32 +173,46 @@ fn render(out: &mut String, source: &Source, mistake: &Mistake) -> fmt::Result {
 /// The line with every value hidden that stands where only a reference to a secret may stand:
 /// whoever put it there will paste this message somewhere. Widths stay as they are.
 fn without_secrets(line: &str) -> String {
-    const SECRET_KEYS: [&str; 4] = ["secret", "token", "value", "key"];
-    let mut shown = line.to_owned();
-    for key in SECRET_KEYS {
-        let mut from = 0;
-        while let Some(at) = shown[from..].find(key).map(|at| from + at) {
-            from = at + key.len();
-            let is_whole = !shown[..at]
-                .ends_with(|before: char| before.is_ascii_alphanumeric() || before == '_');
-            let after = shown[from..].trim_start_matches(['"', '\'']);
-            let Some(value) = after.strip_prefix(':').filter(|_| is_whole) else {
-                continue;
-            };
-            let start = shown.len() - value.trim_start_matches([' ', '"', '\'']).len();
-            let end = shown[start..]
-                .find([',', '}', '"', '\''])
-                .map_or(shown.len(), |at| start + at);
-            let value = &shown[start..end];
-            if !value.starts_with("env:") && !value.starts_with("file:") && !value.starts_with('{')
-            {
-                let hidden = "\u{2022}".repeat(value.chars().count());
-                shown.replace_range(start..end, &hidden);
-            }
-            from = start;
+    let mut shown = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(colon) = rest.find(':') {
+        let (key, value) = rest.split_at(colon + 1);
+        shown.push_str(key);
+        rest = value;
+        if !may_be_secret(key_before(key)) {
+            continue;
         }
+        let start = value.len() - value.trim_start_matches([' ', '"', '\'']).len();
+        let (space, value) = value.split_at(start);
+        let end = match space.chars().last() {
+            Some(quote @ ('"' | '\'')) => value.find(quote),
+            _ => value.find([',', '}']),
+        };
+        let end = end.unwrap_or(value.len());
+        let (value, after) = value.split_at(value[..end].trim_end().len());
+        shown.push_str(space);
+        if is_reference(value) || value.starts_with(['{', '[']) {
+            shown.push_str(value);
+        } else {
+            shown.extend(value.chars().map(|_| '\u{2022}'));
+        }
+        rest = after;
     }
+    shown.push_str(rest);
     shown
+}
+
+/// The key that ends with the colon that `text` ends with.
+fn key_before(text: &str) -> &str {
+    let text = text.trim_end_matches(':').trim_end_matches(['"', '\'']);
+    let is_part = |each: char| each.is_ascii_alphanumeric() || "_-.".contains(each);
+    let start = text.trim_end_matches(is_part).len();
+    &text[start..]
+}
+
+/// Whether a key's value may be a secret: it is `value`, or the name says so.
+fn may_be_secret(key: &str) -> bool {
+    key == "value" || names_a_secret(key)
 }
 
 /// The part of a long line around `column`, and how far in the column then stands.
@@ -238,7 +253,7 @@ mod tests {
         for (line, want) in [
             ("    secret: hunter2", "    secret: •••••••"),
             (
-                "k: { name: X, value: 'hu r', kind: header }",
+                "k: { name: X, value: 'h, r', kind: header }",
                 "k: { name: X, value: '••••', kind: header }",
             ),
             (
@@ -255,7 +270,15 @@ mod tests {
             ),
             (
                 "client_secret: a # token: none",
-                "client_secret: a # token: ••••",
+                "client_secret: •••••••••••••••",
+            ),
+            (
+                "env: { API_TOKEN: abc, MODE: read, 'github.key': x, PAT: env:KEY }",
+                "env: { API_TOKEN: •••, MODE: read, 'github.key': •, PAT: env:KEY }",
+            ),
+            (
+                "session_keys: [{ id: k1, key: abc }]",
+                "session_keys: [{ id: k1, key: ••• }]",
             ),
             ("no secrets here: a", "no secrets here: a"),
             ("secret:", "secret:"),

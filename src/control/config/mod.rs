@@ -16,7 +16,7 @@ use std::path::Path;
 
 pub use errors::{Mistake, Mistakes};
 pub use model::*;
-pub use source::{Place, Source};
+pub use source::{Place, Source, Spot};
 
 use secrets::Lookup;
 

@@ -47,6 +47,19 @@ impl Lookup<'_> {
     }
 }
 
+/// Whether the text is a reference rather than the thing itself.
+pub(super) fn is_reference(text: &str) -> bool {
+    text.starts_with("env:") || text.starts_with("file:")
+}
+
+/// Whether what goes by this name is a secret, as far as a name can tell.
+pub(super) fn names_a_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["secret", "token", "password", "key"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
 /// Reads a file that a configuration names, bounded, with an error that names it.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
     use std::io::Read as _;

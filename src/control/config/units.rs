@@ -1,5 +1,6 @@
-//! Durations and sizes as people write them: `25s`, `15m`, `64KiB`.
+//! Durations, sizes and rates as people write them: `25s`, `15m`, `64KiB`, `60/m`.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// Reads a duration: a whole number and `ms`, `s`, `m`, `h` or `d`. Zero is refused.
@@ -43,6 +44,25 @@ pub fn size(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Reads a rate: a whole number, a slash, and `s`, `m`, `h` or `d`; the number and its time. Zero is
+/// refused.
+///
+/// # Errors
+/// What was expected, when the text is not that.
+pub fn rate(text: &str) -> Result<(NonZeroU32, Duration), String> {
+    const WANT: &str = "expected a rate such as `5/s`, `60/m`, `1000/h`";
+    let (count, unit) = text.split_once('/').ok_or(WANT)?;
+    let seconds = match unit.trim() {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 24 * 3600,
+        _ => return Err(WANT.into()),
+    };
+    let count = count.trim().parse().map_err(|_| WANT)?;
+    Ok((count, Duration::from_secs(seconds)))
+}
+
 fn split(text: &str) -> Option<(u64, &str)> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let count = text[..digits].parse().ok()?;
@@ -59,6 +79,9 @@ mod tests {
         assert_eq!(duration("1500 ms"), Ok(Duration::from_millis(1500)));
         assert_eq!(size("64KiB"), Ok(65_536));
         assert_eq!(size("512"), Ok(512));
+        let per_minute = (NonZeroU32::new(60).unwrap(), Duration::from_secs(60));
+        assert_eq!(rate("60/m"), Ok(per_minute));
+        assert_eq!(rate("60 / m"), Ok(per_minute));
     }
 
     #[test]
@@ -77,6 +100,19 @@ mod tests {
         }
         for text in ["", "KiB", "64kb", "0", "18446744073709551615GiB"] {
             assert!(size(text).is_err(), "{text}");
+        }
+        for text in [
+            "",
+            "/m",
+            "60",
+            "60/",
+            "60/min",
+            "0/m",
+            "-1/m",
+            "4294967296/m",
+            "6/m/m",
+        ] {
+            assert!(rate(text).is_err(), "{text}");
         }
     }
 }

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::super::model::{Admin, Listener, Route};
+use super::super::errors::Mistake;
+use super::super::model::{Admin, Connection, Listener, Reach, Route};
 use super::super::schema::{self, At, Text};
 use super::{Checker, values};
 use crate::base::secret::Secret;
@@ -30,7 +31,10 @@ impl Checker<'_> {
                 .iter()
                 .any(|other| other.bind == listener.bind)
             {
-                self.refuse::<()>(listener.place, "another listener has this address already");
+                self.refuse::<()>(
+                    listener.place.into(),
+                    "another listener has this address already",
+                );
             }
         }
         Some(listeners)
@@ -46,7 +50,7 @@ impl Checker<'_> {
         Some(Listener {
             bind,
             tls: tls?,
-            place,
+            place: place.into(),
         })
     }
 
@@ -87,7 +91,7 @@ impl Checker<'_> {
         })
     }
 
-    fn address(&mut self, text: &Text) -> Option<(SocketAddr, Place)> {
+    pub(super) fn address(&mut self, text: &Text) -> Option<(SocketAddr, Place)> {
         match text.value.parse() {
             Ok(address) => Some((address, text.at)),
             Err(_) => self.refuse(
@@ -107,10 +111,30 @@ impl Checker<'_> {
         for (index, route) in routes.iter().enumerate() {
             let is_same = |other: &Route| other.host == route.host && other.prefix == route.prefix;
             if routes[..index].iter().any(is_same) {
-                self.refuse::<()>(route.place, "another route has this host and path already");
+                self.refuse::<()>(
+                    route.place.into(),
+                    "another route has this host and path already",
+                );
             }
         }
         Some(routes)
+    }
+
+    /// Every connection is reached: by a route, or as a member of a virtual connection.
+    pub(super) fn reached(&mut self, connections: &[Connection], routes: &[Route]) {
+        for (index, connection) in connections.iter().enumerate() {
+            let is_member = |other: &Connection| match &other.reach {
+                Reach::Virtual(members) => members.contains(&index),
+                Reach::Upstream(_) | Reach::Stdio(_) => false,
+            };
+            let by_route = routes.iter().any(|route| route.connection == index);
+            if !by_route && !connections.iter().any(is_member) {
+                let name = &connection.name;
+                let mistake = Mistake::new(connection.place, "no route leads to this connection");
+                let help = format!("add `{{ path: /{name}/**, connection: {name} }}` to `routes`");
+                self.mistakes.push(mistake.help(help));
+            }
+        }
     }
 
     fn route(&mut self, route: At<schema::Route>) -> Option<Route> {
@@ -133,11 +157,11 @@ impl Checker<'_> {
             host: host?,
             prefix: prefix?,
             connection: connection?,
-            place: at,
+            place: at.into(),
         })
     }
 
-    fn host(&mut self, host: &Text) -> Option<String> {
+    pub(super) fn host(&mut self, host: &Text) -> Option<String> {
         let is_host = !host.value.is_empty()
             && host
                 .value

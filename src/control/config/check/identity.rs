@@ -19,19 +19,26 @@ impl Checker<'_> {
         let audiences = self.audiences(at, &mut issuer);
         let algorithms = self.algorithms(issuer.algorithms.take());
         let roots = self.roots(issuer.ca_file.take());
+        let facade_at = place(&issuer.facade);
+        let facade = self.facade(issuer.facade.take());
         let kinds = [
             ("entra", Checker::entra as fn(&mut Self, _, _) -> _),
             ("oidc", Checker::oidc),
         ];
         let kind = self.need(issuer.kind.take(), at, "kind")?;
         let judge = self.one_of(&kind, "kind of issuer", &kinds)?;
+        let judged = judge(self, at, issuer);
+        if kind.value == "oidc" {
+            self.foreign("the kind `oidc`", &[("facade", facade_at)])?;
+        }
         Some(Issuer {
             name,
-            kind: judge(self, at, issuer)?,
+            kind: judged?,
             audiences: audiences?,
             algorithms: algorithms?,
             roots: roots?,
-            place: at,
+            facade: facade?,
+            place: at.into(),
         })
     }
 
@@ -75,7 +82,7 @@ impl Checker<'_> {
 
     fn entra(&mut self, at: Place, issuer: schema::Issuer) -> Option<IssuerKind> {
         let foreign = self.foreign(
-            "entra",
+            "the kind `entra`",
             &[
                 ("issuer", place(&issuer.issuer)),
                 ("jwks_uri", place(&issuer.jwks_uri)),
@@ -100,7 +107,7 @@ impl Checker<'_> {
 
     fn oidc(&mut self, at: Place, issuer: schema::Issuer) -> Option<IssuerKind> {
         let foreign = self.foreign(
-            "oidc",
+            "the kind `oidc`",
             &[
                 ("tenant", place(&issuer.tenant)),
                 ("authority", place(&issuer.authority)),
@@ -171,7 +178,7 @@ impl Checker<'_> {
         Some(Credential {
             name,
             kind: judge(self, at, credential)?,
-            place: at,
+            place: at.into(),
         })
     }
 
@@ -181,7 +188,7 @@ impl Checker<'_> {
         credential: schema::Credential,
     ) -> Option<CredentialKind> {
         let foreign = self.foreign(
-            "entra_client",
+            "the kind `entra_client`",
             &[
                 ("token", place(&credential.token)),
                 ("name", place(&credential.name)),
@@ -217,9 +224,9 @@ impl Checker<'_> {
     }
 
     fn bearer(&mut self, at: Place, credential: schema::Credential) -> Option<CredentialKind> {
-        let foreign = self.foreign_to_static("bearer", &credential);
+        let foreign = self.foreign_to_static("the kind `bearer`", &credential);
         let name = self.foreign(
-            "bearer",
+            "the kind `bearer`",
             &[
                 ("name", place(&credential.name)),
                 ("value", place(&credential.value)),
@@ -235,8 +242,8 @@ impl Checker<'_> {
     }
 
     fn header(&mut self, at: Place, credential: schema::Credential) -> Option<CredentialKind> {
-        let foreign = self.foreign_to_static("header", &credential);
-        let token = self.foreign("header", &[("token", place(&credential.token))]);
+        let foreign = self.foreign_to_static("the kind `header`", &credential);
+        let token = self.foreign("the kind `header`", &[("token", place(&credential.token))]);
         let name = self.need(credential.name, at, "name");
         let value = self.need(credential.value, at, "value").and_then(|value| {
             let secret = self.found(value.at, self.lookup.secret(&value.value))?;
@@ -264,9 +271,9 @@ impl Checker<'_> {
         })
     }
 
-    fn foreign_to_static(&mut self, kind: &str, credential: &schema::Credential) -> Option<()> {
+    fn foreign_to_static(&mut self, owner: &str, credential: &schema::Credential) -> Option<()> {
         self.foreign(
-            kind,
+            owner,
             &[
                 ("tenant", place(&credential.tenant)),
                 ("client_id", place(&credential.client_id)),
@@ -280,7 +287,7 @@ impl Checker<'_> {
 }
 
 /// True for `8-4-4-4-12` hexadecimal digits.
-fn is_guid(text: &str) -> bool {
+pub(super) fn is_guid(text: &str) -> bool {
     let lengths = [8, 4, 4, 4, 12];
     text.split('-').count() == lengths.len()
         && text.split('-').zip(lengths).all(|(part, length)| {

@@ -3,12 +3,17 @@
 //! A function here answers `None` exactly when it has noted a mistake, so the whole is good when
 //! no mistake was noted.
 
+mod connections;
 mod edge;
 mod identity;
 mod limits;
+mod masks;
+mod mcp;
 mod policies;
-mod upstream;
+mod servers;
+mod surface;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::errors::Mistake;
@@ -46,7 +51,26 @@ struct Names {
     issuers: Vec<String>,
     credentials: Vec<String>,
     connections: Vec<String>,
+    /// What each of `connections` says it is.
+    kinds: Vec<Kind>,
     masks: Vec<String>,
+}
+
+/// What a connection says it is, for those that refer to it.
+#[derive(Clone, Copy)]
+struct Kind {
+    is_mcp: bool,
+    is_virtual: bool,
+}
+
+impl Kind {
+    fn of(connection: &schema::Connection) -> Kind {
+        let protocol = connection.protocol.as_ref();
+        Kind {
+            is_mcp: protocol.is_some_and(|protocol| protocol.value == "mcp"),
+            is_virtual: connection.r#virtual.is_some(),
+        }
+    }
 }
 
 impl Names {
@@ -63,6 +87,9 @@ impl Names {
             issuers: keys(file.issuers.as_ref()),
             credentials: keys(file.credentials.as_ref()),
             connections: keys(file.connections.as_ref()),
+            kinds: (file.connections.iter().flat_map(|section| &section.0))
+                .map(|(_, connection)| Kind::of(connection))
+                .collect(),
             masks: keys(file.masks.as_ref()),
         }
     }
@@ -71,6 +98,8 @@ impl Names {
 impl Checker<'_> {
     fn file(&mut self, file: schema::File, source: &Source) -> Option<Config> {
         let listeners = self.listeners(file.listeners);
+        let public_url = self.perhaps(file.public_url, |checker, url| checker.public_url(&url));
+        let session_keys = self.session_keys(file.session_keys);
         let admin = self.admin(file.admin);
         let data = self.need_in_file(file.data, "data");
         let issuers = self.section(file.issuers, Checker::issuer);
@@ -83,14 +112,22 @@ impl Checker<'_> {
         let workers = self.workers(file.workers);
         let io = self.io(file.io);
         let access_log = self.access_log(file.access_log);
+        let (listeners, admin, issuers) = (listeners?, admin?, issuers?);
+        let mut taken: Vec<_> = listeners.iter().map(|listener| listener.bind).collect();
+        taken.push(admin.bind);
+        self.facades_apart(&issuers, &taken);
+        let (connections, routes) = (connections?, routes?);
+        self.reached(&connections, &routes);
         Some(Config {
-            listeners: listeners?,
-            admin: admin?,
+            listeners,
+            public_url: public_url?,
+            session_keys: session_keys?,
+            admin,
             data: self.lookup.path(&data?.value),
-            issuers: issuers?,
+            issuers,
             credentials: credentials?,
-            connections: connections?,
-            routes: routes?,
+            connections,
+            routes,
             policies: policies?,
             masks: masks?,
             limits: limits?,
@@ -216,15 +253,12 @@ impl Checker<'_> {
         found.map(|(_, value)| *value)
     }
 
-    /// Refuses keys that belong to another kind.
-    fn foreign(&mut self, kind: &str, keys: &[(&str, Option<Place>)]) -> Option<()> {
+    /// Refuses keys that do not belong to `owner`, such as "the kind `entra`".
+    fn foreign(&mut self, owner: &str, keys: &[(&str, Option<Place>)]) -> Option<()> {
         let mut good = Some(());
         for (key, place) in keys {
             if let Some(place) = place {
-                good = self.refuse(
-                    *place,
-                    format!("`{key}` does not belong to the kind `{kind}`"),
-                );
+                good = self.refuse(*place, format!("`{key}` does not belong to {owner}"));
             }
         }
         good
@@ -287,7 +321,16 @@ fn values(texts: Option<Vec<Text>>) -> Vec<String> {
     texts.into_iter().flatten().map(|text| text.value).collect()
 }
 
-/// Where an optional text stands.
-fn place(text: &Option<Text>) -> Option<Place> {
-    text.as_ref().map(|text| text.at)
+/// Where an optional value stands.
+fn place<T>(value: &Option<At<T>>) -> Option<Place> {
+    value.as_ref().map(|value| value.at)
+}
+
+/// Whether a host, brackets of an address or not, is this machine's own.
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
+    host == "localhost"
+        || host
+            .parse()
+            .is_ok_and(|address: IpAddr| address.is_loopback())
 }

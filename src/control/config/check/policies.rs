@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use super::super::model::{Effect, Grant, Policy, Rule, Who};
+use super::super::errors::Mistake;
+use super::super::model::{Condition, Effect, Grant, Policy, Rule, Who};
 use super::super::schema::{self, At, Text};
 use super::super::units;
 use super::{Checker, values};
+use crate::base::limits::WHEN_BYTES;
 use crate::control::config::Place;
 use crate::policy::pattern::CallPattern;
 
@@ -54,7 +56,11 @@ impl Checker<'_> {
             if rules.is_empty() {
                 return self.refuse(at, "a policy needs at least one rule");
             }
-            let judged: Vec<_> = rules.into_iter().map(|rule| self.rule(rule)).collect();
+            let is_mcp = connection.is_some_and(|index| self.is_mcp(index));
+            let judged: Vec<_> = rules
+                .into_iter()
+                .map(|rule| self.rule(rule, is_mcp))
+                .collect();
             judged.into_iter().collect::<Option<Vec<Rule>>>()
         });
         Some(Policy {
@@ -62,7 +68,7 @@ impl Checker<'_> {
             connection: connection?,
             who: who?,
             rules: rules?,
-            place: at,
+            place: at.into(),
         })
     }
 
@@ -74,17 +80,20 @@ impl Checker<'_> {
         let roles = self.subjects(value.roles);
         let groups = self.subjects(value.groups);
         let clients = self.subjects(value.clients);
-        let (roles, groups, clients) = (roles?, groups?, clients?);
+        let scopes = self.subjects(value.scopes);
+        let (roles, groups, clients, scopes) = (roles?, groups?, clients?, scopes?);
         // Any application of a tenant can get a token without roles for any API: a valid token
         // alone authorises nobody.
-        if roles.is_empty() && groups.is_empty() && clients.is_empty() {
-            return self.refuse(at, "name at least one of `roles`, `groups`, `clients`");
+        if roles.is_empty() && groups.is_empty() && clients.is_empty() && scopes.is_empty() {
+            let what = "name at least one of `roles`, `groups`, `clients`, `scopes`";
+            return self.refuse(at, what);
         }
         Some(Who {
             issuer: issuer?,
             roles,
             groups,
             clients,
+            scopes,
         })
     }
 
@@ -102,11 +111,9 @@ impl Checker<'_> {
         good.map(|()| values(Some(texts)))
     }
 
-    fn rule(&mut self, rule: At<schema::Rule>) -> Option<Rule> {
+    fn rule(&mut self, rule: At<schema::Rule>, is_mcp: bool) -> Option<Rule> {
         let At { value, at } = rule;
-        if let Some(when) = &value.when {
-            self.refuse::<()>(when.at, "conditions (`when`) are not in this version");
-        }
+        let when = self.perhaps(value.when, |checker, when| checker.condition(&when));
         let is_approve = value.approve.is_some();
         let (word, pattern) = match (value.allow, value.deny, value.approve) {
             (Some(pattern), None, None) => ("allow", pattern),
@@ -125,14 +132,35 @@ impl Checker<'_> {
                 None => Some(Effect::Deny),
             }
         };
-        let (method, path) = self.pattern(&pattern)?;
-        let is_conditional = value.when.is_some();
+        let calls = match is_mcp {
+            true => self.mcp_pattern(&pattern),
+            false => self.http_pattern(&pattern),
+        };
         Some(Rule {
-            effect: effect.filter(|_| !is_conditional)?,
-            method,
-            path,
+            effect: effect?,
+            pattern: calls?,
+            when: when?,
+            shadow: value.shadow.unwrap_or(false),
             text: Arc::from(format!("{word}: {}", pattern.value)),
-            place: pattern.at,
+            place: pattern.at.into(),
+        })
+    }
+
+    /// The text of a condition; what it says is judged by who will ask it.
+    fn condition(&mut self, when: &Text) -> Option<Condition> {
+        let text = when.value.trim();
+        if text.is_empty() {
+            return self.refuse(when.at, "a condition cannot be empty");
+        }
+        if text.len() > WHEN_BYTES {
+            return self.refuse(
+                when.at,
+                format!("a condition has at most {WHEN_BYTES} bytes"),
+            );
+        }
+        Some(Condition {
+            text: Arc::from(text),
+            place: when.at.into(),
         })
     }
 
@@ -168,15 +196,82 @@ impl Checker<'_> {
     }
 
     /// `METHODS /path/pattern`, or `/path/pattern` for every method; judged by who will match it.
-    fn pattern(&mut self, text: &Text) -> Option<(Option<String>, String)> {
+    fn http_pattern(&mut self, text: &Text) -> Option<String> {
         let (methods, path) = match text.value.split_once(' ') {
             Some((methods, path)) => (methods, path.trim_start()),
             None => ("*", text.value.as_str()),
         };
-        if let Err(why) = CallPattern::parse(&format!("{methods} {path}")) {
-            return self.refuse(text.at, why.to_string());
+        let pattern = format!("{methods} {path}");
+        match CallPattern::parse(&pattern) {
+            Ok(_) => Some(pattern),
+            Err(why) => self.refuse(text.at, why.to_string()),
         }
-        let methods = (methods != "*").then(|| methods.to_owned());
-        Some((methods, path.to_owned()))
     }
+
+    /// `METHODS` or `METHODS NAME`; judged by who will match it, apart from what looks like a slip:
+    /// a `deny` with one would deny nothing.
+    fn mcp_pattern(&mut self, text: &Text) -> Option<String> {
+        let Some(methods) = text.value.split_whitespace().next() else {
+            let want = "expected a method and perhaps a name, such as `tools/call search_*`";
+            return self.refuse(text.at, want);
+        };
+        let mut good = Some(());
+        for method in methods.split(',') {
+            if let Some(meant) = METHODS.into_iter().find(|known| is_slip(method, known)) {
+                let mistake = Mistake::new(text.at, format!("`{method}` is no method of MCP"));
+                (self.mistakes).push(mistake.help(format!("did you mean `{meant}`?")));
+                good = None;
+            }
+        }
+        good.map(|()| text.value.trim().to_owned())
+    }
+
+    /// Whether the connection says that it is one of MCP.
+    fn is_mcp(&self, connection: usize) -> bool {
+        let kind = self.names.kinds.get(connection);
+        kind.is_some_and(|kind| kind.is_mcp)
+    }
+}
+
+/// The methods that revisions of MCP up to 2026-07-28 name. Rules may name others.
+const METHODS: [&str; 23] = [
+    "completion/complete",
+    "elicitation/create",
+    "initialize",
+    "logging/setLevel",
+    "ping",
+    "prompts/get",
+    "prompts/list",
+    "resources/list",
+    "resources/read",
+    "resources/subscribe",
+    "resources/templates/list",
+    "resources/unsubscribe",
+    "roots/list",
+    "sampling/createMessage",
+    "server/discover",
+    "subscriptions/listen",
+    "tasks/cancel",
+    "tasks/get",
+    "tasks/list",
+    "tasks/result",
+    "tasks/update",
+    "tools/call",
+    "tools/list",
+];
+
+/// Whether `method` is `known` but for letter case, or one letter too many, too few or swapped. One
+/// letter that is another may well be another method: `prompts/get`, `prompts/set`.
+fn is_slip(method: &str, known: &str) -> bool {
+    let letters = |text: &str| {
+        let mut letters: Vec<char> = text.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    if METHODS.contains(&method) {
+        return false;
+    }
+    method.eq_ignore_ascii_case(known)
+        || strsim::damerau_levenshtein(method, known) == 1
+            && (method.len() != known.len() || letters(method) == letters(known))
 }

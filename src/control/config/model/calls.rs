@@ -4,24 +4,24 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Roots;
+use super::{Mcp, Roots, Stdio};
 use crate::base::secret::Secret;
-use crate::control::config::Place;
+use crate::control::config::Spot;
 use crate::mask::{Recogniser, Replace};
 
 /// What is added to requests upstream.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
     /// Its name in the configuration.
     pub name: Arc<str>,
     /// What it is.
     pub kind: CredentialKind,
     /// Where it stands in the file.
-    pub place: Place,
+    pub place: Spot,
 }
 
 /// What a credential is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CredentialKind {
     /// Tokens from Entra by client credentials.
     EntraClient {
@@ -53,12 +53,14 @@ pub enum CredentialKind {
 }
 
 /// An upstream.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
     /// Its name in the configuration.
     pub name: Arc<str>,
-    /// Its base URL.
-    pub upstream: Upstream,
+    /// Where its calls go.
+    pub reach: Reach,
+    /// What only connections of protocol `mcp` have; `None` makes it `http`.
+    pub mcp: Option<Mcp>,
     /// Index into [`Config::credentials`](super::Config::credentials).
     pub credential: Option<usize>,
     /// Indices into [`Config::masks`](super::Config::masks).
@@ -71,13 +73,36 @@ pub struct Connection {
     pub forward_headers: ForwardHeaders,
     /// Reply fields that go to the caller beside the usual ones, lower case.
     pub reply_headers: Vec<String>,
-    /// Whether links back to the upstream are rewritten to the gateway.
+    /// Whether links back to the upstream are rewritten to the gateway; never for `mcp`.
     pub links: bool,
     /// Where it stands in the file.
-    pub place: Place,
+    pub place: Spot,
 }
 
-/// An upstream's base URL, taken apart.
+impl Connection {
+    /// Where it is on the network; `None` for a server of the gateway's own.
+    #[must_use]
+    pub fn upstream(&self) -> Option<&Upstream> {
+        match &self.reach {
+            Reach::Upstream(upstream) => Some(upstream),
+            Reach::Stdio(_) | Reach::Virtual(_) => None,
+        }
+    }
+}
+
+/// Where a connection's calls go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// To a server on the network.
+    Upstream(Upstream),
+    /// To a process of the gateway's own; `mcp` only.
+    Stdio(Stdio),
+    /// To other connections, as one: indices into
+    /// [`Config::connections`](super::Config::connections), none of which is virtual; `mcp` only.
+    Virtual(Vec<usize>),
+}
+
+/// An upstream's URL, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
     /// Whether it is reached over TLS.
@@ -86,7 +111,7 @@ pub struct Upstream {
     pub host: String,
     /// Port.
     pub port: u16,
-    /// Path without a trailing slash: empty or `/…`.
+    /// http: path without a trailing slash, empty or `/…`. mcp: the endpoint's path, as it stands.
     pub path: String,
 }
 
@@ -132,7 +157,7 @@ pub enum ForwardHeaders {
 }
 
 /// Which requests go to a connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// Host name, lower case, without port; `None` matches all.
     pub host: Option<String>,
@@ -141,11 +166,11 @@ pub struct Route {
     /// Index into [`Config::connections`](super::Config::connections).
     pub connection: usize,
     /// Where it stands in the file.
-    pub place: Place,
+    pub place: Spot,
 }
 
 /// Who may do what on one connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Shown in decisions and refusals.
     pub name: Arc<str>,
@@ -156,10 +181,10 @@ pub struct Policy {
     /// What they may do; at least one.
     pub rules: Vec<Rule>,
     /// Where it stands in the file.
-    pub place: Place,
+    pub place: Spot,
 }
 
-/// Principals of one issuer with any of these roles, groups or clients; at least one is named.
+/// Principals of one issuer, with any of each list that is not empty; at least one is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Who {
     /// Index into [`Config::issuers`](super::Config::issuers).
@@ -170,21 +195,34 @@ pub struct Who {
     pub groups: Vec<String>,
     /// Client ids.
     pub clients: Vec<String>,
+    /// Scopes that a user has consented to.
+    pub scopes: Vec<String>,
 }
 
 /// One rule.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// What it does with calls that match.
     pub effect: Effect,
-    /// One method or several, separated by commas; `None` matches every method.
-    pub method: Option<String>,
-    /// Path pattern; see [`crate::policy::pattern`].
-    pub path: String,
+    /// http: `METHODS /path`; mcp: `METHODS` or `METHODS NAME`. See [`crate::policy::pattern`].
+    pub pattern: String,
+    /// The condition under which alone it holds, in CEL.
+    pub when: Option<Condition>,
+    /// Whether it is only tried: what it would have done is recorded and not done.
+    pub shadow: bool,
     /// The rule as written, for decisions and refusals.
     pub text: Arc<str>,
     /// Where its pattern stands in the file.
-    pub place: Place,
+    pub place: Spot,
+}
+
+/// A rule's condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// The expression, in CEL.
+    pub text: Arc<str>,
+    /// Where it stands in the file.
+    pub place: Spot,
 }
 
 /// What a rule does.
@@ -215,7 +253,7 @@ pub enum Grant {
 }
 
 /// A masking profile.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mask {
     /// Its name in the configuration.
     pub name: Arc<str>,
@@ -230,5 +268,5 @@ pub struct Mask {
     /// What stands in place of all else.
     pub default: Replace,
     /// Where it stands in the file.
-    pub place: Place,
+    pub place: Spot,
 }

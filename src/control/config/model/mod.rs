@@ -2,6 +2,7 @@
 //! every secret is present and every file has been read.
 
 mod calls;
+mod mcp;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,15 +13,21 @@ pub use crate::auth::Algorithm;
 use crate::base::limits::Limits;
 use crate::base::secret::Secret;
 pub use calls::*;
+pub use mcp::*;
 
 use super::errors::{Mistake, Mistakes};
-use super::source::{Place, Source};
+use super::source::{Source, Spot};
 
 /// A whole configuration that has been found good.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where callers connect; at least one.
     pub listeners: Vec<Listener>,
+    /// Where callers reach the gateway, `scheme://host[:port]`; `None` goes by their `Host`.
+    pub public_url: Option<String>,
+    /// What session ids are sealed with: the first seals, all open. Empty where the gateway keeps a
+    /// key of its own in [`Config::data`].
+    pub session_keys: Vec<SessionKey>,
     /// The operator's own door.
     pub admin: Admin,
     /// Directory of recordings and keys.
@@ -94,18 +101,18 @@ fn goes_by_the_same<'i>(before: &'i [Arc<auth::Issuer>], issuer: &auth::Issuer) 
 }
 
 /// An address callers connect to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
     /// Address and port.
     pub bind: SocketAddr,
     /// Certificate and key; `None` speaks plain HTTP.
     pub tls: Option<TlsIdentity>,
     /// Where it stands in the file.
-    pub place: Place,
+    pub place: Spot,
 }
 
 /// A certificate chain and its key. That they belong together has been checked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsIdentity {
     /// PEM chain, leaf first.
     pub cert: Vec<u8>,
@@ -113,8 +120,17 @@ pub struct TlsIdentity {
     pub key: Secret,
 }
 
+/// A key that session ids are sealed with. Replicas share it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionKey {
+    /// Its name, which stands in every session id.
+    pub id: String,
+    /// [`SESSION_KEY_BYTES`](crate::base::limits::SESSION_KEY_BYTES) bytes.
+    pub key: Secret,
+}
+
 /// The admin listener.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admin {
     /// Address and port; loopback unless `tls` and `token` are there.
     pub bind: SocketAddr,
@@ -127,7 +143,7 @@ pub struct Admin {
 }
 
 /// An issuer of tokens.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuer {
     /// Its name in the configuration.
     pub name: Arc<str>,
@@ -139,8 +155,25 @@ pub struct Issuer {
     pub algorithms: Vec<Algorithm>,
     /// PEM of the only roots trusted for fetching its keys; `None` trusts the system's.
     pub roots: Option<Roots>,
+    /// An authorization server in front of it.
+    pub facade: Option<Facade>,
     /// Where it stands in the file.
-    pub place: Place,
+    pub place: Spot,
+}
+
+/// An authorization server's face for an issuer that has not all that MCP clients ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facade {
+    /// Address and port; loopback unless `tls` is there.
+    pub bind: SocketAddr,
+    /// Certificate and key; `None` speaks plain HTTP.
+    pub tls: Option<TlsIdentity>,
+    /// Where clients reach it, `scheme://host[:port]`.
+    pub public_url: String,
+    /// The application that clients without a registration of their own are given.
+    pub client_id: Option<String>,
+    /// Where it stands in the file.
+    pub place: Spot,
 }
 
 impl Issuer {

@@ -1,5 +1,7 @@
 //! A good file, and every kind of mistake made in it with what is then shown.
 
+mod mcp;
+
 use super::*;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -57,6 +59,9 @@ fn environment(name: &str) -> Option<String> {
         "WORKERS" => Some("3".into()),
         "SPACED" => Some("two words".into()),
         "EMPTY" => Some(String::new()),
+        "HEX_KEY" => Some("0123456789abcdef".repeat(4)),
+        "BASE64_KEY" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".into()),
+        "SHORT_KEY" => Some("AAECAwQFBgcICQoLDA0ODw==".into()),
         _ => None,
     }
 }
@@ -72,6 +77,7 @@ fn directory() -> tempfile::TempDir {
         ("other.key", other.serialize_pem()),
         ("names.txt", "Adele Vance\n\nAlex Wilber\n".to_owned()),
         ("empty", "\n".to_owned()),
+        ("ca.pem", made.cert.pem()),
     ] {
         std::fs::write(directory.path().join(name), text).unwrap();
     }
@@ -114,13 +120,19 @@ fn a_good_file_is_understood() {
         (graph.credential, graph.masks.as_slice()),
         (Some(0), &[0][..])
     );
-    assert_eq!(graph.upstream.to_string(), "https://graph.microsoft.com");
-    assert_eq!(local.upstream.to_string(), "http://[::1]:3001/api");
+    assert_eq!(
+        graph.upstream().unwrap().to_string(),
+        "https://graph.microsoft.com"
+    );
+    assert_eq!(
+        local.upstream().unwrap().to_string(),
+        "http://[::1]:3001/api"
+    );
     assert_eq!(local.forward_headers, ForwardHeaders::All);
     assert_eq!(config.routes[0].prefix, "/graph");
     assert_eq!(config.routes[1].host.as_deref(), Some("local.example"));
     let rules = &config.policies[0].rules;
-    assert_eq!(rules[0].method.as_deref(), Some("GET"));
+    assert_eq!(rules[0].pattern, "GET /v1.0/users");
     assert_eq!(&*rules[2].text, "deny: DELETE /**");
     let Effect::Approve { grant, .. } = &rules[1].effect else {
         panic!("approve")
@@ -152,11 +164,17 @@ const MISTAKES: &[(&str, &str, &str)] = &include!("mistakes.in");
 
 #[test]
 fn every_mistake_is_shown_where_it_stands() {
+    all_shown(GOOD, MISTAKES);
+}
+
+/// Makes each of `mistakes` in `good` and compares what is shown. Fails with all that differ,
+/// written as the table wants them.
+fn all_shown(good: &str, mistakes: &[(&str, &str, &str)]) {
     let directory = directory();
     let mut wrong = String::new();
-    for (from, to, want) in MISTAKES {
-        assert!(GOOD.contains(from), "{from}");
-        let text = GOOD.replacen(from, to, 1);
+    for (from, to, want) in mistakes {
+        assert!(good.contains(from), "{from}");
+        let text = good.replacen(from, to, 1);
         let got = judge(directory.path(), &text)
             .err()
             .unwrap_or_else(|| "good".into());

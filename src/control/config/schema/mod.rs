@@ -12,12 +12,22 @@ use serde_saphyr::Spanned;
 
 use super::source::Place;
 
+mod calls;
+
+pub(super) use calls::*;
+
 /// The whole file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     /// Where callers connect; at least one.
     pub listeners: Option<At<Vec<At<Listener>>>>,
+    /// Where callers reach the gateway, such as `https://gateway.example`; by default what they name
+    /// in `Host`.
+    pub public_url: Option<Text>,
+    /// What session ids are sealed with: the first seals, all open. By default a key of this
+    /// machine's own, kept in `data`.
+    pub session_keys: Option<At<Vec<At<SessionKey>>>>,
     /// The operator's own door: health, readiness, metrics.
     pub admin: Option<At<Admin>>,
     /// Directory of recordings, embedded store and keys; relative to this file.
@@ -102,6 +112,32 @@ pub(super) struct Issuer {
     pub roles_claim: Option<Text>,
     /// oidc: the claim that lists groups; by default `groups`.
     pub groups_claim: Option<Text>,
+    /// entra: an authorization server in front of it, as clients of MCP servers expect one.
+    pub facade: Option<At<Facade>>,
+}
+
+/// An authorization server's face for an issuer that has not all that MCP clients ask for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Facade {
+    /// Address and port; off loopback it needs `tls`.
+    pub bind: Option<Text>,
+    /// Certificate and key.
+    pub tls: Option<At<Tls>>,
+    /// Where clients reach it, such as `https://auth.gateway.example`.
+    pub public_url: Option<Text>,
+    /// The application that clients without a registration of their own are given.
+    pub client_id: Option<Text>,
+}
+
+/// One key that session ids are sealed with.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SessionKey {
+    /// Its name, which stands in every session id; never used again for another key.
+    pub id: Option<Text>,
+    /// 32 bytes in base64 or hexadecimal: `env:` or `file:`.
+    pub key: Option<Text>,
 }
 
 /// What is added to requests upstream. Which keys belong together depends on `kind`.
@@ -128,112 +164,6 @@ pub(super) struct Credential {
     pub name: Option<Text>,
     /// header: the field's value, `env:` or `file:`.
     pub value: Option<Text>,
-}
-
-/// An upstream.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Connection {
-    /// `http`.
-    pub protocol: Option<Text>,
-    /// Base URL; what follows the route's prefix is appended to its path.
-    pub upstream: Option<Text>,
-    /// Name of the credential that is added.
-    pub credential: Option<Text>,
-    /// Names of the masks that apply.
-    pub masks: Option<Vec<Text>>,
-    /// `buffered` or `durable`.
-    pub record: Option<Text>,
-    /// PEM file of the only roots trusted for this upstream; by default the system's.
-    pub ca_file: Option<Text>,
-    /// Request fields that go upstream beside the usual ones; `"*"` means all but authority.
-    pub forward_headers: Option<Vec<Text>>,
-    /// Reply fields that go to the caller beside the usual ones.
-    pub reply_headers: Option<Vec<Text>>,
-    /// Whether links back to the upstream are rewritten to the gateway; by default yes.
-    pub links: Option<bool>,
-}
-
-/// Which requests go to a connection: by host, by path prefix, or both.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Route {
-    /// Host name, without port.
-    pub host: Option<Text>,
-    /// Path prefix, such as `/graph/**`.
-    pub path: Option<Text>,
-    /// Name of the connection.
-    pub connection: Option<Text>,
-}
-
-/// Who may do what on one connection.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Policy {
-    /// Shown in decisions and refusals.
-    pub name: Option<Text>,
-    /// Name of the connection.
-    pub connection: Option<Text>,
-    /// The principals it speaks of.
-    pub who: Option<At<Who>>,
-    /// What they may do.
-    pub rules: Option<Vec<At<Rule>>>,
-}
-
-/// Principals: of one issuer, with any of the roles, groups or clients.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Who {
-    /// Name of the issuer.
-    pub issuer: Option<Text>,
-    /// Roles, any of which suffices.
-    pub roles: Option<Vec<Text>>,
-    /// Group ids, any of which suffices.
-    pub groups: Option<Vec<Text>>,
-    /// Client ids, any of which suffices.
-    pub clients: Option<Vec<Text>>,
-}
-
-/// One rule: exactly one of `allow`, `deny`, `approve`, each `METHOD /path/pattern`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Rule {
-    /// Calls that pass.
-    pub allow: Option<Text>,
-    /// Calls that never pass, whatever else matches.
-    pub deny: Option<Text>,
-    /// Calls that a person must approve.
-    pub approve: Option<Text>,
-    /// approve: who may approve.
-    pub by: Option<At<Approvers>>,
-    /// approve: `once` or a duration.
-    pub grant: Option<Text>,
-    /// approve: a condition on the call; not in this version.
-    pub when: Option<Text>,
-}
-
-/// Who may approve.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Approvers {
-    /// Group ids, any of which suffices.
-    pub groups: Option<Vec<Text>>,
-    /// Roles, any of which suffices.
-    pub roles: Option<Vec<Text>>,
-}
-
-/// A masking profile.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Mask {
-    /// JSON member names whose values are hidden.
-    pub fields: Option<Vec<Text>>,
-    /// Patterns that are hidden wherever they stand: `email`.
-    pub recognise: Option<Vec<Text>>,
-    /// A list of texts that are hidden wherever they stand, one a line: `file:` or `env:`.
-    pub literals: Option<Text>,
-    /// What stands in their place: by `default`, field name or pattern.
-    pub replace: Option<Named<At<String>>>,
 }
 
 /// A value together with where it stands.

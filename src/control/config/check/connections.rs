@@ -1,0 +1,229 @@
+//! Connections: where they go, and what is done on the way.
+
+use std::sync::Arc;
+
+use super::super::model::{Connection, ForwardHeaders, Reach, RecordClass, Upstream};
+use super::super::schema::{self, Text};
+use super::identity::is_field_name;
+use super::mcp::only_mcp;
+use super::{Checker, is_loopback, place};
+use crate::control::config::Place;
+use crate::exchange::fields;
+
+/// What a connection's calls are made in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    Http,
+    Mcp,
+    Graph,
+}
+
+impl Checker<'_> {
+    pub(super) fn connection(
+        &mut self,
+        name: Arc<str>,
+        at: Place,
+        mut connection: schema::Connection,
+    ) -> Option<Connection> {
+        let protocol = self
+            .need(connection.protocol.take(), at, "protocol")
+            .and_then(|it| self.protocol(&it));
+        let belongs = protocol.and_then(|it| self.belongs(it, &connection));
+        let reach = self.reach(protocol, &name, at, &mut connection);
+        let has_credential = connection.credential.is_some();
+        let credential = self.perhaps(connection.credential.take(), |checker, name| {
+            checker.index(&name, "credential", |names| &names.credentials)
+        });
+        let masks = self.mask_names(connection.masks.take());
+        let record = self.record(protocol, at, connection.record.take());
+        let roots = self.roots(connection.ca_file.take());
+        let forward_headers = self.forward_headers(connection.forward_headers.take());
+        let reply_headers = self.reply_headers(connection.reply_headers.take());
+        let links = connection.links.take().is_none_or(|links| links.value);
+        let mcp = self.mcp(&mut connection);
+        let (reach_at, reach) = reach?;
+        if let Reach::Upstream(upstream) = &reach
+            && has_credential
+            && !upstream.tls
+            && !is_loopback(&upstream.host)
+        {
+            let why = "a credential is not sent in plain HTTP off loopback";
+            return self.refuse(reach_at, why);
+        }
+        belongs?;
+        let is_mcp = protocol? == Protocol::Mcp;
+        Some(Connection {
+            name,
+            reach,
+            mcp: Some(mcp?).filter(|_| is_mcp),
+            credential: credential?,
+            masks: masks?,
+            record: record?,
+            roots: roots?,
+            forward_headers: forward_headers?,
+            reply_headers: reply_headers?,
+            links: links && !is_mcp,
+            place: at.into(),
+        })
+    }
+
+    fn protocol(&mut self, protocol: &Text) -> Option<Protocol> {
+        let known = [
+            ("http", Protocol::Http),
+            ("graph", Protocol::Graph),
+            ("mcp", Protocol::Mcp),
+        ];
+        match self.one_of(protocol, "protocol", &known)? {
+            Protocol::Graph => {
+                self.refuse(protocol.at, "the protocol `graph` is not in this version")
+            }
+            served => Some(served),
+        }
+    }
+
+    /// Refuses keys that a connection of this protocol, or one that goes there, does not have.
+    fn belongs(&mut self, protocol: Protocol, connection: &schema::Connection) -> Option<()> {
+        if protocol == Protocol::Http {
+            return self.foreign("the protocol `http`", &only_mcp(connection));
+        }
+        let links = place(&connection.links);
+        let good = self.foreign("the protocol `mcp`", &[("links", links)]);
+        let own = match (&connection.stdio, &connection.r#virtual) {
+            (Some(_), _) => "a server that the gateway starts",
+            (_, Some(_)) => "a virtual connection",
+            _ => return good,
+        };
+        let first = |list: &Option<Vec<Text>>| list.as_ref()?.first().map(|text| text.at);
+        let wire = [
+            ("credential", place(&connection.credential)),
+            ("ca_file", place(&connection.ca_file)),
+            ("forward_headers", first(&connection.forward_headers)),
+            ("reply_headers", first(&connection.reply_headers)),
+        ];
+        self.foreign(own, &wire).and(good)
+    }
+
+    /// Where the connection goes, and where the file says so.
+    fn reach(
+        &mut self,
+        protocol: Option<Protocol>,
+        name: &Arc<str>,
+        at: Place,
+        connection: &mut schema::Connection,
+    ) -> Option<(Place, Reach)> {
+        let stdio = connection.stdio.take();
+        let union = connection.r#virtual.take();
+        let upstream = connection.upstream.take();
+        let given = [place(&upstream), place(&stdio), place(&union)];
+        let mut given = given.into_iter().flatten();
+        match (given.next(), given.next()) {
+            (Some(_), Some(second)) if protocol == Some(Protocol::Mcp) => {
+                let why = "a connection has one of `upstream`, `stdio`, `virtual`";
+                self.refuse::<()>(second, why);
+            }
+            (None, _) if protocol == Some(Protocol::Mcp) => {
+                let why = "a connection of protocol `mcp` needs `upstream`, `stdio` or `virtual`";
+                return self.refuse(at, why);
+            }
+            _ => {}
+        }
+        if let Some(stdio) = stdio {
+            return Some((stdio.at, Reach::Stdio(self.stdio(stdio)?)));
+        }
+        if let Some(union) = union {
+            return Some((union.at, Reach::Virtual(self.members(name, union)?)));
+        }
+        let text = self.need(upstream, at, "upstream")?;
+        let upstream = self.upstream(&text, protocol == Some(Protocol::Mcp))?;
+        Some((text.at, Reach::Upstream(upstream)))
+    }
+
+    fn record(
+        &mut self,
+        protocol: Option<Protocol>,
+        at: Place,
+        record: Option<Text>,
+    ) -> Option<RecordClass> {
+        if record.is_none() && protocol == Some(Protocol::Mcp) {
+            return Some(RecordClass::Buffered);
+        }
+        let classes = [
+            ("buffered", RecordClass::Buffered),
+            ("durable", RecordClass::Durable),
+        ];
+        let record = self.need(record, at, "record")?;
+        self.one_of(&record, "recording class", &classes)
+    }
+
+    fn upstream(&mut self, text: &Text, is_mcp: bool) -> Option<Upstream> {
+        let parsed = match url::Url::parse(&text.value) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") => url,
+            _ => return self.refuse(text.at, "expected an `https://` or `http://` URL"),
+        };
+        let is_bare = parsed.username().is_empty()
+            && parsed.password().is_none()
+            && parsed.query().is_none()
+            && parsed.fragment().is_none();
+        let (Some(host), Some(port), true) =
+            (parsed.host_str(), parsed.port_or_known_default(), is_bare)
+        else {
+            return self.refuse(text.at, "an upstream has no user, query or fragment");
+        };
+        Some(Upstream {
+            tls: parsed.scheme() == "https",
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port,
+            path: match is_mcp {
+                // An endpoint, not a base: some servers answer `/mcp` and `/mcp/` differently.
+                true => parsed.path().to_owned(),
+                false => parsed.path().trim_end_matches('/').to_owned(),
+            },
+        })
+    }
+
+    fn mask_names(&mut self, masks: Option<Vec<Text>>) -> Option<Vec<usize>> {
+        let judged: Vec<_> = masks
+            .into_iter()
+            .flatten()
+            .map(|name| self.index(&name, "mask", |names| &names.masks))
+            .collect();
+        judged.into_iter().collect()
+    }
+
+    fn forward_headers(&mut self, names: Option<Vec<Text>>) -> Option<ForwardHeaders> {
+        let names = names.unwrap_or_default();
+        if let [only] = names.as_slice()
+            && only.value == "*"
+        {
+            return Some(ForwardHeaders::All);
+        }
+        let mut good = Some(());
+        for name in &names {
+            let lower = name.value.to_ascii_lowercase();
+            if name.value == "*" {
+                good = self.refuse(name.at, "`*` stands alone");
+            } else if !is_field_name(&name.value) {
+                good = self.refuse(name.at, "expected the name of a header field");
+            } else if fields::never_forwarded(&lower) {
+                good = self.refuse(name.at, "this field is never taken over from a caller");
+            }
+        }
+        good?;
+        let lower = names.iter().map(|name| name.value.to_ascii_lowercase());
+        Some(ForwardHeaders::Listed(lower.collect()))
+    }
+
+    fn reply_headers(&mut self, names: Option<Vec<Text>>) -> Option<Vec<String>> {
+        let mut good = Some(());
+        let mut lower = Vec::new();
+        for name in names.into_iter().flatten() {
+            lower.push(name.value.to_ascii_lowercase());
+            if !is_field_name(&name.value) {
+                good = self.refuse(name.at, "expected the name of a header field");
+            } else if fields::never_replied(&name.value) {
+                good = self.refuse(name.at, "this field is never passed on to a caller");
+            }
+        }
+        good.map(|()| lower)
+    }
+}
