@@ -233,6 +233,9 @@ pub const ACCESS_ENTRIES: usize = 4096;
 
 // ---- policy ----
 
+/// Bytes of arguments and annotations that are kept beside a stream, so that a reload can judge its
+/// call again. Longer ones count as unknown then, and a rule that goes by them ends the stream.
+pub const ASKED_BYTES: usize = 16 * 1024;
 /// Budgets of one connection; a call is charged to every one that covers it.
 pub const BUDGETS: usize = 16;
 /// Calls that one budget counts: more in a second than one core serves.

@@ -2,14 +2,15 @@
 
 use super::failure::{Doing, Failure};
 use super::terminal::{self, Paint};
+use crate::auth::Grounds;
 use crate::auth::inspect::assumed;
-use crate::auth::{Grounds, Groups};
 use crate::base::limits::HEAD_BYTES;
 use crate::control::{config, rules};
 use crate::exchange::rules::Connection;
 use crate::http::canonical;
-use crate::policy::judge::{Judgement, explain, judge};
-use crate::policy::{Denial, Rule, Subject};
+use crate::policy::explain::explain;
+use crate::policy::judge::judge;
+use crate::policy::{Asked, Denial, Facts, Question, Rule, Subject, Verdict};
 use clap::{Args, Subcommand};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -112,13 +113,21 @@ impl Call<'_> {
     /// The explanation, and whether the call would be allowed.
     fn explained(&self, paint: Paint) -> (String, bool) {
         let mut out = String::new();
-        let subject = self.subject();
+        // As requests are judged: what is not known is not assumed.
+        let subject = Subject::of(self.grounds);
+        let question = Question {
+            asked: Asked::Http {
+                method: self.method,
+                path: self.path,
+            },
+            facts: Facts::at(0),
+        };
         let policies = &self.connection.policies;
         // Writing to a String cannot fail.
         let _ = writeln!(out, "caller      {}", self.grounds.principal());
         let _ = writeln!(out, "connection  {}", self.connection.name);
         let _ = writeln!(out, "call        {} {}", self.method, self.path);
-        for considered in explain(policies, &subject, self.method, self.path) {
+        for considered in explain(policies, &subject, &question) {
             let name = paint.bold(&considered.policy);
             let _ = writeln!(
                 out,
@@ -129,23 +138,26 @@ impl Call<'_> {
                 let _ = writeln!(out, "              covers the call: {}", told(rule));
             }
         }
-        let judgement = judge(policies, &subject, self.method, self.path);
-        let (verdict, rule, allowed) = match &judgement {
-            Judgement::Allow(rule) => (paint.good("allowed"), Some(rule), true),
-            Judgement::Approve(rule) => {
+        let judgement = judge(policies, &subject, &question);
+        let missing;
+        let (verdict, rule, allowed) = match &judgement.verdict {
+            Verdict::Allow(rule) => (paint.good("allowed"), Some(rule), true),
+            Verdict::Approve(rule) => {
                 let why = "refused: it needs an approval, which this version cannot get";
                 (paint.bad(why), Some(rule), false)
             }
-            Judgement::Deny(Denial::Rule(rule)) => {
-                (paint.bad("denied by a rule"), Some(rule), false)
-            }
-            Judgement::Deny(Denial::NoRule) => {
+            Verdict::Deny(Denial::Rule(rule)) => (paint.bad("denied by a rule"), Some(rule), false),
+            Verdict::Deny(Denial::NoRule) => {
                 let why = "denied: no rule for this caller covers the call";
                 (paint.bad(why), None, false)
             }
-            Judgement::Deny(Denial::GroupsUnknown) => {
+            Verdict::Deny(Denial::GroupsUnknown) => {
                 let why = "denied: a policy goes by groups, and the claims leave them out";
                 (paint.bad(why), None, false)
+            }
+            Verdict::Deny(Denial::ScopeMissing(scopes)) => {
+                missing = format!("denied: the token needs a scope: {}", scopes.join(", "));
+                (paint.bad(missing.as_str()), None, false)
             }
         };
         let _ = writeln!(out, "verdict     {verdict}");
@@ -153,20 +165,6 @@ impl Call<'_> {
             let _ = writeln!(out, "            {}", told(rule));
         }
         (out, allowed)
-    }
-
-    /// As requests are judged: what is not known is not assumed.
-    fn subject(&self) -> Subject<'_> {
-        Subject {
-            issuer: self.grounds.principal().issuer(),
-            client: self.grounds.client(),
-            shown_by: self.grounds.principal().client(),
-            roles: self.grounds.roles(),
-            groups: match self.grounds.groups() {
-                Groups::Known(groups) => Some(groups),
-                Groups::Overage => None,
-            },
-        }
     }
 }
 

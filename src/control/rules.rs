@@ -15,7 +15,7 @@ use crate::exchange::Rules;
 use crate::exchange::rules::{self, ForwardFields, Route};
 use crate::mask::{self, Links, MaskSpec, Masks};
 use crate::policy::pattern::PathPattern;
-use crate::policy::{self, Policies, Who};
+use crate::policy::{self, Policies, Protocol, Who};
 use crate::record::Class;
 use crate::tls;
 
@@ -164,6 +164,7 @@ fn policies(
             roles: policy.who.roles.clone(),
             groups: ids(issuer, &policy.who.groups),
             clients: ids(issuer, &policy.who.clients),
+            scopes: Vec::new(),
         };
         if matches!(issuer.kind, IssuerKind::Entra { .. })
             && let Some(not) = who.clients.iter().find(|client| !auth::is_guid(client))
@@ -189,7 +190,7 @@ fn policies(
         let lines = lines
             .iter()
             .map(|(effect, pattern)| (*effect, pattern.as_str()));
-        match policy::compile::policy(&policy.name, who, lines) {
+        match policy::compile::policy(&policy.name, who, Protocol::Http, lines) {
             Ok(policy) => policies.push(policy),
             Err(policy::compile::PolicyError::Rule(number, why)) => {
                 mistakes.push(Mistake::new(

@@ -113,6 +113,11 @@ impl Account {
         self.entry.peer = Some(peer);
     }
 
+    /// Where the caller's connection came from.
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
+        self.entry.peer
+    }
+
     /// The head is whole: durations count from here, not from the end of the last exchange.
     pub(super) fn begin(&mut self, now: Now) {
         self.opened = now;

@@ -154,6 +154,10 @@ pub struct Envelope {
 }
 
 /// How a phase ended.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is made; a box would allocate"
+)]
 pub(super) enum Turn {
     /// The next phase can be judged at once.
     On(Phase),

@@ -13,7 +13,7 @@ use crate::auth::{AuthError, Identity, KeyWanted, LastBearer, Verdict, bearer};
 use crate::base::clock::{Mono, Now};
 use crate::http::uri::{self, CanonicalTarget};
 use crate::http::{BodyLength, RequestHead};
-use crate::policy::{Call, Decision, Permit};
+use crate::policy::{Arguments, Call, Decision, Facts, Fields, Permit};
 use crate::record::{Pending, RecordError};
 
 /// What a judgement is made of.
@@ -166,14 +166,22 @@ impl Judge<'_> {
         judged: &Judged,
         identity: Identity,
     ) -> Result<Permit, Refusal> {
-        let call = Call::http(identity, head.method(self.bytes), judged.path());
+        let query = judged.query().strip_prefix(b"?").unwrap_or_default();
+        let facts = Facts {
+            wall: self.now.wall.unix_seconds(),
+            source: self.account.peer().map(|peer| peer.ip()),
+            query: std::str::from_utf8(query).unwrap_or_default(),
+            fields: Fields::Head(head, self.bytes),
+            body: Arguments::Unknown,
+        };
+        let call = Call::http(identity, head.method(self.bytes), judged.path(), facts);
         match call.decide(&judged.connection.policies) {
             Decision::Allowed(permit) => {
                 self.account.ruled(permit.rule());
                 Ok(permit)
             }
-            Decision::NeedsApproval(_, rule) => Err(Refusal::ApprovalNeeded(rule)),
-            Decision::Denied(_, denial) => Err(Refusal::Denied(denial)),
+            Decision::NeedsApproval(held) => Err(Refusal::ApprovalNeeded(held.rule)),
+            Decision::Denied(refused) => Err(Refusal::Denied(refused.denial)),
         }
     }
 

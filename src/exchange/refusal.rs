@@ -106,6 +106,7 @@ fn denial_text(denial: &Denial) -> &str {
         Denial::Rule(rule) => &rule.name,
         Denial::NoRule => "no rule allows it",
         Denial::GroupsUnknown => "the token leaves the caller's groups out",
+        Denial::ScopeMissing(_) => "a scope is missing",
     }
 }
 

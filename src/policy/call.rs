@@ -3,21 +3,26 @@
 
 use std::sync::Arc;
 
-use super::judge::{Denial, Judgement, Subject, judge};
+use super::facts::{Asked, Facts, McpCall, Subject};
+use super::judge::{Denial, Judgement, Question, Verdict, judge};
 use super::rule::{Policies, Rule};
-use crate::auth::{Groups, Identity};
+use crate::auth::Identity;
 
 /// What one request asks for, in the terms policy speaks, and who asks.
 ///
-/// The one enum over the protocols' calls; `mcp` and `graph` calls join it with their rooms.
+/// The one enum over the protocols' calls; `graph` calls join it with their room.
 #[must_use]
 pub struct Call<'a> {
     identity: Identity,
-    asked: Asked<'a>,
+    asked: All<'a>,
+    facts: Facts<'a>,
 }
 
-enum Asked<'a> {
+/// All that one request asks for.
+#[derive(Clone, Copy)]
+enum All<'a> {
     Http { method: &'a str, path: &'a str },
+    Mcp(&'a [McpCall<'a>]),
 }
 
 /// Leave for one call to go on, minted by [`Call::decide`] only.
@@ -28,7 +33,15 @@ enum Asked<'a> {
 pub struct Permit {
     identity: Identity,
     rule: Arc<Rule>,
+    more: Option<Box<More>>,
     generation: u64,
+}
+
+/// What few permits have: they are kept as long as their exchange, and should be small.
+#[derive(Debug)]
+struct More {
+    others: Vec<Arc<Rule>>,
+    shadowed: Option<Verdict>,
 }
 
 /// What policy says to a call.
@@ -36,43 +49,166 @@ pub enum Decision {
     /// It may go on.
     Allowed(Permit),
     /// A rule asks for a person's yes.
-    NeedsApproval(Identity, Arc<Rule>),
+    NeedsApproval(Held),
     /// It is refused.
-    Denied(Identity, Denial),
+    Denied(Refused),
+}
+
+/// A call that a rule wants approved.
+pub struct Held {
+    /// Whose call it is.
+    pub identity: Identity,
+    /// The rule.
+    pub rule: Arc<Rule>,
+    /// Which of the calls of one request, counted from 0.
+    pub at: usize,
+    /// What would hold if rules in shadow counted, where that is something else.
+    pub shadowed: Option<Verdict>,
+}
+
+/// A call that is refused.
+pub struct Refused {
+    /// Whose call it is.
+    pub identity: Identity,
+    /// Why.
+    pub denial: Denial,
+    /// Which of the calls of one request, counted from 0.
+    pub at: usize,
+    /// What would hold if rules in shadow counted, where that is something else.
+    pub shadowed: Option<Verdict>,
 }
 
 impl<'a> Call<'a> {
     /// An HTTP call: `path` is canonical and without the route's prefix.
-    pub fn http(identity: Identity, method: &'a str, path: &'a str) -> Call<'a> {
+    pub fn http(identity: Identity, method: &'a str, path: &'a str, facts: Facts<'a>) -> Call<'a> {
         Call {
             identity,
-            asked: Asked::Http { method, path },
+            asked: All::Http { method, path },
+            facts,
+        }
+    }
+
+    /// What one request of the Model Context Protocol asks for: one message, or all of a batch. It is
+    /// allowed when each of them is; nothing at all is not.
+    pub fn mcp(identity: Identity, calls: &'a [McpCall<'a>], facts: Facts<'a>) -> Call<'a> {
+        Call {
+            identity,
+            asked: All::Mcp(calls),
+            facts,
         }
     }
 
     /// Judges the call under `policies`.
     #[must_use]
     pub fn decide(self, policies: &Policies) -> Decision {
-        let Asked::Http { method, path } = self.asked;
-        let subject = Subject {
-            issuer: self.identity.principal().issuer(),
-            client: self.identity.client(),
-            shown_by: self.identity.principal().client(),
-            roles: self.identity.roles(),
-            groups: match self.identity.groups() {
-                Groups::Known(groups) => Some(groups),
-                Groups::Overage => None,
-            },
-        };
-        match judge(policies, &subject, method, path) {
-            Judgement::Allow(rule) => Decision::Allowed(Permit {
+        match decide_all(&self, policies) {
+            Ok((rule, more)) => Decision::Allowed(Permit {
                 identity: self.identity,
                 rule,
+                more,
                 generation: policies.generation,
             }),
-            Judgement::Approve(rule) => Decision::NeedsApproval(self.identity, rule),
-            Judgement::Deny(denial) => Decision::Denied(self.identity, denial),
+            Err(Stop {
+                why: Why::Approval(rule),
+                at,
+                shadowed,
+            }) => Decision::NeedsApproval(Held {
+                identity: self.identity,
+                rule,
+                at,
+                shadowed,
+            }),
+            Err(Stop {
+                why: Why::Denial(denial),
+                at,
+                shadowed,
+            }) => Decision::Denied(Refused {
+                identity: self.identity,
+                denial,
+                at,
+                shadowed,
+            }),
         }
+    }
+}
+
+/// What keeps a request from going on.
+struct Stop {
+    why: Why,
+    at: usize,
+    shadowed: Option<Verdict>,
+}
+
+enum Why {
+    Approval(Arc<Rule>),
+    Denial(Denial),
+}
+
+/// The rules that allow the calls, in their order, or the first refusal, or the first approval that
+/// is needed.
+fn decide_all(
+    call: &Call<'_>,
+    policies: &Policies,
+) -> Result<(Arc<Rule>, Option<Box<More>>), Stop> {
+    let subject = Subject::of(call.identity.grounds());
+    let (mut first, mut others) = (None, Vec::new());
+    let (mut held, mut aside) = (None, None);
+    for (at, asked) in call.asked.each().enumerate() {
+        let question = Question {
+            asked,
+            facts: call.facts,
+        };
+        let Judgement { verdict, shadowed } = judge(policies, &subject, &question);
+        match verdict {
+            Verdict::Allow(rule) => match first {
+                None => first = Some(rule),
+                Some(_) => others.push(rule),
+            },
+            Verdict::Approve(rule) => {
+                held.get_or_insert(Stop {
+                    why: Why::Approval(rule),
+                    at,
+                    shadowed: shadowed.clone(),
+                });
+            }
+            Verdict::Deny(denial) => {
+                return Err(Stop {
+                    why: Why::Denial(denial),
+                    at,
+                    shadowed,
+                });
+            }
+        }
+        aside = aside.or(shadowed);
+    }
+    match (held, first) {
+        (Some(stop), _) => Err(stop),
+        (None, Some(rule)) => {
+            let has_more = !others.is_empty() || aside.is_some();
+            let more = has_more.then(|| {
+                Box::new(More {
+                    others,
+                    shadowed: aside,
+                })
+            });
+            Ok((rule, more))
+        }
+        (None, None) => Err(Stop {
+            why: Why::Denial(Denial::NoRule),
+            at: 0,
+            shadowed: None,
+        }),
+    }
+}
+
+impl<'a> All<'a> {
+    fn each(self) -> impl Iterator<Item = Asked<'a>> {
+        let (http, mcp) = match self {
+            All::Http { method, path } => (Some(Asked::Http { method, path }), &[][..]),
+            All::Mcp(calls) => (None, calls),
+        };
+        http.into_iter()
+            .chain(mcp.iter().map(|call| Asked::Mcp(*call)))
     }
 }
 
@@ -82,10 +218,22 @@ impl Permit {
         &self.identity
     }
 
-    /// The rule that allows it.
+    /// The rule that allows it; of a batch, its first call.
     #[must_use]
     pub fn rule(&self) -> &Arc<Rule> {
         &self.rule
+    }
+
+    /// The rules that allow the calls of a batch, in its order.
+    pub fn rules(&self) -> impl Iterator<Item = &Arc<Rule>> {
+        let others = self.more.iter().flat_map(|more| &more.others);
+        std::iter::once(&self.rule).chain(others)
+    }
+
+    /// What would hold if rules in shadow counted, where that is something else.
+    #[must_use]
+    pub fn shadowed(&self) -> Option<&Verdict> {
+        self.more.as_ref()?.shadowed.as_ref()
     }
 
     /// The generation of the configuration it was decided under.

@@ -1,8 +1,11 @@
-//! Who a policy is for and what its rules say.
+//! What a rule says, and the set of them that a connection is judged by.
 
 use std::sync::Arc;
 
+use super::facts::Asked;
+use super::mcp::McpPattern;
 use super::pattern::CallPattern;
+use super::who::Who;
 
 /// What a rule does with the calls it covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,37 +34,58 @@ impl Effect {
 /// One line of a policy.
 #[derive(Debug)]
 pub struct Rule {
-    /// `POLICY/N`, N counting from 1: how refusals and recordings name it.
+    /// `POLICY/N`, N counting from 1: how refusals and recordings name it. `POLICY/lifecycle` is the
+    /// rule that every policy of an `mcp` connection has beside its own.
     pub name: Arc<str>,
     /// What it does.
     pub effect: Effect,
     /// The calls it covers.
-    pub calls: CallPattern,
+    pub calls: Calls,
+    /// Judged like any rule, and told; it decides nothing.
+    pub shadow: bool,
 }
 
-impl Rule {
-    /// True when the rule is about this call. An `allow` is about what it says and nothing else; the
-    /// others also about what an upstream may take for the same.
+/// A pattern in the terms of the connection's protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Calls {
+    /// Over HTTP method and path.
+    Http(CallPattern),
+    /// Over a method of the Model Context Protocol and a name.
+    Mcp(McpPattern),
+}
+
+impl Calls {
+    /// The pattern as it was written.
     #[must_use]
-    pub fn covers(&self, method: &str, path: &str) -> bool {
-        match self.effect {
-            Effect::Allow => self.calls.matches(method, path),
-            Effect::Approve | Effect::Deny => self.calls.touches(method, path),
+    pub fn as_str(&self) -> &str {
+        match self {
+            Calls::Http(pattern) => pattern.as_str(),
+            Calls::Mcp(pattern) => pattern.as_str(),
         }
     }
 }
 
-/// The callers a policy is for: of this issuer, and in at least one of each list that is given.
-#[derive(Debug, Default)]
-pub struct Who {
-    /// The configured issuer's name.
-    pub issuer: String,
-    /// Application roles, any of which satisfies.
-    pub roles: Vec<String>,
-    /// Group object ids, any of which satisfies.
-    pub groups: Vec<String>,
-    /// Client (application) ids, any of which satisfies.
-    pub clients: Vec<String>,
+impl Rule {
+    /// True when the rule is about this call. An `allow` is about what it says and nothing else; the
+    /// others also about what an upstream may take for the same. A call of another protocol than the
+    /// pattern's is covered by what restricts, since no such call should come here.
+    #[must_use]
+    pub fn covers(&self, asked: &Asked<'_>) -> bool {
+        match (&self.calls, asked) {
+            (Calls::Http(calls), Asked::Http { method, path }) => match self.effect {
+                Effect::Allow => calls.matches(method, path),
+                Effect::Approve | Effect::Deny => calls.touches(method, path),
+            },
+            (Calls::Mcp(calls), Asked::Mcp(call)) => match self.effect {
+                Effect::Allow => calls.matches(call.method, call.name),
+                Effect::Approve => calls.touches_beyond_lifecycle(call.method, call.name),
+                Effect::Deny => calls.touches(call.method, call.name),
+            },
+            (Calls::Http(_), Asked::Mcp(_)) | (Calls::Mcp(_), Asked::Http { .. }) => {
+                self.effect != Effect::Allow
+            }
+        }
+    }
 }
 
 /// A named set of rules for some callers on one connection.

@@ -20,7 +20,7 @@ use sluice::exchange::{Core, Journal, Refusal, Rules};
 use sluice::mask::{Links, MaskSpec, Masks, Recogniser};
 use sluice::policy::compile::policy;
 use sluice::policy::pattern::PathPattern;
-use sluice::policy::{Effect, Policies, Who};
+use sluice::policy::{Effect, Policies, Protocol, Who};
 use sluice::record::frame::{Frame, seal};
 use sluice::record::payload::{EndPayload, Event};
 use sluice::record::{Class, Decision, Health, Intake, Outcome, SessionTable, Sessions, ring_pair};
@@ -334,7 +334,9 @@ fn rules(shape: &Shape, credentials: &Arc<Credentials>) -> Rules {
     };
     let policies = Policies {
         generation: shape.generation,
-        policies: vec![policy("p", who, shape.lines.iter().copied()).expect("a policy")],
+        policies: vec![
+            policy("p", who, Protocol::Http, shape.lines.iter().copied()).expect("a policy"),
+        ],
     };
     let connection = Connection {
         name: "up".into(),

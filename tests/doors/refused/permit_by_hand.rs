@@ -9,6 +9,7 @@ pub fn permit(identity: Identity, rule: Arc<Rule>, policies: &Policies) -> Optio
     Some(Permit {
         identity,
         rule,
+        more: None,
         generation: policies.generation,
     })
 }

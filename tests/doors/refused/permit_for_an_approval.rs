@@ -4,7 +4,7 @@ use sluice::policy::{Decision, Permit};
 
 pub fn permit(decision: Decision) -> Option<Permit> {
     match decision {
-        Decision::Allowed(permit) | Decision::NeedsApproval(permit, _) => Some(permit),
+        Decision::Allowed(permit) | Decision::NeedsApproval(permit) => Some(permit),
         Decision::Denied(..) => None,
     }
 }

@@ -1,0 +1,201 @@
+//! Judgements beside those on requests: what a list may show, who may converse at all, and whether
+//! what was allowed once still is.
+
+use std::net::IpAddr;
+
+use super::facts::{Arguments, Asked, Facts, Fields, McpCall, Subject};
+use super::judge::{Question, Verdict, judge};
+use super::rule::Policies;
+use super::who::Included;
+use crate::auth::Identity;
+use crate::base::limits::ASKED_BYTES;
+use crate::json::Document;
+
+impl Policies {
+    /// Whether some arguments of this call could be allowed, or approved: what a list shows. Judged as
+    /// the call will be, with arguments that nobody knows yet, so that what is hidden cannot be called.
+    #[must_use]
+    pub fn could(&self, identity: &Identity, call: &McpCall<'_>, facts: &Facts<'_>) -> bool {
+        let question = Question {
+            asked: Asked::Mcp(McpCall {
+                arguments: Arguments::Unknown,
+                ..*call
+            }),
+            facts: *facts,
+        };
+        let judgement = judge(self, &Subject::of(identity.grounds()), &question);
+        !matches!(judgement.verdict, Verdict::Deny(_))
+    }
+
+    /// Whether at least one policy is for this caller.
+    #[must_use]
+    pub fn includes(&self, identity: &Identity) -> bool {
+        let subject = Subject::of(identity.grounds());
+        let mut policies = self.policies.iter();
+        policies.any(|policy| policy.who.includes(&subject) == Included::Yes)
+    }
+
+    /// Whether what was allowed before is allowed by these policies, at second `wall` since 1970: for
+    /// streams that outlive the configuration they were opened under. An approval that is needed now
+    /// is a no, and so is a rule that goes by what was not kept.
+    #[must_use]
+    pub fn still_allows(&self, identity: &Identity, before: &AskedBefore, wall: u64) -> bool {
+        let subject = Subject::of(identity.grounds());
+        !before.calls.is_empty()
+            && before.calls.iter().all(|kept| {
+                kept.passes(before.facts(wall), |question| {
+                    matches!(judge(self, &subject, question).verdict, Verdict::Allow(_))
+                })
+            })
+    }
+}
+
+/// What a request asked for, to be judged again while its reply still flows.
+///
+/// Header fields are not kept, a body of an HTTP call neither, nor are arguments beyond
+/// [`ASKED_BYTES`]: they are unknown later.
+pub struct AskedBefore {
+    calls: Vec<Kept>,
+    source: Option<IpAddr>,
+    query: Box<str>,
+}
+
+enum Kept {
+    Http {
+        method: Box<str>,
+        path: Box<str>,
+    },
+    Mcp {
+        method: Box<str>,
+        name: Option<Box<str>>,
+        arguments: Text,
+        annotations: Text,
+    },
+}
+
+/// A JSON text.
+enum Text {
+    Kept(Box<str>),
+    /// There was none.
+    None,
+    /// It was not known, or too long.
+    Unknown,
+}
+
+impl AskedBefore {
+    /// Keeps an HTTP call.
+    #[must_use]
+    pub fn http(method: &str, path: &str, facts: &Facts<'_>) -> AskedBefore {
+        let call = Kept::Http {
+            method: method.into(),
+            path: path.into(),
+        };
+        AskedBefore::of(vec![call], facts)
+    }
+
+    /// Keeps the calls of one request of the Model Context Protocol.
+    #[must_use]
+    pub fn mcp(calls: &[McpCall<'_>], facts: &Facts<'_>) -> AskedBefore {
+        let mut room = ASKED_BYTES;
+        let mut keep = |value: Arguments<'_>| match value {
+            Arguments::Unknown => Text::Unknown,
+            Arguments::Known(None) => Text::None,
+            Arguments::Known(Some(value)) => match room.checked_sub(value.raw().len()) {
+                None => Text::Unknown,
+                Some(left) => {
+                    room = left;
+                    Text::Kept(value.raw().into())
+                }
+            },
+        };
+        let kept = |call: &McpCall<'_>| Kept::Mcp {
+            method: call.method.into(),
+            name: call.name.map(Box::from),
+            annotations: keep(Arguments::Known(call.annotations)),
+            arguments: keep(call.arguments),
+        };
+        AskedBefore::of(calls.iter().map(kept).collect(), facts)
+    }
+
+    fn of(calls: Vec<Kept>, facts: &Facts<'_>) -> AskedBefore {
+        AskedBefore {
+            calls,
+            source: facts.source,
+            query: facts.query.into(),
+        }
+    }
+
+    fn facts(&self, wall: u64) -> Facts<'_> {
+        Facts {
+            wall,
+            source: self.source,
+            query: &self.query,
+            fields: Fields::Unknown,
+            body: Arguments::Unknown,
+        }
+    }
+}
+
+impl Kept {
+    /// Whether `judge` says yes to the call. A call of which more than the arguments was lost cannot
+    /// be judged.
+    fn passes(&self, facts: Facts<'_>, judge: impl FnOnce(&Question<'_>) -> bool) -> bool {
+        match self {
+            Kept::Http { method, path } => judge(&Question {
+                asked: Asked::Http { method, path },
+                facts,
+            }),
+            Kept::Mcp {
+                method,
+                name,
+                arguments,
+                annotations,
+            } => {
+                let (Some(arguments), Some(annotations)) = (arguments.read(), annotations.read())
+                else {
+                    return false;
+                };
+                let Arguments::Known(annotations) = annotations.value() else {
+                    return false;
+                };
+                let call = McpCall {
+                    method,
+                    name: name.as_deref(),
+                    arguments: arguments.value(),
+                    annotations,
+                };
+                judge(&Question {
+                    asked: Asked::Mcp(call),
+                    facts,
+                })
+            }
+        }
+    }
+}
+
+/// [`Text`], read again.
+enum Read<'a> {
+    Document(Document<'a>),
+    None,
+    Unknown,
+}
+
+impl Text {
+    fn read(&self) -> Option<Read<'_>> {
+        Some(match self {
+            Text::Kept(text) => Read::Document(Document::parse(text.as_bytes()).ok()?),
+            Text::None => Read::None,
+            Text::Unknown => Read::Unknown,
+        })
+    }
+}
+
+impl Read<'_> {
+    fn value(&self) -> Arguments<'_> {
+        match self {
+            Read::Document(document) => Arguments::Known(Some(document.root())),
+            Read::None => Arguments::Known(None),
+            Read::Unknown => Arguments::Unknown,
+        }
+    }
+}
