@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// Places to change, in order and apart from each other.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Edits {
     list: Vec<Edit>,
     /// What is put in, one after the other.
@@ -78,6 +78,15 @@ impl Edits {
             let text = self.text.get(edit.replacement.clone());
             (edit.span.clone(), text.unwrap_or_default())
         })
+    }
+}
+
+impl std::fmt::Debug for Edits {
+    /// Places only: what is put in may be for nobody else.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list()
+            .entries(self.iter().map(|(span, _)| span))
+            .finish()
     }
 }
 

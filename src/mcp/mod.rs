@@ -2,11 +2,15 @@
 //!
 //! ```text
 //! caller -> envelope (fields, message, mirror) -> what rules are asked about
+//! server -> event -> answer -> filter, edit -> what the caller may know
 //! ```
 //!
 //! - [`envelope`]: a POST's body, read once and strictly, and whether the headers agree with it;
 //!   [`fields`] are those headers, [`message`] one JSON-RPC message, [`objection`] why not.
 //! - [`mirror`]: the arguments that a tool wants repeated in headers.
+//! - [`event`]: server-sent events, frame by frame, as the bytes that came.
+//! - [`answer`]: a server's message: what it ends, tells or asks.
+//! - [`filter`]: lists without what a caller may not know of.
 //! - [`edit`]: changes to a text as a list of places.
 //! - [`pins`]: which tools are as they were when somebody looked, told by their [`mod@print`];
 //!   [`tasks`]: whose a task is.
@@ -16,9 +20,12 @@
 //! only one of them knows is refused here only where it could be read in two ways; whether a server
 //! speaks it is the server's to say, since clients feel their way by its answers.
 
+pub mod answer;
 pub mod edit;
 pub mod envelope;
+pub mod event;
 pub mod fields;
+pub mod filter;
 mod keys;
 pub mod message;
 pub mod mirror;
@@ -30,9 +37,12 @@ pub mod tasks;
 #[cfg(test)]
 mod tests;
 
+pub use answer::{Answer, Answers, Asked, Said, Unreadable, What, same_id, write_error};
 pub use edit::{Edits, write_string};
 pub use envelope::{Post, Reader};
+pub use event::{Events, Frame, Overlong};
 pub use fields::{Fields, NO_PARAMS, Param, Params, param_name};
+pub use filter::{Count, Item, ListKind, Rewriter, filter};
 pub use message::{Kind, Message};
 pub use mirror::Mirrors;
 pub use objection::{Mirrored, Objection, Refused, Requested};

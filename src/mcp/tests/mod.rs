@@ -1,6 +1,8 @@
 //! Envelopes: what passes, what does not, and what rules see of it.
 
 mod agreement;
+mod answers;
+mod events;
 mod reading;
 
 use super::{Fields, Objection, Reader};
