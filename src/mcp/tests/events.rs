@@ -205,6 +205,8 @@ proptest! {
 
     #[test]
     fn an_edit_changes_the_data_and_nothing_else(stream in stream(), at in 0..8usize, long in 0..4usize) {
+        // A mark between events is a field; at the start of a stream, as which it is read again, not.
+        let stream = stream.replace('\u{feff}', "");
         let mut events = Events::new(BOUND);
         events.push(stream.as_bytes());
         while let Some(frame) = events.frame().unwrap() {
@@ -221,10 +223,14 @@ proptest! {
                 continue;
             }
             let (again, rest) = frames([out.as_slice()]);
-            prop_assert_eq!(again.len(), 1);
+            // The line feed of a pair that was not waited for stands before, and is read alone here.
+            let lone = usize::from(frame.raw.starts_with(b"\n") && frame.raw != b"\n");
+            prop_assert_eq!(again.len(), 1 + lone);
+            let again = again.last().unwrap();
             prop_assert!(rest.is_empty());
-            prop_assert_eq!(again[0].data.as_deref(), std::str::from_utf8(&want).ok());
-            prop_assert_eq!(again[0].id.as_deref(), frame.id.and_then(|id| std::str::from_utf8(id).ok()));
+            let want = String::from_utf8_lossy(&want).into_owned();
+            prop_assert_eq!(again.data.clone(), Some(want));
+            prop_assert_eq!(again.id.as_deref(), frame.id.and_then(|id| std::str::from_utf8(id).ok()));
         }
     }
 }
