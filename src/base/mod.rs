@@ -11,3 +11,4 @@ pub mod ids;
 pub mod limits;
 pub mod mailbox;
 pub mod secret;
+pub mod visible;

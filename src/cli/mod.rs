@@ -8,11 +8,13 @@ mod check;
 mod completions;
 pub mod demo;
 pub mod failure;
+mod place;
 mod policy;
 pub mod serve;
 mod sessions;
 pub mod terminal;
 mod token;
+mod tools;
 
 pub use failure::Failure;
 
@@ -43,6 +45,7 @@ enum Command {
     Policy(policy::PolicyArgs),
     Sessions(sessions::SessionsArgs),
     Token(token::TokenArgs),
+    Tools(tools::ToolsArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -66,6 +69,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Policy(args) => policy::run(&args),
         Command::Sessions(args) => sessions::run(&args),
         Command::Token(args) => token::run(&args),
+        Command::Tools(args) => tools::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
     match done {

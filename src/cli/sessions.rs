@@ -1,10 +1,10 @@
 //! `sluice sessions`: what was recorded, and whether it is still what was recorded.
 
 use super::failure::{Doing, Failure};
+use super::place::Place;
 use crate::base::calendar::Utc;
 use crate::base::clock::{Clock, Wall};
 use crate::base::ids::SessionId;
-use crate::control::config;
 use crate::record::payload::Outcome;
 use crate::record::verify::{Trust, Verdict};
 use crate::recorder::read::{Filter, Recording, recordings, sessions};
@@ -25,23 +25,6 @@ pub struct SessionsArgs {
     place: Place,
     #[command(subcommand)]
     command: SessionsCommand,
-}
-
-/// Where the recordings are.
-#[derive(Args)]
-struct Place {
-    /// The gateway's data directory.
-    #[arg(long, value_name = "DIR", global = true, default_value = "sluice-data")]
-    data: PathBuf,
-    /// Take the data directory from this configuration.
-    #[arg(
-        short,
-        long,
-        value_name = "FILE",
-        global = true,
-        conflicts_with = "data"
-    )]
-    config: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -133,7 +116,7 @@ const EXAMPLES: &str = "Examples:
 
 /// Runs the command.
 pub fn run(args: &SessionsArgs) -> Result<(), Failure> {
-    let all = args.place.recordings()?;
+    let all = recorded(&args.place)?;
     match &args.command {
         SessionsCommand::List(list) => self::list(&all, list),
         SessionsCommand::Show(one) => {
@@ -146,19 +129,14 @@ pub fn run(args: &SessionsArgs) -> Result<(), Failure> {
     }
 }
 
-impl Place {
-    fn recordings(&self) -> Result<Vec<Recording>, Failure> {
-        let data = match &self.config {
-            None => self.data.clone(),
-            Some(path) => config::load(path).doing(path.display())?.data,
-        };
-        let found = recordings(&data).doing(format!("read {}", data.display()))?;
-        if found.is_empty() {
-            let nothing = format!("no recording under {}", data.display());
-            return Err(Failure::new(nothing));
-        }
-        Ok(found)
+fn recorded(place: &Place) -> Result<Vec<Recording>, Failure> {
+    let data = place.directory()?;
+    let found = recordings(&data).doing(format!("read {}", data.display()))?;
+    if found.is_empty() {
+        let nothing = format!("no recording under {}", data.display());
+        return Err(Failure::new(nothing));
     }
+    Ok(found)
 }
 
 fn list(all: &[Recording], args: &ListArgs) -> Result<(), Failure> {

@@ -4,6 +4,7 @@ mod config;
 mod demo;
 mod parts;
 mod tokens;
+mod tools;
 
 use std::process::{Command, Output, Stdio};
 
