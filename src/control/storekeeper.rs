@@ -21,6 +21,7 @@ use std::time::Duration;
 use crossbeam::channel::Receiver;
 
 use super::Probe;
+use super::config::Config;
 use super::health::{Health, State};
 use crate::base::clock::{Clock, Mono};
 use crate::base::limits::TASK_LIFE;
@@ -93,6 +94,15 @@ impl StoreKeeper {
             stop,
             thread,
         })
+    }
+
+    /// Takes over what a configuration asks of every connection's tools, at start and at a reload.
+    pub fn configure(&self, config: &Config) {
+        let policies = config.connections.iter().filter_map(|connection| {
+            let policy = connection.mcp.as_ref()?.tools;
+            Some((Arc::clone(&connection.name), policy))
+        });
+        self.pins.set_connections(&policies.collect::<Vec<_>>());
     }
 
     /// What every tool looked like when it was trusted.

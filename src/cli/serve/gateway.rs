@@ -57,6 +57,7 @@ impl Gateway {
         }
         let counters = Arc::new(Counters::new(labels(config), config.workers));
         let keeper = StoreKeeper::start(&config.data, clock).doing("the store")?;
+        keeper.configure(config);
         let parts = Parts {
             counters,
             probes: vec![

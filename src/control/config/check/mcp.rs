@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::str::FromStr;
 
-use super::super::model::{Budget, First, Mcp, OnChange, Rate, Tools};
+use super::super::model::{Budget, First, Mcp, OnChange, Rate, ToolPolicy};
 use super::super::schema::{self, At, Scalar, Text};
 use super::super::units;
 use super::{Checker, place};
@@ -90,9 +90,9 @@ impl Checker<'_> {
         all_good.map(|()| good)
     }
 
-    fn tools(&mut self, tools: Option<At<schema::Tools>>) -> Option<Tools> {
+    fn tools(&mut self, tools: Option<At<schema::Tools>>) -> Option<ToolPolicy> {
         let Some(At { value, .. }) = tools else {
-            return Some(Tools::default());
+            return Some(ToolPolicy::default());
         };
         let changes = [
             ("quarantine", OnChange::Quarantine),
@@ -107,7 +107,7 @@ impl Checker<'_> {
             Some(word) => self.one_of(&word, "answer to a new tool", &firsts),
             None => Some(First::default()),
         };
-        Some(Tools {
+        Some(ToolPolicy {
             on_change: on_change?,
             first: first?,
         })

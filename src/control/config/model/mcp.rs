@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::base::secret::Secret;
 use crate::control::config::Spot;
+pub use crate::mcp::pins::{First, OnChange, ToolPolicy};
 
 /// The part of a connection that only MCP knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,40 +18,11 @@ pub struct Mcp {
     /// Host names, lower case, without port; `None` takes every `Host`.
     pub hosts: Option<Vec<String>>,
     /// How tools are pinned.
-    pub tools: Tools,
+    pub tools: ToolPolicy,
     /// What each principal may use up; all that match a call apply.
     pub budgets: Vec<Budget>,
     /// The largest message, either way, in bytes.
     pub message_bytes: u64,
-}
-
-/// How tools are pinned.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tools {
-    /// What a changed tool meets.
-    pub on_change: OnChange,
-    /// What a new tool meets.
-    pub first: First,
-}
-
-/// What is done with a tool that is no longer what it was.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnChange {
-    /// Hidden and refused until somebody approves it.
-    #[default]
-    Quarantine,
-    /// Told, and let through.
-    Alert,
-}
-
-/// What is done with a tool that was never seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum First {
-    /// It is pinned as it is.
-    #[default]
-    Trust,
-    /// It waits, hidden, for somebody to approve it.
-    Approve,
 }
 
 /// What one principal may use up; at least one of the three is set.
