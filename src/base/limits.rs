@@ -79,6 +79,10 @@ pub const MCP_NAME_BYTES: usize = 8 * 1024;
 pub const MCP_PARAM_FIELDS: usize = 32;
 /// Objects within objects that are searched for arguments repeated in such fields.
 pub const MCP_PARAM_STEPS: usize = 16;
+/// An upstream's session id. Servers use UUIDs, some of them tokens.
+pub const MCP_SESSION_BYTES: usize = 1024;
+/// An upstream's `requestState`, before it is wrapped.
+pub const MCP_STATE_BYTES: usize = 64 * 1024;
 
 const _: () = assert!(
     MCP_NAME_BYTES / 3 * 4 < HEAD_BYTES,

@@ -14,6 +14,7 @@
 //! - [`edit`]: changes to a text as a list of places.
 //! - [`pins`]: which tools are as they were when somebody looked, told by their [`mod@print`];
 //!   [`tasks`]: whose a task is.
+//! - [`seal`]: what a client holds for the gateway and can neither read nor pass on.
 //! - [`revision`]: the protocol's revisions.
 //!
 //! Four revisions and their forerunner pass at the same time, and one caller may try several. What
@@ -33,6 +34,7 @@ pub mod objection;
 pub mod pins;
 pub mod print;
 pub mod revision;
+pub mod seal;
 pub mod tasks;
 #[cfg(test)]
 mod tests;
@@ -46,4 +48,6 @@ pub use filter::{Count, Item, ListKind, Rewriter, filter};
 pub use message::{Kind, Message};
 pub use mirror::Mirrors;
 pub use objection::{Mirrored, Objection, Refused, Requested};
+pub use print::Fingerprint;
 pub use revision::Revision;
+pub use seal::{Digest, NotOurs, SealError, Sealer, SessionState, principal};

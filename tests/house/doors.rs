@@ -204,8 +204,8 @@ fn fixed_elsewhere(sources: &[Source]) -> Vec<Finding> {
 
 /// Uses of a function's name outside the room's own definition of it: calls, paths and imports.
 fn calls(sources: &[Source], function: &str) -> Vec<Finding> {
-    // tls is where records are sealed; a recording's segments and blocks are sealed in another sense.
-    const SEALERS: &[&str] = &["tls", "record", "recorder"];
+    // tls is where records are sealed; what a recording and a session are sealed with is another sense.
+    const SEALERS: &[&str] = &["tls", "mcp", "record", "recorder"];
     let other = |source: &&Source| function == "seal" && SEALERS.contains(&source.room());
     let mut findings = Vec::new();
     for source in sources.iter().filter(|source| !other(source)) {

@@ -4,6 +4,7 @@ mod agreement;
 mod answers;
 mod events;
 mod reading;
+mod seals;
 
 use super::{Fields, Objection, Reader};
 
