@@ -232,6 +232,23 @@ pub const RESOLVE_EVERY: Duration = Duration::from_secs(30);
 pub const RESOLVED_ADDRESSES: usize = 32;
 /// Connections to the admin listener at one time.
 pub const ADMIN_CONNECTIONS: usize = 64;
+/// Connections to one façade at one time.
+pub const FACADE_CONNECTIONS: usize = 256;
+/// Of these, those of one address: who holds them all open keeps no other out.
+pub const FACADE_PEER_CONNECTIONS: u32 = 16;
+/// Requests to one façade in a minute by one address. A sign-in takes five; an office behind one
+/// address signs in together.
+pub const FACADE_CALLS: u32 = 240;
+/// A form or a registration. A code or refresh token of Entra's is 1 to 2 KiB, an assertion more.
+pub const FACADE_BODY_BYTES: usize = 32 * 1024;
+/// Parameters of one authorization or token request.
+pub const FACADE_FIELDS: usize = 64;
+/// Redirect URIs of one registration.
+pub const FACADE_REDIRECTS: usize = 8;
+/// One redirect URI.
+pub const FACADE_URI_BYTES: usize = 1024;
+/// Members passed on of each list in the issuer's own metadata.
+pub const FACADE_LISTED: usize = 64;
 /// Entries of the access log that wait to be written.
 pub const ACCESS_ENTRIES: usize = 4096;
 

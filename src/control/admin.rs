@@ -6,7 +6,6 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -15,18 +14,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
 
-use super::config::{Admin, TlsIdentity};
+use super::config::Admin;
+use super::listen::Listening;
 use super::metrics::Metrics;
 use super::ready::Readiness;
-use crate::base::limits::{ADMIN_CONNECTIONS, HEAD_TIME};
+use crate::base::limits::ADMIN_CONNECTIONS;
 use crate::base::secret::{Secret, constant_time_eq};
 
 /// What the pages are made of.
@@ -37,8 +30,7 @@ pub(super) struct Pages {
 
 /// A bound listener that does not answer yet.
 pub(super) struct AdminListener {
-    listener: std::net::TcpListener,
-    tls: Option<TlsAcceptor>,
+    listening: Listening,
     guard: Guard,
 }
 
@@ -52,16 +44,14 @@ struct Guard {
 impl AdminListener {
     /// Binds the configured address.
     pub fn bind(admin: &Admin) -> io::Result<AdminListener> {
-        let listener = std::net::TcpListener::bind(admin.bind)?;
-        listener.set_nonblocking(true)?;
+        let listening = Listening::bind(admin.bind, admin.tls.as_ref())?;
         Ok(AdminListener {
             guard: Guard {
-                bind: listener.local_addr()?,
+                bind: listening.address(),
                 hosts: admin.hosts.clone(),
                 token: admin.token.clone(),
             },
-            tls: admin.tls.as_ref().map(acceptor).transpose()?,
-            listener,
+            listening,
         })
     }
 
@@ -72,68 +62,12 @@ impl AdminListener {
 
     /// Answers for ever.
     pub async fn serve(self, pages: Pages) -> io::Result<()> {
-        let listener = TcpListener::from_std(self.listener)?;
         let router = router(Arc::new(self.guard), Arc::new(pages));
-        let places = Arc::new(Semaphore::new(ADMIN_CONNECTIONS));
-        loop {
-            let Ok(place) = places.clone().acquire_owned().await else {
-                return Ok(());
-            };
-            let Ok((stream, _)) = listener.accept().await else {
-                // Out of descriptors, most likely: trying again at once would only burn the core.
-                sleep(Duration::from_millis(100)).await;
-                continue;
-            };
-            let (tls, router) = (self.tls.clone(), router.clone());
-            tokio::spawn(async move {
-                connection(stream, tls, router).await;
-                drop(place);
-            });
-        }
+        let everybody = |_| Some(());
+        self.listening
+            .serve(router, ADMIN_CONNECTIONS, everybody)
+            .await
     }
-}
-
-fn acceptor(identity: &TlsIdentity) -> io::Result<TlsAcceptor> {
-    use rustls::pki_types::pem::PemObject as _;
-    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-    let bad = |error: &dyn std::fmt::Display| {
-        io::Error::new(io::ErrorKind::InvalidInput, error.to_string())
-    };
-    let chain = CertificateDer::pem_slice_iter(&identity.cert)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| bad(&error))?;
-    let key = PrivateKeyDer::from_pem_slice(identity.key.expose())
-        .map_err(|_| bad(&"there is no PEM private key"))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| bad(&error))?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|error| bad(&error))?;
-    Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
-async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router) {
-    match tls {
-        None => talk(stream, router).await,
-        Some(tls) => {
-            if let Ok(Ok(stream)) = timeout(HEAD_TIME, tls.accept(stream)).await {
-                talk(stream, router).await;
-            }
-        }
-    }
-}
-
-/// Serves one connection; how it ends is the peer's business.
-async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router) {
-    let mut http = hyper::server::conn::http1::Builder::new();
-    let _ = http
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
-        .max_buf_size(16 * 1024)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
-        .await;
 }
 
 fn router(guard: Arc<Guard>, pages: Arc<Pages>) -> Router {

@@ -5,6 +5,7 @@
 //!   tokens       entra_client ────► Credentials ────► cores        cores ─ slot ──────► keeper
 //!   resolver     names ───────────► Addresses ──────► cores
 //!   store        pins, tasks ◄─── storekeeper ◄────── cores
+//!   clients      façade ◄── the issuer's own metadata
 //!   operator     admin ◄── metrics ◄── Counters ◄──── cores
 //!                access log ◄──────── AccessSender ◄─ cores
 //! ```
@@ -15,10 +16,12 @@
 mod access;
 mod admin;
 pub mod config;
+mod facade;
 mod health;
 pub mod http_client;
 pub mod jwks;
 mod keeper;
+mod listen;
 mod metrics;
 mod pace;
 mod ready;
@@ -37,6 +40,7 @@ use tokio::runtime::{Builder, Runtime};
 use self::access::AccessWriter;
 use self::admin::{AdminListener, Pages};
 use self::config::{Config, CredentialKind, Mistakes, Roots};
+use self::facade::Facade;
 use self::health::Health;
 use self::http_client::{ClientError, HttpClient};
 use self::jwks::Origin;
@@ -96,6 +100,9 @@ pub enum StartError {
     /// The admin listener cannot listen.
     #[error("admin listener {0}: {1}")]
     Admin(SocketAddr, io::Error),
+    /// An issuer's façade cannot listen.
+    #[error("façade {0}: {1}")]
+    Facade(SocketAddr, io::Error),
     /// The access log cannot be opened.
     #[error("access log: {0}")]
     AccessLog(io::Error),
@@ -112,6 +119,7 @@ pub struct Control {
     runtime: Runtime,
     handles: Handles,
     admin: SocketAddr,
+    facades: Facades,
     writer: AccessWriter,
 }
 
@@ -127,13 +135,7 @@ impl Control {
         let names = config.connections.iter().map(|each| each.name.clone());
         let (access, writer) = AccessWriter::start(&config.access_log, names.collect())
             .map_err(StartError::AccessLog)?;
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("control")
-            .enable_all()
-            .build()
-            .map_err(StartError::Runtime)?;
-
+        let runtime = runtime().map_err(StartError::Runtime)?;
         let (ask_key, key_questions) = mailbox(QUESTIONS);
         let (ask_credential, credential_questions) = mailbox(QUESTIONS);
         let handles = Handles {
@@ -153,6 +155,7 @@ impl Control {
             handles: &handles,
         };
         let issuer_healths = start.issuers(&issuers, key_questions)?;
+        let (facades, facade_healths) = start.facades(&issuers)?;
         let credential_healths = start.credentials(credential_questions)?;
         let upstream_healths = start.upstreams();
         let fetched = credential_healths
@@ -163,6 +166,7 @@ impl Control {
             healths: (issuer_healths.iter().cloned())
                 .chain(fetched)
                 .chain(upstream_healths.iter().cloned())
+                .chain(facade_healths)
                 .collect(),
             access: handles.access.clone(),
             pins: parts.pins,
@@ -187,6 +191,7 @@ impl Control {
             runtime,
             handles,
             admin: address,
+            facades,
             writer,
         })
     }
@@ -203,6 +208,14 @@ impl Control {
         self.admin
     }
 
+    /// Where the façade of the issuer of that name is, if it has one.
+    #[must_use]
+    pub fn facade_address(&self, issuer: &str) -> Option<SocketAddr> {
+        let mut facades = self.facades.iter();
+        let (_, address) = facades.find(|(name, _)| **name == *issuer)?;
+        Some(*address)
+    }
+
     /// Stops: no more fetches, and the access log written out. Call it last, when no core can tell
     /// the log any more.
     pub fn stop(self) {
@@ -214,6 +227,9 @@ impl Control {
 
 /// Names in the order of the configuration, with the health of those that are fetched.
 type CredentialHealths = Vec<(Arc<str>, Option<Health>)>;
+
+/// Where façades listen, by the names of their issuers.
+type Facades = Vec<(Arc<str>, SocketAddr)>;
 
 /// What starting the parts needs.
 struct Start<'s> {
@@ -260,6 +276,26 @@ impl Start<'_> {
             }
         });
         Ok(healths)
+    }
+
+    /// The façades that are configured. One that cannot reach its issuer says so in its health and
+    /// refuses its clients; the gateway is ready without it.
+    fn facades(&self, issuers: &[Arc<Issuer>]) -> Result<(Facades, Vec<Health>), StartError> {
+        let (mut addresses, mut healths) = (Vec::new(), Vec::new());
+        for (issuer, configured) in issuers.iter().zip(&self.config.issuers) {
+            let Some(config) = &configured.facade else {
+                continue;
+            };
+            let client = client(&configured.name, configured.roots.as_ref())?;
+            let health = Health::new("metadata", &configured.name);
+            let issuer = issuer.clone();
+            let facade = Facade::bind(config, issuer, client, self.clock, health.clone())
+                .map_err(|error| StartError::Facade(config.bind, error))?;
+            addresses.push((configured.name.clone(), facade.address()));
+            healths.push(health);
+            tokio::spawn(facade.serve());
+        }
+        Ok((addresses, healths))
     }
 
     /// One keeper per credential that is fetched; the others are published at once.
@@ -319,6 +355,14 @@ impl Start<'_> {
         }
         healths
     }
+}
+
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("control")
+        .enable_all()
+        .build()
 }
 
 fn client(name: &str, roots: Option<&Roots>) -> Result<HttpClient, StartError> {

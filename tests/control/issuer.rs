@@ -249,9 +249,14 @@ fn discovery(behaviour: Behaviour, url: &str) -> Response<Body> {
         _ => url.to_owned(),
     };
     let keys = format!("{base}/{TENANT}/discovery/v2.0/keys");
+    let oauth = format!("{base}/{TENANT}/oauth2/v2.0");
     reply(
         200,
-        &format!(r#"{{"issuer":"{name}","jwks_uri":"{keys}"}}"#),
+        &format!(
+            r#"{{"issuer":"{name}","jwks_uri":"{keys}","authorization_endpoint":"{oauth}/authorize",
+                "token_endpoint":"{oauth}/token","response_types_supported":["code","token"],
+                "scopes_supported":["openid","offline_access"]}}"#
+        ),
     )
 }
 
@@ -275,7 +280,12 @@ fn key_set(state: &State, behaviour: Behaviour) -> Response<Body> {
 async fn token(request: Request<Incoming>, state: &State) -> Response<Body> {
     let number = state.tokens.fetch_add(1, SeqCst) + 1;
     let form = request.into_body().collect().await.unwrap().to_bytes();
-    *state.form.lock().unwrap() = String::from_utf8(form.to_vec()).unwrap();
+    let form = String::from_utf8(form.to_vec()).unwrap();
+    *state.form.lock().unwrap() = form.clone();
+    if form.contains("resource=") {
+        // As Entra does.
+        return reply(400, r#"{"error":"invalid_target","error_codes":[9010010]}"#);
+    }
     let life = state.life.load(SeqCst);
     reply(
         200,

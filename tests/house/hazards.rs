@@ -84,10 +84,8 @@ const EXPOSED: &[Excepted] = &[
         "src/control/tokens.rs",
         "the client secret goes to the issuer, its token into a header",
     ),
-    exposes(
-        "src/control/admin.rs",
-        "the listener's key goes to rustls; a bearer is compared",
-    ),
+    exposes("src/control/admin.rs", "a bearer is compared"),
+    exposes("src/control/listen.rs", "the listener's key goes to rustls"),
     exposes("src/tls/config.rs", "the listener's key goes to rustls"),
     exposes("src/mcp/seal.rs", "session keys go to ring"),
     exposes(

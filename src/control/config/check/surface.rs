@@ -67,11 +67,11 @@ impl Checker<'_> {
         }))
     }
 
-    /// Façades listen too: each on an address that nothing else has.
+    /// Façades listen too: each on an address that nothing else has. Port 0 is a free one each time.
     pub(super) fn facades_apart(&mut self, issuers: &[Issuer], taken: &[SocketAddr]) {
         let mut taken = taken.to_vec();
         for facade in issuers.iter().filter_map(|issuer| issuer.facade.as_ref()) {
-            if taken.contains(&facade.bind) {
+            if facade.bind.port() != 0 && taken.contains(&facade.bind) {
                 let place = facade.place.into();
                 self.refuse::<()>(place, "another listener has this address already");
             }
