@@ -1,0 +1,1 @@
+"""Real MCP clients against real MCP servers: directly, and through the gateway; the same must come."""
