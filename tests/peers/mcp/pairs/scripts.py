@@ -163,6 +163,8 @@ def memory(era, key):
     relation = {"from": entity["name"], "to": entity["name"], "relationType": "knows"}
     return opening() + [
         listed("tools", "tools"),
+        call("structured", "read_graph"),
+        call("text", "search_nodes", query="nobody"),
         call("structured", "create_entities", entities=[entity]),
         call("structured", "create_relations", relations=[relation]),
         call("text", "add_observations", observations=[{"entityName": entity["name"], "contents": ["ünï"]}]),
