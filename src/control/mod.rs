@@ -27,6 +27,7 @@ mod pace;
 mod ready;
 mod resolve;
 pub mod rules;
+pub mod session_keys;
 mod storekeeper;
 pub mod tokens;
 

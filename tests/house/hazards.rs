@@ -77,7 +77,7 @@ const EXPOSED: &[Excepted] = &[
         "can this secret stand in a process's environment?",
     ),
     exposes(
-        "src/control/config/check/surface.rs",
+        "src/control/config/secrets.rs",
         "a session key is decoded from base64 or hexadecimal digits",
     ),
     exposes(

@@ -2,9 +2,10 @@
 //! nothing is left to doubt, or [`Mistakes`] that show every mistake found where it stands.
 //!
 //! `schema` is the file as written, `check` turns it into `model`, `source` knows the way from a
-//! parsed value back to line and column.
+//! parsed value back to line and column. [`diff`] says what another configuration would change.
 
 mod check;
+mod diff;
 mod errors;
 mod model;
 mod schema;
@@ -14,11 +15,13 @@ pub mod units;
 
 use std::path::Path;
 
+pub use diff::{Changes, Entries, diff};
 pub use errors::{Mistake, Mistakes};
 pub use model::*;
 pub use source::{Place, Source, Spot};
 
 use secrets::Lookup;
+pub(crate) use secrets::decoded_key;
 
 /// The largest configuration that is read.
 const FILE_BYTES: u64 = 4 * 1024 * 1024;

@@ -2,6 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+use crate::base::limits::SESSION_KEY_BYTES;
 use crate::base::secret::Secret;
 
 /// The largest file a reference may name: far beyond any secret, certificate or list of literals.
@@ -74,4 +79,28 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
         return Err(format!("{shown} is larger than {REFERENCE_BYTES} bytes"));
     }
     Ok(bytes)
+}
+
+/// A key as people keep it: base64 of either alphabet, padded or not, or hexadecimal.
+pub(crate) fn decoded_key(text: &Secret) -> Option<Secret> {
+    let text = text.expose().trim_ascii();
+    let bytes = if text.len() == 2 * SESSION_KEY_BYTES {
+        from_hex(text)
+    } else {
+        let lenient =
+            GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+        [STANDARD, URL_SAFE]
+            .iter()
+            .find_map(|alphabet| GeneralPurpose::new(alphabet, lenient).decode(text).ok())
+    }?;
+    (bytes.len() == SESSION_KEY_BYTES).then(|| Secret::new(bytes))
+}
+
+fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let byte = |pair: &[u8]| match *pair {
+        [high, low] => u8::try_from(digit(high)? * 16 + digit(low)?).ok(),
+        _ => None,
+    };
+    text.chunks(2).map(byte).collect()
 }

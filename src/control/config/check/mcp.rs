@@ -132,8 +132,16 @@ impl Checker<'_> {
         let Some(At { value, at }) = budgets else {
             return Some(Vec::new());
         };
-        if value.len() > BUDGETS {
-            return self.refuse(at, format!("at most {BUDGETS} budgets can stand here"));
+        let bounds = |At { value, .. }: &At<schema::Budget>| {
+            let bounds = [
+                value.calls.is_some(),
+                value.concurrent.is_some(),
+                value.result_bytes.is_some(),
+            ];
+            bounds.iter().filter(|is_there| **is_there).count()
+        };
+        if value.iter().map(bounds).sum::<usize>() > BUDGETS {
+            return self.refuse(at, format!("at most {BUDGETS} bounds can stand here"));
         }
         let judged: Vec<_> = value
             .into_iter()

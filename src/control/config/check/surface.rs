@@ -3,12 +3,9 @@
 
 use std::net::SocketAddr;
 
-use base64::Engine as _;
-use base64::alphabet::{STANDARD, URL_SAFE};
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-
 use super::super::model::{Facade, Issuer, SessionKey};
 use super::super::schema::{self, At, Text};
+use super::super::secrets::decoded_key;
 use super::{Checker, identity, is_loopback};
 use crate::base::limits::{SESSION_KEY_BYTES, SESSION_KEY_ID_BYTES, SESSION_KEYS};
 use crate::base::secret::Secret;
@@ -147,28 +144,4 @@ impl Checker<'_> {
             ),
         }
     }
-}
-
-/// A key as people keep it: base64 of either alphabet, padded or not, or hexadecimal.
-pub(crate) fn decoded_key(text: &Secret) -> Option<Secret> {
-    let text = text.expose().trim_ascii();
-    let bytes = if text.len() == 2 * SESSION_KEY_BYTES {
-        from_hex(text)
-    } else {
-        let lenient =
-            GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-        [STANDARD, URL_SAFE]
-            .iter()
-            .find_map(|alphabet| GeneralPurpose::new(alphabet, lenient).decode(text).ok())
-    }?;
-    (bytes.len() == SESSION_KEY_BYTES).then(|| Secret::new(bytes))
-}
-
-fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let byte = |pair: &[u8]| match *pair {
-        [high, low] => u8::try_from(digit(high)? * 16 + digit(low)?).ok(),
-        _ => None,
-    };
-    text.chunks(2).map(byte).collect()
 }

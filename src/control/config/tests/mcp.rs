@@ -2,7 +2,7 @@
 
 use super::*;
 
-const GOOD: &str = r#"public_url: https://Gateway.example:8443/
+pub(super) const GOOD: &str = r#"public_url: https://Gateway.example:8443/
 session_keys: [ { id: k2, key: env:BASE64_KEY }, { id: k1, key: env:HEX_KEY } ]
 listeners: [{ bind: 127.0.0.1:8443 }]
 data: data
@@ -190,4 +190,61 @@ fn no_variable_of_a_server_is_shown() {
     let config = judge(directory.path(), GOOD).unwrap();
     let shown = format!("{config:?}");
     assert!(!shown.contains("hunter2"));
+}
+
+#[test]
+fn what_has_no_end_is_refused() {
+    let directory = directory();
+    let many = |count: usize, one: &dyn Fn(usize) -> String| {
+        (0..count).map(one).collect::<Vec<_>>().join(", ")
+    };
+    let scopes = many(65, &|n| format!("s{n}"));
+    let words = many(257, &|n| format!("w{n}"));
+    let variables = many(257, &|n| format!("V{n}: x"));
+    let keys = many(17, &|n| format!("{{ id: k{n}, key: env:HEX_KEY }}"));
+    let budgets = many(6, &|n| {
+        format!("{{ calls: {}/s, concurrent: 1, result_bytes: 1 }}", n + 1)
+    });
+    for (from, to, want) in [
+        (
+            "[tickets.read, tickets.write]",
+            format!("[{scopes}]"),
+            "at most 64 can stand here",
+        ),
+        (
+            "args: [-y,",
+            format!("args: [{words},"),
+            "at most 256 arguments can stand here",
+        ),
+        (
+            "env: { TOKEN:",
+            format!("env: {{ {variables}, TOKEN:"),
+            "at most 256 names",
+        ),
+        (
+            "[ { id: k2,",
+            format!("[ {keys}, {{ id: k2,"),
+            "at most 16 keys can stand here",
+        ),
+        (
+            "budgets:\n      - { calls: 60/m, tools: \"search_*\" }\n      - { concurrent: 4 }\n      - { result_bytes: 1MiB }",
+            format!("budgets: [{budgets}]"),
+            "at most 16 bounds can stand here",
+        ),
+        (
+            "arguments.force == true",
+            "a".repeat(4097),
+            "a condition has at most 4096 bytes",
+        ),
+        (
+            "members: [tickets, files]",
+            format!("members: [{words}]"),
+            "at most 256 members",
+        ),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        let got = judge(directory.path(), &GOOD.replacen(from, &to, 1)).err();
+        let got = got.unwrap_or_else(|| "good".into());
+        assert!(got.contains(want), "{want}: {got}");
+    }
 }

@@ -1,9 +1,11 @@
 //! A good file, and every kind of mistake made in it with what is then shown.
 
+mod changes;
 mod mcp;
 
 use super::*;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 const GOOD: &str = r#"listeners: [{ bind: 127.0.0.1:8443, tls: { cert: file:tls.crt, key: file:tls.key } }]

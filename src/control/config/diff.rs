@@ -1,0 +1,365 @@
+//! What is different between two configurations: what a running gateway can take over, and what it
+//! takes a restart to change.
+//!
+//! Things are compared by what they are, not by where they stand: another order, another place in
+//! the file or a comment changes nothing. What refers to something else is compared by its name.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::model::{
+    Admin, Config, Connection, Facade, Issuer, Listener, Mask, Policy, Reach, Route, TlsIdentity,
+};
+use crate::base::limits::Limits;
+
+/// What is different in a new configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Keys of the file that only a restart can change, such as `listeners`.
+    pub restart: Vec<String>,
+    /// Listeners, the admin's and façades' included, whose certificate or key is another.
+    pub certificates: Vec<SocketAddr>,
+    /// `public_url` is another.
+    pub public_url: bool,
+    /// `session_keys` are others, or in another order.
+    pub session_keys: bool,
+    /// Issuers, apart from their façades. All that are in both are changed where a limit on tokens
+    /// is another.
+    pub issuers: Entries,
+    /// Credentials; changed, too, where the secret that a reference leads to is another.
+    pub credentials: Entries,
+    /// Connections. A connection whose credential, mask or member of the same name is another is
+    /// not changed itself.
+    pub connections: Entries,
+    /// Those of `connections` that are servers of the gateway's own, now or before: stdio and
+    /// virtual ones.
+    pub servers: Entries,
+    /// `routes` are others.
+    pub routes: bool,
+    /// Policies.
+    pub policies: Entries,
+    /// Masks.
+    pub masks: Entries,
+    /// Limits that can change in a running gateway are others.
+    pub limits: bool,
+}
+
+/// What became of named things, by name, each list sorted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entries {
+    /// Those that are new.
+    pub added: Vec<Arc<str>>,
+    /// Those that are gone.
+    pub removed: Vec<Arc<str>>,
+    /// Those that are in both and not the same.
+    pub changed: Vec<Arc<str>>,
+}
+
+impl Changes {
+    /// True when the two are the same configuration.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Changes::default()
+    }
+
+    /// Why a running gateway cannot take the new configuration over; `None` when it can.
+    #[must_use]
+    pub fn refusal(&self) -> Option<String> {
+        let keys: Vec<String> = (self.restart.iter())
+            .map(|key| format!("`{key}`"))
+            .collect();
+        let keys = match keys.as_slice() {
+            [] => return None,
+            [only] => only.clone(),
+            [first @ .., last] => format!("{} and {last}", first.join(", ")),
+        };
+        Some(format!(
+            "{keys} cannot change while the gateway runs: restart it, or put back what was there"
+        ))
+    }
+}
+
+impl Entries {
+    /// True when nothing is different.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty()
+    }
+
+    /// Compares two lists of things with names.
+    fn of<'c, T>(
+        old: impl IntoIterator<Item = (&'c Arc<str>, T)>,
+        new: impl IntoIterator<Item = (&'c Arc<str>, T)>,
+        is_same: impl Fn(&T, &T) -> bool,
+    ) -> Entries {
+        let old: BTreeMap<_, T> = old.into_iter().collect();
+        let new: BTreeMap<_, T> = new.into_iter().collect();
+        let missing_in = |other: &BTreeMap<&Arc<str>, T>, name: &&Arc<str>| {
+            (!other.contains_key(*name)).then(|| Arc::clone(name))
+        };
+        Entries {
+            added: (new.keys())
+                .filter_map(|name| missing_in(&old, name))
+                .collect(),
+            removed: (old.keys())
+                .filter_map(|name| missing_in(&new, name))
+                .collect(),
+            changed: (new.iter())
+                .filter(|(name, thing)| old.get(*name).is_some_and(|old| !is_same(old, thing)))
+                .map(|(name, _)| Arc::clone(name))
+                .collect(),
+        }
+    }
+
+    fn only(&self, which: impl Fn(&str) -> bool) -> Entries {
+        let chosen =
+            |names: &[Arc<str>]| names.iter().filter(|name| which(name)).cloned().collect();
+        Entries {
+            added: chosen(&self.added),
+            removed: chosen(&self.removed),
+            changed: chosen(&self.changed),
+        }
+    }
+}
+
+/// Compares the configuration in force with one that is to replace it.
+#[must_use]
+pub fn diff(old: &Config, new: &Config) -> Changes {
+    // Every field by name, so that a new one cannot be forgotten.
+    let Config {
+        listeners: _,
+        public_url,
+        session_keys,
+        admin: _,
+        data: _,
+        issuers: _,
+        credentials,
+        connections: _,
+        routes: _,
+        policies,
+        masks,
+        limits,
+        workers: _,
+        io: _,
+        access_log: _,
+        source: _,
+    } = old;
+    let connections = connections(old, new);
+    let own = |name: &str| is_own_server(old, name) || is_own_server(new, name);
+    Changes {
+        restart: restart(old, new),
+        certificates: certificates(old, new),
+        public_url: *public_url != new.public_url,
+        session_keys: *session_keys != new.session_keys,
+        issuers: issuers(old, new),
+        credentials: Entries::of(
+            credentials.iter().map(|each| (&each.name, each)),
+            new.credentials.iter().map(|each| (&each.name, each)),
+            |old, new| old == new,
+        ),
+        servers: connections.only(own),
+        connections,
+        routes: routes(old) != routes(new),
+        policies: Entries::of(
+            policies.iter().map(|each| (&each.name, each)),
+            new.policies.iter().map(|each| (&each.name, each)),
+            |before, after| is_same_policy((old, before), (new, after)),
+        ),
+        masks: Entries::of(
+            masks.iter().map(|each| (&each.name, each)),
+            new.masks.iter().map(|each| (&each.name, each)),
+            |old, new| old == new,
+        ),
+        limits: live(limits) != live(&new.limits),
+    }
+}
+
+/// The keys whose values are read once, when the process starts.
+fn restart(old: &Config, new: &Config) -> Vec<String> {
+    let binds = |config: &Config| -> Vec<(SocketAddr, bool)> {
+        let doors = config.listeners.iter();
+        doors.map(|door| (door.bind, door.tls.is_some())).collect()
+    };
+    let admin = |config: &Config| Admin {
+        tls: None,
+        ..config.admin.clone()
+    };
+    let is_same_admin =
+        admin(old) == admin(new) && old.admin.tls.is_some() == new.admin.tls.is_some();
+    let (was, is) = (&old.limits, &new.limits);
+    let keys = [
+        ("listeners", binds(old) != binds(new)),
+        ("admin", !is_same_admin),
+        ("data", old.data != new.data),
+        ("workers", old.workers != new.workers),
+        ("io", old.io != new.io),
+        ("access_log", old.access_log != new.access_log),
+        (
+            "limits.segment_bytes",
+            was.segment_bytes != is.segment_bytes,
+        ),
+        (
+            "limits.retention_bytes",
+            was.retention_bytes != is.retention_bytes,
+        ),
+        (
+            "limits.reserve_bytes",
+            was.reserve_bytes != is.reserve_bytes,
+        ),
+    ];
+    let mut restart: Vec<String> = (keys.into_iter())
+        .filter(|(_, differs)| *differs)
+        .map(|(key, _)| key.to_owned())
+        .collect();
+    // A façade listens: it is there from the start or not at all.
+    let facades = Entries::of(faces(old), faces(new), |old, new| old == new);
+    for name in (facades.added.iter())
+        .chain(&facades.removed)
+        .chain(&facades.changed)
+    {
+        restart.push(format!("issuers.{name}.facade"));
+    }
+    restart
+}
+
+/// The issuers' façades without their certificates.
+fn faces(config: &Config) -> Vec<(&Arc<str>, (Facade, bool))> {
+    let of = |issuer: &Issuer| {
+        let facade = issuer.facade.clone()?;
+        let is_secure = facade.tls.is_some();
+        Some((
+            Facade {
+                tls: None,
+                ..facade
+            },
+            is_secure,
+        ))
+    };
+    let issuers = config.issuers.iter();
+    issuers
+        .filter_map(|issuer| Some((&issuer.name, of(issuer)?)))
+        .collect()
+}
+
+/// Where the certificate or its key is another, among doors that are in both.
+fn certificates(old: &Config, new: &Config) -> Vec<SocketAddr> {
+    let doors = |config: &Config| -> Vec<(SocketAddr, TlsIdentity)> {
+        let listeners = config.listeners.iter();
+        let listeners = listeners.map(|Listener { bind, tls, .. }| (*bind, tls.clone()));
+        let facades = config.issuers.iter().filter_map(|it| it.facade.as_ref());
+        let facades = facades.map(|Facade { bind, tls, .. }| (*bind, tls.clone()));
+        let admin = (config.admin.bind, config.admin.tls.clone());
+        (listeners.chain(facades).chain([admin]))
+            .filter_map(|(bind, tls)| Some((bind, tls?)))
+            .collect()
+    };
+    let before = doors(old);
+    (doors(new).into_iter())
+        .filter(|(bind, tls)| before.iter().any(|(was, old)| was == bind && old != tls))
+        .map(|(bind, _)| bind)
+        .collect()
+}
+
+fn issuers(old: &Config, new: &Config) -> Entries {
+    let plain = |issuer: &Issuer| Issuer {
+        facade: None,
+        ..issuer.clone()
+    };
+    let of_tokens = |limits: &Limits| (limits.clock_skew, limits.key_set_age);
+    let is_same_judgement = of_tokens(&old.limits) == of_tokens(&new.limits);
+    Entries::of(
+        old.issuers.iter().map(|each| (&each.name, each)),
+        new.issuers.iter().map(|each| (&each.name, each)),
+        |old, new| is_same_judgement && plain(old) == plain(new),
+    )
+}
+
+fn connections(old: &Config, new: &Config) -> Entries {
+    Entries::of(
+        old.connections.iter().map(|each| (&each.name, each)),
+        new.connections.iter().map(|each| (&each.name, each)),
+        |before, after| {
+            refers(old, before) == refers(new, after) && by_itself(before) == by_itself(after)
+        },
+    )
+}
+
+/// The names that a connection refers to: its credential, its masks, its members.
+type Refers<'c> = (Option<&'c str>, Vec<&'c str>, Vec<&'c str>);
+
+fn refers<'c>(config: &'c Config, connection: &Connection) -> Refers<'c> {
+    let credential = connection
+        .credential
+        .and_then(|at| config.credentials.get(at));
+    let masks = connection.masks.iter();
+    let masks = masks.filter_map(|at| config.masks.get(*at).map(|Mask { name, .. }| &**name));
+    let members = match &connection.reach {
+        Reach::Virtual(members) => members.as_slice(),
+        Reach::Upstream(_) | Reach::Stdio(_) => &[],
+    };
+    let members = members.iter().filter_map(|at| name_of(config, *at));
+    (
+        credential.map(|it| &*it.name),
+        masks.collect(),
+        members.collect(),
+    )
+}
+
+/// A connection without what it refers to.
+fn by_itself(connection: &Connection) -> Connection {
+    Connection {
+        credential: None,
+        masks: Vec::new(),
+        reach: match &connection.reach {
+            Reach::Virtual(_) => Reach::Virtual(Vec::new()),
+            other => other.clone(),
+        },
+        ..connection.clone()
+    }
+}
+
+fn name_of(config: &Config, connection: usize) -> Option<&str> {
+    config.connections.get(connection).map(|it| &*it.name)
+}
+
+fn is_own_server(config: &Config, name: &str) -> bool {
+    let mut connections = config.connections.iter();
+    connections.any(|it| *it.name == *name && it.upstream().is_none())
+}
+
+/// Routes with the names of their connections, in an order of their own.
+fn routes(config: &Config) -> Vec<(Option<&str>, &str, Option<&str>)> {
+    let of = |route: &'_ Route| name_of(config, route.connection);
+    let mut routes: Vec<_> = (config.routes.iter())
+        .map(|route| (route.host.as_deref(), route.prefix.as_str(), of(route)))
+        .collect();
+    routes.sort_unstable();
+    routes
+}
+
+fn is_same_policy(old: (&Config, &Policy), new: (&Config, &Policy)) -> bool {
+    let refers = |(config, policy): (&Config, &Policy)| {
+        let issuer = config.issuers.get(policy.who.issuer);
+        let connection = name_of(config, policy.connection).map(str::to_owned);
+        (issuer.map(|issuer| Arc::clone(&issuer.name)), connection)
+    };
+    let plain = |policy: &Policy| {
+        let mut policy = policy.clone();
+        policy.connection = 0;
+        policy.who.issuer = 0;
+        policy
+    };
+    refers(old) == refers(new) && plain(old.1) == plain(new.1)
+}
+
+/// The limits that a running gateway can change.
+fn live(limits: &Limits) -> Limits {
+    let start = Limits::default();
+    Limits {
+        segment_bytes: start.segment_bytes,
+        retention_bytes: start.retention_bytes,
+        reserve_bytes: start.reserve_bytes,
+        ..*limits
+    }
+}
