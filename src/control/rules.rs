@@ -15,7 +15,7 @@ use crate::exchange::Rules;
 use crate::exchange::rules::{self, ForwardFields, Route};
 use crate::mask::{self, Links, MaskSpec, Masks};
 use crate::policy::pattern::PathPattern;
-use crate::policy::{self, Policies, Protocol, Who};
+use crate::policy::{self, Line, Policies, Protocol, Who};
 use crate::record::Class;
 use crate::tls;
 
@@ -152,6 +152,10 @@ fn policies(
     connection: usize,
     mistakes: &mut Vec<Mistake>,
 ) -> Vec<policy::Policy> {
+    let protocol = match config.connections[connection].mcp {
+        Some(_) => Protocol::Mcp,
+        None => Protocol::Http,
+    };
     let mut policies = Vec::new();
     for policy in config
         .policies
@@ -164,7 +168,7 @@ fn policies(
             roles: policy.who.roles.clone(),
             groups: ids(issuer, &policy.who.groups),
             clients: ids(issuer, &policy.who.clients),
-            scopes: Vec::new(),
+            scopes: policy.who.scopes.clone(),
         };
         if matches!(issuer.kind, IssuerKind::Entra { .. })
             && let Some(not) = who.clients.iter().find(|client| !auth::is_guid(client))
@@ -172,25 +176,12 @@ fn policies(
             let why = format!("`{not}` is no client's id, which is a GUID: it would never match");
             mistakes.push(Mistake::new(policy.place, why));
         }
-        for rule in &policy.rules {
-            if let Some(when) = &rule.when {
-                let why = "conditions (`when`) are not in this version";
-                mistakes.push(Mistake::new(when.place, why));
-            }
-            if rule.shadow {
-                let why = "rules that are only tried (`shadow`) are not in this version";
-                mistakes.push(Mistake::new(rule.place, why));
-            }
+        for when in policy.rules.iter().filter_map(|rule| rule.when.as_ref()) {
+            let why = "conditions (`when`) are not in this version";
+            mistakes.push(Mistake::new(when.place, why));
         }
-        if !policy.who.scopes.is_empty() {
-            let why = "scopes of callers are not in this version";
-            mistakes.push(Mistake::new(policy.place, why));
-        }
-        let lines: Vec<(policy::Effect, String)> = policy.rules.iter().map(line).collect();
-        let lines = lines
-            .iter()
-            .map(|(effect, pattern)| (*effect, pattern.as_str()));
-        match policy::compile::policy(&policy.name, who, Protocol::Http, lines) {
+        let lines = policy.rules.iter().map(line);
+        match policy::compile::policy(&policy.name, who, protocol, lines) {
             Ok(policy) => policies.push(policy),
             Err(policy::compile::PolicyError::Rule(number, why)) => {
                 mistakes.push(Mistake::new(
@@ -214,13 +205,16 @@ fn ids(issuer: &config::Issuer, written: &[String]) -> Vec<String> {
     written.iter().map(id).collect()
 }
 
-fn line(rule: &config::Rule) -> (policy::Effect, String) {
-    let effect = match rule.effect {
-        Effect::Allow => policy::Effect::Allow,
-        Effect::Deny => policy::Effect::Deny,
-        Effect::Approve { .. } => policy::Effect::Approve,
-    };
-    (effect, rule.pattern.clone())
+fn line(rule: &config::Rule) -> Line<'_> {
+    Line {
+        effect: match rule.effect {
+            Effect::Allow => policy::Effect::Allow,
+            Effect::Deny => policy::Effect::Deny,
+            Effect::Approve { .. } => policy::Effect::Approve,
+        },
+        pattern: &rule.pattern,
+        shadow: rule.shadow,
+    }
 }
 
 fn upstream(connection: &Connection, upstream: &Upstream) -> Result<rules::Upstream, Mistake> {

@@ -26,7 +26,7 @@ pub const ANSWER: &str = "POST";
 
 /// What whoever has any right on a connection may do, unless a rule denies it: without it there is
 /// no conversation. Lists are filtered item by item.
-const LIFECYCLE: &[&str] = &[
+pub const LIFECYCLE: &[&str] = &[
     "initialize",
     "ping",
     "server/discover",

@@ -9,6 +9,7 @@ use super::super::units;
 use super::{Checker, values};
 use crate::base::limits::WHEN_BYTES;
 use crate::control::config::Place;
+use crate::policy::mcp::{LIFECYCLE, METHODS, McpPattern};
 use crate::policy::pattern::CallPattern;
 
 impl Checker<'_> {
@@ -208,16 +209,20 @@ impl Checker<'_> {
         }
     }
 
-    /// `METHODS` or `METHODS NAME`; judged by who will match it, apart from what looks like a slip:
-    /// a `deny` with one would deny nothing.
+    /// `METHODS` or `METHODS NAME`; judged by who will match it. What looks like a slip is one, though
+    /// rules may name methods that nobody here knows: a `deny` with it would deny nothing.
     fn mcp_pattern(&mut self, text: &Text) -> Option<String> {
-        let Some(methods) = text.value.split_whitespace().next() else {
-            let want = "expected a method and perhaps a name, such as `tools/call search_*`";
-            return self.refuse(text.at, want);
-        };
+        if let Err(why) = McpPattern::parse(&text.value) {
+            return self.refuse(text.at, why.to_string());
+        }
+        let methods = text.value.split_whitespace().next().unwrap_or_default();
+        let known = || METHODS.iter().chain(LIFECYCLE).copied();
         let mut good = Some(());
         for method in methods.split(',') {
-            if let Some(meant) = METHODS.into_iter().find(|known| is_slip(method, known)) {
+            if known().any(|known| known == method) {
+                continue;
+            }
+            if let Some(meant) = known().find(|known| is_slip(method, known)) {
                 let mistake = Mistake::new(text.at, format!("`{method}` is no method of MCP"));
                 (self.mistakes).push(mistake.help(format!("did you mean `{meant}`?")));
                 good = None;
@@ -233,33 +238,6 @@ impl Checker<'_> {
     }
 }
 
-/// The methods that revisions of MCP up to 2026-07-28 name. Rules may name others.
-const METHODS: [&str; 23] = [
-    "completion/complete",
-    "elicitation/create",
-    "initialize",
-    "logging/setLevel",
-    "ping",
-    "prompts/get",
-    "prompts/list",
-    "resources/list",
-    "resources/read",
-    "resources/subscribe",
-    "resources/templates/list",
-    "resources/unsubscribe",
-    "roots/list",
-    "sampling/createMessage",
-    "server/discover",
-    "subscriptions/listen",
-    "tasks/cancel",
-    "tasks/get",
-    "tasks/list",
-    "tasks/result",
-    "tasks/update",
-    "tools/call",
-    "tools/list",
-];
-
 /// Whether `method` is `known` but for letter case, or one letter too many, too few or swapped. One
 /// letter that is another may well be another method: `prompts/get`, `prompts/set`.
 fn is_slip(method: &str, known: &str) -> bool {
@@ -268,9 +246,6 @@ fn is_slip(method: &str, known: &str) -> bool {
         letters.sort_unstable();
         letters
     };
-    if METHODS.contains(&method) {
-        return false;
-    }
     method.eq_ignore_ascii_case(known)
         || strsim::damerau_levenshtein(method, known) == 1
             && (method.len() != known.len() || letters(method) == letters(known))
