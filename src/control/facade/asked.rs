@@ -158,6 +158,8 @@ fn decoded(raw: &str) -> Option<(String, String)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -260,6 +262,61 @@ mod tests {
         ] {
             let error = token(form).map_err(|wrong| wrong.error);
             assert_eq!(error, Err(want), "{form}");
+        }
+    }
+    fn pair() -> impl Strategy<Value = String> {
+        let name = prop::sample::select(vec![
+            "resource",
+            "%72esource",
+            "resourc%65",
+            "Resource",
+            "resource%00",
+            "grant_type",
+            "refresh_token",
+            "client_id",
+            "code",
+            "+resource",
+            "a%",
+            "%C3%A9",
+            "%ff",
+            "",
+        ]);
+        let value = prop::sample::select(vec![
+            "refresh_token",
+            "authorization_code",
+            "x",
+            "a%26resource=b",
+            "a=b",
+            "%zz",
+            "",
+        ]);
+        (name, any::<bool>(), value).prop_map(|(name, has_value, value)| match has_value {
+            true => format!("{name}={value}"),
+            false => name.to_owned(),
+        })
+    }
+
+    proptest! {
+        /// Whatever is sent on has no resource for any reader, and all else as it came.
+        #[test]
+        fn what_is_sent_on_is_what_came_without_resource(
+            pairs in prop::collection::vec(pair(), 0..8),
+        ) {
+            let form = ["grant_type=refresh_token".into(), "refresh_token=r".into()];
+            let pairs = [&form[..], &pairs].concat();
+            let Ok(sent) = token(&pairs.join("&")) else {
+                return Ok(());
+            };
+            let is_resource = |pair: &str| {
+                let decoded = form_urlencoded::parse(pair.as_bytes()).next();
+                decoded.is_some_and(|(name, _)| name == "resource")
+            };
+            let kept: Vec<_> = pairs
+                .iter()
+                .filter(|pair| !pair.is_empty() && !is_resource(pair))
+                .cloned()
+                .collect();
+            prop_assert_eq!(sent, kept.join("&"));
         }
     }
 }
