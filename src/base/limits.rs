@@ -5,8 +5,10 @@
 use std::time::Duration;
 
 mod configuration;
+mod union;
 
 pub use configuration::*;
+pub use union::*;
 
 // ---- base ----
 

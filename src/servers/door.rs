@@ -53,6 +53,7 @@ impl Door {
         let door = Arc::new(self);
         Router::new()
             .route("/stdio/{name}", any(to_stdio))
+            .route("/union/{name}", any(to_union))
             .with_state(door.clone())
             .layer(middleware::from_fn_with_state(door, judge))
     }
@@ -87,6 +88,14 @@ async fn to_stdio(
     request: Request,
 ) -> Response {
     lead(&door.servers.stdio, &name, request).await
+}
+
+async fn to_union(
+    State(door): State<Arc<Door>>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    lead(&door.servers.unions, &name, request).await
 }
 
 /// Leads a request to the server of that name.

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::door::Door;
 use super::mounts::Mounts;
-use super::{Around, Health, Plan, Served, stdio};
+use super::{Around, Health, Plan, Served, stdio, union};
 use crate::base::limits::DRAIN_TIME;
 use crate::base::secret::Secret;
 
@@ -34,6 +34,7 @@ pub struct Host {
 #[derive(Default)]
 pub(super) struct Servers {
     pub stdio: Mounts<stdio::Server>,
+    pub unions: Mounts<union::Server>,
     around: Around,
 }
 
@@ -102,12 +103,16 @@ impl Host {
         for gone in servers.stdio.set(plan.stdio, &servers.around) {
             self.runtime.spawn(gone.end(DRAIN_TIME));
         }
+        for gone in servers.unions.set(plan.unions, &servers.around) {
+            self.runtime.spawn(gone.end(DRAIN_TIME));
+        }
     }
 
     /// How the server of that name is; none if there is no such server.
     #[must_use]
     pub fn health(&self, name: &str) -> Option<Health> {
-        Some(self.servers.stdio.find(name)?.health())
+        let stdio = self.servers.stdio.find(name).map(|server| server.health());
+        stdio.or_else(|| Some(self.servers.unions.find(name)?.health()))
     }
 
     /// Ends every server and waits until nothing is left of them.
@@ -128,6 +133,9 @@ impl Drop for Host {
 
 impl Servers {
     async fn end(&self) {
+        let unions = self.unions.set(Vec::new(), &self.around);
+        // Unions first: their members may be processes of ours.
+        join_all(unions.into_iter().map(|union| union.end(Duration::ZERO))).await;
         let stdio = self.stdio.set(Vec::new(), &self.around);
         // Whoever stops the host has let callers finish before.
         join_all(stdio.into_iter().map(|server| server.end(Duration::ZERO))).await;
