@@ -339,6 +339,13 @@ const _: () = assert!(
     "a ring holds several of the largest calls"
 );
 
+/// A body that is shown as a conversation; of a longer one, only that it is longer.
+pub const SHOWN_BODY_BYTES: usize = 8 * 1024 * 1024;
+/// Exchanges of one session that are under way at once, when it is shown as a conversation.
+pub const SHOWN_EXCHANGES: usize = 4096;
+/// Characters of one text in a conversation for people; the rest is counted.
+pub const SHOWN_TEXT: usize = 4000;
+
 // ---- exchange ----
 
 /// An exchange that waits for keys, an upstream token, room in the recording ring or the disk.

@@ -8,7 +8,7 @@ use crate::base::ids::SessionId;
 use crate::record::payload::Outcome;
 use crate::record::verify::{Trust, Verdict};
 use crate::recorder::read::{Filter, Recording, recordings, sessions};
-use crate::recorder::show;
+use crate::recorder::show::{self, conversation, conversation::Form};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
@@ -31,8 +31,8 @@ pub struct SessionsArgs {
 enum SessionsCommand {
     /// The sessions, oldest first.
     List(ListArgs),
-    /// Everything in one session, in order.
-    Show(OneArgs),
+    /// One session: a conversation where it speaks MCP, else everything in it in order.
+    Show(ShowArgs),
     /// Like show, with the pauses that there were.
     Replay(ReplayArgs),
     /// Check every byte against what was signed; needs no secret.
@@ -64,6 +64,18 @@ struct ListArgs {
 struct OneArgs {
     /// The session's id, or as much of its beginning as no other has.
     session: String,
+}
+
+#[derive(Args)]
+struct ShowArgs {
+    #[command(flatten)]
+    one: OneArgs,
+    /// Frame by frame, whatever it speaks.
+    #[arg(long)]
+    raw: bool,
+    /// As JSON: an object for each exchange of a conversation, else for each frame.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -119,10 +131,7 @@ pub fn run(args: &SessionsArgs) -> Result<(), Failure> {
     let all = recorded(&args.place)?;
     match &args.command {
         SessionsCommand::List(list) => self::list(&all, list),
-        SessionsCommand::Show(one) => {
-            let session = find(&all, &one.session)?;
-            found(printing(|out| show::show(&all, session, out))?)
-        }
+        SessionsCommand::Show(show) => self::show(&all, show),
         SessionsCommand::Replay(replay) => self::replay(&all, replay),
         SessionsCommand::Verify(verify) => self::verify(&all, verify),
         SessionsCommand::Export(export) => self::export(&all, export),
@@ -150,6 +159,22 @@ fn list(all: &[Recording], args: &ListArgs) -> Result<(), Failure> {
     let (found, unread) = sessions(all, &filter).doing("read the recordings")?;
     printing(|out| show::list(&found, out))?;
     complain(&unread)
+}
+
+fn show(all: &[Recording], args: &ShowArgs) -> Result<(), Failure> {
+    let session = find(all, &args.one.session)?;
+    let is_told = !args.raw && conversation::is_one(all, session).doing("read the recordings")?;
+    let unread = match (is_told, args.json) {
+        (true, true) => printing(|out| conversation::tell(all, session, Form::Json, out)),
+        (true, false) => printing(|out| conversation::tell(all, session, Form::Text, out)),
+        (false, true) => {
+            let (known, _) = sessions(all, &Filter::default()).doing("read the recordings")?;
+            found(Some(known.iter().any(|known| known.id == session)))?;
+            printing(|out| show::json_lines(all, Some(session), out))
+        }
+        (false, false) => return found(printing(|out| show::show(all, session, out))?),
+    };
+    complain(&unread?.unwrap_or_default())
 }
 
 fn replay(all: &[Recording], args: &ReplayArgs) -> Result<(), Failure> {

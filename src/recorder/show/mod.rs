@@ -1,5 +1,6 @@
-//! Printing recordings: for people, and as JSON Lines.
+//! Printing recordings: for people, and as JSON Lines; as frames, and as conversations.
 
+pub mod conversation;
 mod json;
 mod people;
 
