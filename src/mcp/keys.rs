@@ -30,23 +30,29 @@ pub(super) fn plain(object: Value<'_>, known: &[&str]) -> Result<(), Doubtful> {
 
 /// Whether some parser reads `name` as `known`, which is ASCII.
 fn alike(name: &str, known: &str) -> bool {
-    if name == known {
-        return true;
+    if name.is_ascii() {
+        return letters(name).eq(letters(known));
     }
-    if name.is_ascii() && !name.contains(['_', '-', '\0']) && !known.contains(['_', '-']) {
-        return name.eq_ignore_ascii_case(known);
-    }
-    folded(name).eq(folded(known))
+    // Through upper case, because `ſ` and the Kelvin sign are `s` and `k` to parsers that fold.
+    let folded = name
+        .chars()
+        .take_while(|letter| *letter != '\0')
+        .filter(|letter| !is_separator(*letter))
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase);
+    folded.eq(letters(known).map(char::from))
 }
 
-/// The letters without case, separators and what follows a zero byte. Through upper case, because
-/// `ſ` and the Kelvin sign are `s` and `k` to parsers that fold.
-fn folded(name: &str) -> impl Iterator<Item = char> {
-    name.chars()
-        .take_while(|letter| *letter != '\0')
-        .filter(|letter| !matches!(letter, '_' | '-'))
-        .flat_map(char::to_uppercase)
-        .flat_map(char::to_lowercase)
+/// The letters without case, without separators, up to a zero byte.
+fn letters(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes()
+        .take_while(|byte| *byte != 0)
+        .filter(|byte| !is_separator(char::from(*byte)))
+        .map(|byte| byte.to_ascii_lowercase())
+}
+
+fn is_separator(letter: char) -> bool {
+    matches!(letter, '_' | '-')
 }
 
 #[cfg(test)]
