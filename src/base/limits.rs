@@ -259,6 +259,13 @@ pub const ACCESS_ENTRIES: usize = 4096;
 /// Bytes of arguments and annotations that are kept beside a stream, so that a reload can judge its
 /// call again. Longer ones count as unknown then, and a rule that goes by them ends the stream.
 pub const ASKED_BYTES: usize = 16 * 1024;
+/// Operations and constants of a condition.
+pub const WHEN_NODES: usize = 512;
+/// Operations within operations: what runs them recurses so deep.
+pub const WHEN_DEPTH: usize = 32;
+/// Units of work of one judgement of a condition: an operation, an item or member that is looked at,
+/// or some bytes of text. About a millisecond's.
+pub const WHEN_COST: u32 = 50_000;
 /// Budgets of one connection; a call is charged to every one that covers it.
 pub const BUDGETS: usize = 16;
 /// Calls that one budget counts: more in a second than one core serves.

@@ -147,6 +147,10 @@ impl Call<'_> {
                 (paint.bad(why), Some(rule), false)
             }
             Verdict::Deny(Denial::Rule(rule)) => (paint.bad("denied by a rule"), Some(rule), false),
+            Verdict::Deny(Denial::Condition(rule, trouble)) => {
+                missing = format!("denied: the condition of a rule fails: {trouble}");
+                (paint.bad(missing.as_str()), Some(rule), false)
+            }
             Verdict::Deny(Denial::NoRule) => {
                 let why = "denied: no rule for this caller covers the call";
                 (paint.bad(why), None, false)

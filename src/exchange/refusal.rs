@@ -103,7 +103,7 @@ pub enum Refusal {
 
 fn denial_text(denial: &Denial) -> &str {
     match denial {
-        Denial::Rule(rule) => &rule.name,
+        Denial::Rule(rule) | Denial::Condition(rule, _) => &rule.name,
         Denial::NoRule => "no rule allows it",
         Denial::GroupsUnknown => "the token leaves the caller's groups out",
         Denial::ScopeMissing(_) => "a scope is missing",
@@ -222,7 +222,8 @@ impl Refusal {
     #[must_use]
     pub fn rule(&self) -> Option<&Arc<Rule>> {
         match self {
-            Refusal::Denied(Denial::Rule(rule)) | Refusal::ApprovalNeeded(rule) => Some(rule),
+            Refusal::Denied(Denial::Rule(rule) | Denial::Condition(rule, _))
+            | Refusal::ApprovalNeeded(rule) => Some(rule),
             _ => None,
         }
     }

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::facts::{Arguments, Asked, Facts, Fields, McpCall, Subject};
-use super::judge::{Question, Verdict, judge};
+use super::judge::{Doubt, Question, Verdict, judge, judge_with};
 use super::rule::Policies;
 use super::who::Included;
 use crate::auth::Identity;
@@ -23,7 +23,8 @@ impl Policies {
             }),
             facts: *facts,
         };
-        let judgement = judge(self, &Subject::of(identity.grounds()), &question);
+        let subject = Subject::of(identity.grounds());
+        let judgement = judge_with(self, &subject, &question, Doubt::Shows);
         !matches!(judgement.verdict, Verdict::Deny(_))
     }
 

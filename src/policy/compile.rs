@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::mcp::{McpPattern, McpPatternError};
 use super::pattern::{CallPattern, PatternError};
 use super::rule::{Calls, Effect, Policy, Rule};
+use super::when::{When, WhenError};
 use super::who::Who;
 
 /// In whose terms a connection's rules are written.
@@ -25,6 +26,8 @@ pub struct Line<'t> {
     pub effect: Effect,
     /// Which calls it is about.
     pub pattern: &'t str,
+    /// Under what condition; see [`super::when`].
+    pub when: Option<&'t str>,
     /// Judged and told, but decides nothing.
     pub shadow: bool,
 }
@@ -34,6 +37,7 @@ impl<'t> From<(Effect, &'t str)> for Line<'t> {
         Line {
             effect,
             pattern,
+            when: None,
             shadow: false,
         }
     }
@@ -61,12 +65,15 @@ pub enum LineError {
     /// Its pattern, over the Model Context Protocol.
     #[error(transparent)]
     Mcp(#[from] McpPatternError),
+    /// Its condition.
+    #[error("when: {0}")]
+    When(#[from] WhenError),
 }
 
 /// Makes a policy of its name, subject and lines.
 ///
 /// # Errors
-/// When nobody is named or a pattern can never match.
+/// When nobody is named, a pattern can never match or a condition cannot be judged.
 pub fn policy<'t, L: Into<Line<'t>>>(
     name: &str,
     who: Who,
@@ -101,6 +108,10 @@ fn rule(name: Arc<str>, protocol: Protocol, line: Line<'_>) -> Result<Arc<Rule>,
             Protocol::Http => Calls::Http(CallPattern::parse(line.pattern)?),
             Protocol::Mcp => Calls::Mcp(McpPattern::parse(line.pattern)?),
         },
+        when: line
+            .when
+            .map(|text| When::parse(text, protocol))
+            .transpose()?,
         shadow: line.shadow,
     }))
 }
@@ -111,6 +122,7 @@ fn lifecycle(policy: &str) -> Arc<Rule> {
         name: format!("{policy}/lifecycle").into(),
         effect: Effect::Allow,
         calls: Calls::Mcp(McpPattern::lifecycle()),
+        when: None,
         shadow: false,
     })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::facts::{Asked, Facts, Subject};
 use super::rule::{Effect, Policies, Rule};
+use super::when::{Trouble, Truth};
 use super::who::Included;
 
 /// What is judged.
@@ -41,6 +42,8 @@ pub enum Verdict {
 pub enum Denial {
     /// A rule says so.
     Rule(Arc<Rule>),
+    /// The condition of this rule, which covers the call, cannot be judged.
+    Condition(Arc<Rule>, Trouble),
     /// No rule of any policy for this caller covers it.
     NoRule,
     /// A policy goes by groups, and the token does not say which the caller is in.
@@ -65,17 +68,36 @@ impl Verdict {
     #[must_use]
     pub fn rule(&self) -> Option<&Arc<Rule>> {
         match self {
-            Verdict::Allow(rule) | Verdict::Approve(rule) | Verdict::Deny(Denial::Rule(rule)) => {
-                Some(rule)
-            }
+            Verdict::Allow(rule)
+            | Verdict::Approve(rule)
+            | Verdict::Deny(Denial::Rule(rule) | Denial::Condition(rule, _)) => Some(rule),
             Verdict::Deny(Denial::NoRule | Denial::GroupsUnknown | Denial::ScopeMissing(_)) => None,
         }
     }
 }
 
-/// Judges a call: deny beats approve beats allow, and nothing matching means deny.
+/// On whose side a doubt about a condition is, where arguments are not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// A call: what is not certain satisfies no `allow` and trips all else.
+    Refuses,
+    /// A list: shown is what some arguments would let through.
+    Shows,
+}
+
+/// Judges a call: deny beats approve beats allow, and nothing matching means deny. A condition that
+/// cannot be judged denies, whatever its rule says.
 #[must_use]
 pub fn judge(policies: &Policies, subject: &Subject<'_>, question: &Question<'_>) -> Judgement {
+    judge_with(policies, subject, question, Doubt::Refuses)
+}
+
+pub(super) fn judge_with(
+    policies: &Policies,
+    subject: &Subject<'_>,
+    question: &Question<'_>,
+    doubt: Doubt,
+) -> Judgement {
     let (mut real, mut with_shadows) = (Tally::default(), Tally::default());
     let mut in_shadow = false;
     for policy in &policies.policies {
@@ -85,10 +107,18 @@ pub fn judge(policies: &Policies, subject: &Subject<'_>, question: &Question<'_>
         }
         let covering = policy.rules.iter();
         for rule in covering.filter(|rule| rule.covers(&question.asked)) {
-            with_shadows.take(rule, included);
+            if included == Included::ByClient && rule.effect != Effect::Deny {
+                continue;
+            }
+            let word = Word {
+                rule,
+                included,
+                truth: rule.holds(question, subject),
+            };
+            with_shadows.take(&word, doubt);
             match rule.shadow {
                 true => in_shadow = true,
-                false => real.take(rule, included),
+                false => real.take(&word, doubt),
             }
         }
     }
@@ -103,18 +133,41 @@ pub fn judge(policies: &Policies, subject: &Subject<'_>, question: &Question<'_>
     }
 }
 
+/// What one rule has to say.
+struct Word<'p> {
+    rule: &'p Arc<Rule>,
+    included: Included,
+    truth: Truth,
+}
+
 /// The rules that a verdict is made of, as far as they matter to it.
 #[derive(Default)]
 struct Tally<'p> {
     strongest: Option<&'p Arc<Rule>>,
     /// The strongest word of a policy that may or may not be for this caller.
     unknown: Option<Effect>,
+    failed: Option<(&'p Arc<Rule>, Trouble)>,
 }
 
 impl<'p> Tally<'p> {
-    fn take(&mut self, rule: &'p Arc<Rule>, included: Included) {
+    fn take(&mut self, word: &Word<'p>, doubt: Doubt) {
+        let Word { rule, included, .. } = *word;
+        let holds = match (word.truth, doubt) {
+            (Truth::Yes, _) => true,
+            (Truth::No, _) => false,
+            (Truth::Wrong(trouble), _) => {
+                self.failed.get_or_insert((rule, trouble));
+                false
+            }
+            (Truth::Unknown, Doubt::Refuses) => rule.effect != Effect::Allow,
+            // An `approve` of a policy that may be for this caller only refuses.
+            (Truth::Unknown, Doubt::Shows) => {
+                rule.effect != Effect::Deny && included == Included::Yes
+            }
+        };
         match (included, rule.effect) {
-            (Included::Yes, _) | (Included::Unknown | Included::ByClient, Effect::Deny) => {
+            _ if !holds => {}
+            (Included::Yes, _) | (_, Effect::Deny) => {
                 if self
                     .strongest
                     .is_none_or(|before| rule.effect > before.effect)
@@ -122,20 +175,24 @@ impl<'p> Tally<'p> {
                     self.strongest = Some(rule);
                 }
             }
-            (Included::Unknown, effect) => self.unknown = self.unknown.max(Some(effect)),
-            (Included::ByClient | Included::No | Included::LacksScope, _) => {}
+            (_, effect) => self.unknown = self.unknown.max(Some(effect)),
         }
     }
 
     fn verdict(&self) -> Verdict {
         match self.strongest.map(|rule| (rule.effect, Arc::clone(rule))) {
-            Some((Effect::Deny, rule)) => Verdict::Deny(Denial::Rule(rule)),
-            // An `approve` that may be for this caller beats an `allow` that is.
-            _ if self.unknown == Some(Effect::Approve) => Verdict::Deny(Denial::GroupsUnknown),
-            Some((Effect::Approve, rule)) => Verdict::Approve(rule),
-            Some((Effect::Allow, rule)) => Verdict::Allow(rule),
-            None if self.unknown.is_some() => Verdict::Deny(Denial::GroupsUnknown),
-            None => Verdict::Deny(Denial::NoRule),
+            Some((Effect::Deny, rule)) => return Verdict::Deny(Denial::Rule(rule)),
+            strongest => match (self.failed, strongest) {
+                (Some((rule, trouble)), _) => {
+                    Verdict::Deny(Denial::Condition(Arc::clone(rule), trouble))
+                }
+                // An `approve` that may be for this caller beats an `allow` that is.
+                _ if self.unknown == Some(Effect::Approve) => Verdict::Deny(Denial::GroupsUnknown),
+                (None, Some((Effect::Approve, rule))) => Verdict::Approve(rule),
+                (None, Some((_, rule))) => Verdict::Allow(rule),
+                (None, None) if self.unknown.is_some() => Verdict::Deny(Denial::GroupsUnknown),
+                (None, None) => Verdict::Deny(Denial::NoRule),
+            },
         }
     }
 }
@@ -145,7 +202,10 @@ fn unless_scoped(policies: &Policies, subject: &Subject<'_>, question: &Question
     let mut scopes: Vec<Box<str>> = Vec::new();
     for policy in &policies.policies {
         let would = |rule: &Arc<Rule>| {
-            rule.effect != Effect::Deny && !rule.shadow && rule.covers(&question.asked)
+            rule.effect != Effect::Deny
+                && !rule.shadow
+                && rule.covers(&question.asked)
+                && matches!(rule.holds(question, subject), Truth::Yes | Truth::Unknown)
         };
         if policy.who.includes(subject) != Included::LacksScope || !policy.rules.iter().any(would) {
             continue;

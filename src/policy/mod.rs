@@ -1,7 +1,7 @@
 //! Floor 4: may this caller make this call?
 //!
 //! Read in this order: [`facts`] (what is known when a call is judged), [`pattern`] and [`mcp`] (what a
-//! rule matches), [`who`] (whom a policy is for), [`rule`] (what it says), [`compile`] (a policy from
+//! rule matches), [`when`] (under what condition), [`who`] (whom a policy is for), [`rule`] (what it says), [`compile`] (a policy from
 //! the configuration's words), [`judge`] (the one function that decides), [`call`], whose doors turn an
 //! identity into a [`Call`] and a call into a [`Permit`], and [`again`] (what a list shows, and what a
 //! reload cuts).
@@ -25,6 +25,7 @@ pub mod mcp;
 pub mod pattern;
 pub mod rule;
 mod spelling;
+pub mod when;
 pub mod who;
 
 pub use again::AskedBefore;
@@ -33,4 +34,5 @@ pub use compile::{Line, Protocol};
 pub use facts::{Arguments, Asked, Facts, Fields, McpCall, Subject};
 pub use judge::{Denial, Judgement, Question, Verdict};
 pub use rule::{Calls, Effect, Policies, Policy, Rule};
+pub use when::{Truth, When, WhenError};
 pub use who::Who;

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use super::facts::Asked;
+use super::facts::{Asked, Subject};
+use super::judge::Question;
 use super::mcp::McpPattern;
 use super::pattern::CallPattern;
+use super::when::{Truth, When};
 use super::who::Who;
 
 /// What a rule does with the calls it covers.
@@ -41,6 +43,8 @@ pub struct Rule {
     pub effect: Effect,
     /// The calls it covers.
     pub calls: Calls,
+    /// Under what condition it is about them; none is always.
+    pub when: Option<When>,
     /// Judged like any rule, and told; it decides nothing.
     pub shadow: bool,
 }
@@ -88,6 +92,15 @@ impl Rule {
     }
 }
 
+impl Rule {
+    /// Whether its condition holds for a call that it covers.
+    #[must_use]
+    pub fn holds(&self, question: &Question<'_>, subject: &Subject<'_>) -> Truth {
+        let condition = self.when.as_ref();
+        condition.map_or(Truth::Yes, |when| when.holds(question, subject))
+    }
+}
+
 /// A named set of rules for some callers on one connection.
 #[derive(Debug)]
 pub struct Policy {
@@ -106,4 +119,13 @@ pub struct Policies {
     pub generation: u64,
     /// In the order written.
     pub policies: Vec<Policy>,
+}
+
+impl Policies {
+    /// Whether a rule goes by the body of HTTP calls, which must then be read before the decision.
+    #[must_use]
+    pub fn reads_body(&self) -> bool {
+        let mut rules = self.policies.iter().flat_map(|policy| &policy.rules);
+        rules.any(|rule| rule.when.as_ref().is_some_and(When::reads_body))
+    }
 }

@@ -51,6 +51,7 @@ fn told(verdict: &Verdict) -> String {
         Verdict::Allow(rule) => format!("allow {}", rule.name),
         Verdict::Approve(rule) => format!("approve {}", rule.name),
         Verdict::Deny(Denial::Rule(rule)) => format!("deny {}", rule.name),
+        Verdict::Deny(Denial::Condition(rule, _)) => format!("fails {}", rule.name),
         Verdict::Deny(Denial::NoRule) => "no rule".into(),
         Verdict::Deny(Denial::GroupsUnknown) => "groups unknown".into(),
         Verdict::Deny(Denial::ScopeMissing(scopes)) => format!("scopes {}", scopes.join(" ")),
