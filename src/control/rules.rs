@@ -14,6 +14,7 @@ use crate::base::secret::Secret;
 use crate::exchange::Rules;
 use crate::exchange::rules::{self, ForwardFields, Route};
 use crate::mask::{self, Links, MaskSpec, Masks};
+use crate::policy::compile::{LineError, PolicyError};
 use crate::policy::pattern::PathPattern;
 use crate::policy::{self, Line, Policies, Protocol, Who};
 use crate::record::Class;
@@ -176,18 +177,16 @@ fn policies(
             let why = format!("`{not}` is no client's id, which is a GUID: it would never match");
             mistakes.push(Mistake::new(policy.place, why));
         }
-        for when in policy.rules.iter().filter_map(|rule| rule.when.as_ref()) {
-            let why = "conditions (`when`) are not in this version";
-            mistakes.push(Mistake::new(when.place, why));
-        }
         let lines = policy.rules.iter().map(line);
         match policy::compile::policy(&policy.name, who, protocol, lines) {
             Ok(policy) => policies.push(policy),
-            Err(policy::compile::PolicyError::Rule(number, why)) => {
-                mistakes.push(Mistake::new(
-                    policy.rules[number - 1].place,
-                    why.to_string(),
-                ));
+            Err(PolicyError::Rule(number, why)) => {
+                let rule = &policy.rules[number - 1];
+                let place = match (&why, &rule.when) {
+                    (LineError::When(_), Some(when)) => when.place,
+                    _ => rule.place,
+                };
+                mistakes.push(Mistake::new(place, why.to_string()));
             }
             Err(why) => mistakes.push(Mistake::new(policy.place, why.to_string())),
         }
@@ -213,6 +212,7 @@ fn line(rule: &config::Rule) -> Line<'_> {
             Effect::Approve { .. } => policy::Effect::Approve,
         },
         pattern: &rule.pattern,
+        when: rule.when.as_ref().map(|when| &*when.text),
         shadow: rule.shadow,
     }
 }

@@ -79,7 +79,7 @@ impl Verdict {
 /// On whose side a doubt about a condition is, where arguments are not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Doubt {
-    /// A call: what is not certain satisfies no `allow` and trips all else.
+    /// A call: a condition that might hold might also fail.
     Refuses,
     /// A list: shown is what some arguments would let through.
     Shows,
@@ -159,7 +159,10 @@ impl<'p> Tally<'p> {
                 self.failed.get_or_insert((rule, trouble));
                 false
             }
-            (Truth::Unknown, Doubt::Refuses) => rule.effect != Effect::Allow,
+            (Truth::Unknown, Doubt::Refuses) => {
+                self.failed.get_or_insert((rule, Trouble::UNKNOWN));
+                false
+            }
             // An `approve` of a policy that may be for this caller only refuses.
             (Truth::Unknown, Doubt::Shows) => {
                 rule.effect != Effect::Deny && included == Included::Yes
@@ -180,19 +183,21 @@ impl<'p> Tally<'p> {
     }
 
     fn verdict(&self) -> Verdict {
+        if let Some(rule) = self.strongest
+            && rule.effect == Effect::Deny
+        {
+            return Verdict::Deny(Denial::Rule(Arc::clone(rule)));
+        }
+        if let Some((rule, trouble)) = self.failed {
+            return Verdict::Deny(Denial::Condition(Arc::clone(rule), trouble));
+        }
         match self.strongest.map(|rule| (rule.effect, Arc::clone(rule))) {
-            Some((Effect::Deny, rule)) => return Verdict::Deny(Denial::Rule(rule)),
-            strongest => match (self.failed, strongest) {
-                (Some((rule, trouble)), _) => {
-                    Verdict::Deny(Denial::Condition(Arc::clone(rule), trouble))
-                }
-                // An `approve` that may be for this caller beats an `allow` that is.
-                _ if self.unknown == Some(Effect::Approve) => Verdict::Deny(Denial::GroupsUnknown),
-                (None, Some((Effect::Approve, rule))) => Verdict::Approve(rule),
-                (None, Some((_, rule))) => Verdict::Allow(rule),
-                (None, None) if self.unknown.is_some() => Verdict::Deny(Denial::GroupsUnknown),
-                (None, None) => Verdict::Deny(Denial::NoRule),
-            },
+            // An `approve` that may be for this caller beats an `allow` that is.
+            _ if self.unknown == Some(Effect::Approve) => Verdict::Deny(Denial::GroupsUnknown),
+            Some((Effect::Approve, rule)) => Verdict::Approve(rule),
+            Some((_, rule)) => Verdict::Allow(rule),
+            None if self.unknown.is_some() => Verdict::Deny(Denial::GroupsUnknown),
+            None => Verdict::Deny(Denial::NoRule),
         }
     }
 }
@@ -222,6 +227,8 @@ fn unless_scoped(policies: &Policies, subject: &Subject<'_>, question: &Question
     }
 }
 
+#[cfg(test)]
+mod lists;
 #[cfg(test)]
 mod order;
 #[cfg(test)]

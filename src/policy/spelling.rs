@@ -23,8 +23,13 @@ impl<'a> Loose<'a> {
         }
     }
 
-    /// What follows `piece`, when the reading goes on with it.
+    /// What follows `piece`, when the reading goes on with it. A slash that it begins with may have
+    /// run together with one that was read already.
     fn after(mut self, piece: &[u8]) -> Option<Loose<'a>> {
+        let piece = match self.after_slash {
+            true => piece.strip_prefix(b"/").unwrap_or(piece),
+            false => piece,
+        };
         for byte in piece {
             if self.next() != Some(*byte) {
                 return None;

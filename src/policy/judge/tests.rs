@@ -34,7 +34,7 @@ pub(super) fn verdict(
     told(&judge(policies, &subject, &question).verdict)
 }
 
-const NOBODY: Subject<'static> = Subject {
+pub(super) const NOBODY: Subject<'static> = Subject {
     issuer: "entra",
     tenant: None,
     object: "o",
@@ -210,7 +210,7 @@ fn other_spellings_walk_around_no_deny() {
 }
 
 /// Policies of an `mcp` connection, all for whoever has the role `Reader`.
-fn mcp(lines: &[Line<'static>]) -> Policies {
+pub(super) fn mcp(lines: &[Line<'static>]) -> Policies {
     let who = named(&["Reader"], &[]);
     set(vec![
         policy("p", who, Protocol::Mcp, lines.iter().copied()).expect("a policy"),

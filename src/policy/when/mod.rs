@@ -82,6 +82,14 @@ pub struct Trouble {
     pub at: u32,
 }
 
+impl Trouble {
+    /// The condition is judged without what it goes by.
+    pub(super) const UNKNOWN: Trouble = Trouble {
+        fault: Fault::Unknown,
+        at: 0,
+    };
+}
+
 /// What can go wrong in a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Fault {
@@ -112,6 +120,9 @@ pub enum Fault {
     /// The token leaves the caller's groups out.
     #[error("the token leaves the caller's groups out")]
     GroupsUnknown,
+    /// It depends on what is not known.
+    #[error("it depends on what is not known")]
+    Unknown,
     /// More work than [`WHEN_COST`](crate::base::limits::WHEN_COST).
     #[error("judging it takes too long")]
     Costly,

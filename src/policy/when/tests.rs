@@ -74,78 +74,80 @@ fn yes(truth: bool) -> Truth {
     if truth { Truth::Yes } else { Truth::No }
 }
 
+const OF_ARGUMENTS: &[(&str, bool)] = &[
+    ("arguments.count > 1", true),
+    ("call.arguments.count > 1", true),
+    ("arguments.count == 2.0", true),
+    ("arguments.whole == 2", true),
+    ("arguments.count + 1 == 3", true),
+    ("arguments.count * arguments.count - 1 == 3", true),
+    ("-arguments.count < -1", true),
+    ("arguments.count / 2 == 1 && arguments.count % 2 == 0", true),
+    ("arguments.price * 2.0 >= 3.0", true),
+    ("arguments.price > arguments.count", false),
+    ("arguments.force", true),
+    ("!arguments.force", false),
+    ("arguments.force == true && arguments.count != 2", false),
+    ("arguments.none == null", true),
+    ("arguments.who == 'a\u{e9}'", true),
+    (
+        "arguments.who.startsWith('a') && !arguments.who.endsWith('x')",
+        true,
+    ),
+    ("arguments.who.contains('\u{e9}')", true),
+    (
+        "size(arguments.who) == 2 && arguments.who.size() == 2",
+        true,
+    ),
+    ("arguments.who < 'b'", true),
+    ("'x' in arguments.tags", true),
+    ("3 in arguments.tags && 3.0 in arguments.tags", true),
+    ("'z' in arguments.tags", false),
+    ("arguments.tags[1] == 'y'", true),
+    ("arguments.tags == ['x', 'y', 3]", true),
+    ("arguments.tags != ['x', 'y']", true),
+    ("size(arguments.tags) == 3 && size(arguments) == 9", true),
+    ("arguments.count in [1, 2, 3]", true),
+    ("arguments.who in ['b', 'c']", false),
+    ("arguments.inner.deep.er == -1", true),
+    ("arguments['a b'] == 1", true),
+    ("'count' in arguments && !('missing' in arguments)", true),
+    ("has(arguments.count) && !has(arguments.missing)", true),
+    (
+        "has(arguments.inner.deep) && !has(arguments.inner.flat)",
+        true,
+    ),
+    ("arguments.inner == arguments.inner", true),
+    ("(arguments.count > 1 ? 'many' : 'few') == 'many'", true),
+    ("name == 'close_ticket' && method == 'tools/call'", true),
+    (
+        "annotations.readOnlyHint && !has(annotations.destructiveHint)",
+        true,
+    ),
+    (
+        "'Reader' in claims.roles && !('read' in claims.roles)",
+        true,
+    ),
+    ("'read' in claims.scopes && size(claims.roles) == 2", true),
+    (
+        "claims.issuer == 'entra' && claims.tenant == 'contoso'",
+        true,
+    ),
+    ("claims.client == 'app-1' && claims.object == 'o-1'", true),
+    ("claims.kind == 'user'", true),
+    (
+        "now.hour == 12 && now.minute == 0 && now.weekday == 0",
+        true,
+    ),
+    ("now.unix > 1700000000", true),
+];
+
 #[test]
 fn conditions_say_what_they_say() {
     let arguments = r#"{"count":2,"price":1.5,"whole":2.0,"force":true,"who":"a\u00e9","none":null,
         "tags":["x","y",3],"inner":{"deep":{"er":-1}},"a b":1}"#;
-    for (text, want) in [
-        ("arguments.count > 1", true),
-        ("call.arguments.count > 1", true),
-        ("arguments.count == 2.0", true),
-        ("arguments.whole == 2", true),
-        ("arguments.count + 1 == 3", true),
-        ("arguments.count * arguments.count - 1 == 3", true),
-        ("-arguments.count < -1", true),
-        ("arguments.count / 2 == 1 && arguments.count % 2 == 0", true),
-        ("arguments.price * 2.0 >= 3.0", true),
-        ("arguments.price > arguments.count", false),
-        ("arguments.force", true),
-        ("!arguments.force", false),
-        ("arguments.force == true && arguments.count != 2", false),
-        ("arguments.none == null", true),
-        ("arguments.who == 'a\u{e9}'", true),
-        (
-            "arguments.who.startsWith('a') && !arguments.who.endsWith('x')",
-            true,
-        ),
-        ("arguments.who.contains('\u{e9}')", true),
-        (
-            "size(arguments.who) == 2 && arguments.who.size() == 2",
-            true,
-        ),
-        ("arguments.who < 'b'", true),
-        ("'x' in arguments.tags", true),
-        ("3 in arguments.tags && 3.0 in arguments.tags", true),
-        ("'z' in arguments.tags", false),
-        ("arguments.tags[1] == 'y'", true),
-        ("arguments.tags == ['x', 'y', 3]", true),
-        ("arguments.tags != ['x', 'y']", true),
-        ("size(arguments.tags) == 3 && size(arguments) == 9", true),
-        ("arguments.count in [1, 2, 3]", true),
-        ("arguments.who in ['b', 'c']", false),
-        ("arguments.inner.deep.er == -1", true),
-        ("arguments['a b'] == 1", true),
-        ("'count' in arguments && !('missing' in arguments)", true),
-        ("has(arguments.count) && !has(arguments.missing)", true),
-        (
-            "has(arguments.inner.deep) && !has(arguments.inner.flat)",
-            true,
-        ),
-        ("arguments.inner == arguments.inner", true),
-        ("(arguments.count > 1 ? 'many' : 'few') == 'many'", true),
-        ("name == 'close_ticket' && method == 'tools/call'", true),
-        (
-            "annotations.readOnlyHint && !has(annotations.destructiveHint)",
-            true,
-        ),
-        (
-            "'Reader' in claims.roles && !('read' in claims.roles)",
-            true,
-        ),
-        ("'read' in claims.scopes && size(claims.roles) == 2", true),
-        (
-            "claims.issuer == 'entra' && claims.tenant == 'contoso'",
-            true,
-        ),
-        ("claims.client == 'app-1' && claims.object == 'o-1'", true),
-        ("claims.kind == 'user'", true),
-        (
-            "now.hour == 12 && now.minute == 0 && now.weekday == 0",
-            true,
-        ),
-        ("now.unix > 1700000000", true),
-    ] {
-        assert_eq!(mcp(text, Some(arguments)), yes(want), "{text}");
+    for (text, want) in OF_ARGUMENTS {
+        assert_eq!(mcp(text, Some(arguments)), yes(*want), "{text}");
     }
 }
 
