@@ -7,6 +7,7 @@ use sluice::control::{config, rules};
 
 const README: &str = include_str!("../README.md");
 const EXAMPLE: &str = include_str!("../examples/sluice.yaml");
+const MCP_EXAMPLE: &str = include_str!("../examples/mcp.yaml");
 
 #[test]
 fn the_readme_shows_the_example_as_it_is() {
@@ -26,6 +27,21 @@ fn the_example_is_a_good_configuration() -> Result<(), Box<dyn std::error::Error
     let config = config::parse(&path, EXAMPLE.to_owned(), &environment)?;
     rules::preview(&config)?;
     assert_eq!(config.connections.len(), 1);
+    Ok(())
+}
+
+#[test]
+fn the_example_with_mcp_is_a_good_configuration() -> Result<(), Box<dyn std::error::Error>> {
+    // It refers to nothing: no file, no variable.
+    let path = Path::new("/nonexistent/mcp.yaml");
+    let config = config::parse(path, MCP_EXAMPLE.to_owned(), &|_: &str| None)?;
+    let [tickets, files, all] = config.connections.as_slice() else {
+        return Err("three servers".into());
+    };
+    assert!(matches!(tickets.reach, config::Reach::Upstream(_)));
+    assert!(matches!(files.reach, config::Reach::Stdio(_)));
+    assert_eq!(all.reach, config::Reach::Virtual(vec![0, 1]));
+    assert!(config.connections.iter().all(|each| each.mcp.is_some()));
     Ok(())
 }
 

@@ -10,6 +10,7 @@ pub mod demo;
 pub mod failure;
 mod place;
 mod policy;
+mod schema;
 pub mod serve;
 mod sessions;
 pub mod terminal;
@@ -46,6 +47,7 @@ enum Command {
     Sessions(sessions::SessionsArgs),
     Token(token::TokenArgs),
     Tools(tools::ToolsArgs),
+    Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -70,6 +72,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sessions(args) => sessions::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Tools(args) => tools::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
     match done {

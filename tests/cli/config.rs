@@ -68,6 +68,16 @@ fn check_shows_every_mistake_where_it_stands() {
 }
 
 #[test]
+fn the_schema_is_json_that_knows_every_section() {
+    let output = run(&["schema"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let schema: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    let member = &schema["properties"]["connections"]["additionalProperties"]["properties"];
+    let members = &member["virtual"]["properties"]["members"];
+    assert_eq!(members["type"], "array", "{schema:#}");
+}
+
+#[test]
 fn serve_refuses_to_start_where_it_could_not_serve() {
     let directory = tempfile::tempdir().expect("a directory");
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -58,6 +58,13 @@ pub fn parse(
     Ok(config)
 }
 
+/// The JSON Schema of the file, for editors. It takes every good file; what it cannot say (names that
+/// exist, keys that belong together) is left to [`parse`].
+#[must_use]
+pub fn json_schema() -> serde_json::Value {
+    schema::json_schema()
+}
+
 fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
         with_snippet: false,

@@ -78,6 +78,11 @@ const KNOWN: [(&str, Reader); 18] = [
     }),
 ];
 
+/// The names of all limits.
+pub(in super::super) fn limit_names() -> Vec<&'static str> {
+    KNOWN.iter().map(|(name, _)| *name).collect()
+}
+
 impl Checker<'_> {
     pub(super) fn limits(&mut self, section: Option<Named<At<Scalar>>>) -> Option<Limits> {
         let mut limits = Limits::default();

@@ -16,6 +16,8 @@ mod surface;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+pub(super) use limits::limit_names;
+
 use super::errors::Mistake;
 use super::model::{AccessLog, Config, Io, Roots, TlsIdentity};
 use super::schema::{self, At, Named, Scalar, Text};

@@ -10,160 +10,171 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_saphyr::Spanned;
 
+use self::shape::{REFERENCE, Shape as _, keys, like, needed, one_of, section};
+use super::check::limit_names;
 use super::source::Place;
 
 mod calls;
+mod shape;
 
 pub(super) use calls::*;
 
-/// The whole file.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct File {
-    /// Where callers connect; at least one.
-    pub listeners: Option<At<Vec<At<Listener>>>>,
-    /// Where callers reach the gateway, such as `https://gateway.example`; by default what they name
-    /// in `Host`.
-    pub public_url: Option<Text>,
-    /// What session ids are sealed with: the first seals, all open. By default a key of this
-    /// machine's own, kept in `data`.
-    pub session_keys: Option<At<Vec<At<SessionKey>>>>,
-    /// The operator's own door: health, readiness, metrics.
-    pub admin: Option<At<Admin>>,
-    /// Directory of recordings, embedded store and keys; relative to this file.
-    pub data: Option<Text>,
-    /// Who may say who a caller is, by name.
-    pub issuers: Option<Named<Issuer>>,
-    /// What the gateway shows upstream, by name.
-    pub credentials: Option<Named<Credential>>,
-    /// The upstreams, by name.
-    pub connections: Option<Named<Connection>>,
-    /// Which requests go to which connection.
-    pub routes: Option<At<Vec<At<Route>>>>,
-    /// Who may do what; nothing matching means no.
-    pub policies: Option<Vec<At<Policy>>>,
-    /// What is hidden from callers and from the recording, by name.
-    pub masks: Option<Named<Mask>>,
-    /// Bounds an operator may change; the names are those of `base::limits`.
-    pub limits: Option<Named<At<Scalar>>>,
-    /// Worker threads; by default one per core.
-    pub workers: Option<At<Scalar>>,
-    /// How sockets are driven: `uring`, `epoll` or `tokio`; by default the best that works here.
-    pub io: Option<Text>,
-    /// Where the access log goes: `stdout` (the default), `off`, or `file:PATH`.
-    pub access_log: Option<Text>,
+/// The file's JSON Schema.
+pub(super) fn json_schema() -> serde_json::Value {
+    let mut schema = File::shape();
+    schema["$schema"] = "http://json-schema.org/draft-07/schema#".into();
+    schema["title"] = "Sluice configuration".into();
+    schema
 }
 
-/// One address callers connect to.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Listener {
-    /// Address and port, such as `0.0.0.0:8443`.
-    pub bind: Option<Text>,
-    /// Certificate and key; without it the listener speaks plain HTTP.
-    pub tls: Option<At<Tls>>,
+section! {
+    /// The whole file.
+    pub struct File {
+        /// Where callers connect; at least one.
+        pub listeners: Option<At<Vec<At<Listener>>>> => needed(),
+        /// Where callers reach the gateway, such as `https://gateway.example`; by default what they name
+        /// in `Host`.
+        pub public_url: Option<Text> => like("^https?://"),
+        /// What session ids are sealed with: the first seals, all open. By default a key of this
+        /// machine's own, kept in `data`.
+        pub session_keys: Option<At<Vec<At<SessionKey>>>>,
+        /// The operator's own door: health, readiness, metrics.
+        pub admin: Option<At<Admin>>,
+        /// Directory of recordings, embedded store and keys; relative to this file.
+        pub data: Option<Text> => needed(),
+        /// Who may say who a caller is, by name.
+        pub issuers: Option<Named<Issuer>>,
+        /// What the gateway shows upstream, by name.
+        pub credentials: Option<Named<Credential>>,
+        /// The upstreams, by name.
+        pub connections: Option<Named<Connection>>,
+        /// Which requests go to which connection.
+        pub routes: Option<At<Vec<At<Route>>>> => needed(),
+        /// Who may do what; nothing matching means no.
+        pub policies: Option<Vec<At<Policy>>>,
+        /// What is hidden from callers and from the recording, by name.
+        pub masks: Option<Named<Mask>>,
+        /// Bounds on what others may ask of the gateway, by name.
+        pub limits: Option<Named<At<Scalar>>> => keys(limit_names()),
+        /// Worker threads; by default one per core.
+        pub workers: Option<At<Scalar>>,
+        /// How sockets are driven: `uring`, `epoll` or `tokio`; by default the best that works here.
+        pub io: Option<Text> => one_of(["uring", "epoll", "tokio"]),
+        /// Where the access log goes: `stdout` (the default), `off`, or `file:PATH`.
+        pub access_log: Option<Text> => like("^(stdout|off|file:.+)$"),
+    }
 }
 
-/// A certificate chain with its key.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Tls {
-    /// PEM chain, leaf first: `file:` or `env:`.
-    pub cert: Option<Text>,
-    /// PEM private key: `file:` or `env:`.
-    pub key: Option<Text>,
+section! {
+    /// One address callers connect to.
+    pub struct Listener {
+        /// Address and port, such as `0.0.0.0:8443`.
+        pub bind: Option<Text> => needed(),
+        /// Certificate and key; without it the listener speaks plain HTTP.
+        pub tls: Option<At<Tls>>,
+    }
 }
 
-/// The admin listener.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Admin {
-    /// Address and port; off loopback it needs `tls` and `token`.
-    pub bind: Option<Text>,
-    /// Certificate and key.
-    pub tls: Option<At<Tls>>,
-    /// Bearer token that every request must show: `env:` or `file:`.
-    pub token: Option<Text>,
-    /// Further names accepted in the `Host` header.
-    pub hosts: Option<Vec<Text>>,
+section! {
+    /// A certificate chain with its key.
+    pub struct Tls {
+        /// PEM chain, leaf first: `file:` or `env:`.
+        pub cert: Option<Text> => like(REFERENCE).needed(),
+        /// PEM private key: `file:` or `env:`.
+        pub key: Option<Text> => like(REFERENCE).needed(),
+    }
 }
 
-/// An issuer of tokens. Which keys belong together depends on `kind`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Issuer {
-    /// `entra` or `oidc`.
-    pub kind: Option<Text>,
-    /// entra: the tenant's id.
-    pub tenant: Option<Text>,
-    /// entra: another cloud's or a local authority; by default `https://login.microsoftonline.com`.
-    pub authority: Option<Text>,
-    /// oidc: the issuer, exactly as tokens spell it.
-    pub issuer: Option<Text>,
-    /// Who a token must be for; at least one, compared whole.
-    pub audiences: Option<At<Vec<Text>>>,
-    /// PEM file of the only roots trusted for this issuer; by default the system's.
-    pub ca_file: Option<Text>,
-    /// oidc: where the keys are, when the discovery document is not to be asked.
-    pub jwks_uri: Option<Text>,
-    /// Signature algorithms accepted: RS256, PS256, ES256; by default all three.
-    pub algorithms: Option<Vec<Text>>,
-    /// oidc: the claim that lists roles; by default `roles`.
-    pub roles_claim: Option<Text>,
-    /// oidc: the claim that lists groups; by default `groups`.
-    pub groups_claim: Option<Text>,
-    /// entra: an authorization server in front of it, as clients of MCP servers expect one.
-    pub facade: Option<At<Facade>>,
+section! {
+    /// The admin listener.
+    pub struct Admin {
+        /// Address and port; off loopback it needs `tls` and `token`.
+        pub bind: Option<Text> => needed(),
+        /// Certificate and key.
+        pub tls: Option<At<Tls>>,
+        /// Bearer token that every request must show: `env:` or `file:`.
+        pub token: Option<Text> => like(REFERENCE),
+        /// Further names accepted in the `Host` header.
+        pub hosts: Option<Vec<Text>>,
+    }
 }
 
-/// An authorization server's face for an issuer that has not all that MCP clients ask for.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Facade {
-    /// Address and port; off loopback it needs `tls`.
-    pub bind: Option<Text>,
-    /// Certificate and key.
-    pub tls: Option<At<Tls>>,
-    /// Where clients reach it, such as `https://auth.gateway.example`.
-    pub public_url: Option<Text>,
-    /// The application that clients without a registration of their own are given.
-    pub client_id: Option<Text>,
+section! {
+    /// An issuer of tokens. Which keys belong together depends on `kind`.
+    pub struct Issuer {
+        /// `entra` or `oidc`.
+        pub kind: Option<Text> => one_of(["entra", "oidc"]).needed(),
+        /// entra: the tenant's id.
+        pub tenant: Option<Text>,
+        /// entra: another cloud's or a local authority; by default `https://login.microsoftonline.com`.
+        pub authority: Option<Text> => like("^https://"),
+        /// oidc: the issuer, exactly as tokens spell it.
+        pub issuer: Option<Text> => like("^https://"),
+        /// Who a token must be for; at least one, compared whole.
+        pub audiences: Option<At<Vec<Text>>> => needed(),
+        /// PEM file of the only roots trusted for this issuer; by default the system's.
+        pub ca_file: Option<Text>,
+        /// oidc: where the keys are, when the discovery document is not to be asked.
+        pub jwks_uri: Option<Text> => like("^https://"),
+        /// Signature algorithms accepted: RS256, PS256, ES256; by default all three.
+        pub algorithms: Option<Vec<Text>> => one_of(["RS256", "PS256", "ES256"]),
+        /// oidc: the claim that lists roles; by default `roles`.
+        pub roles_claim: Option<Text>,
+        /// oidc: the claim that lists groups; by default `groups`.
+        pub groups_claim: Option<Text>,
+        /// entra: an authorization server in front of it, as clients of MCP servers expect one.
+        pub facade: Option<At<Facade>>,
+    }
 }
 
-/// One key that session ids are sealed with.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SessionKey {
-    /// Its name, which stands in every session id; never used again for another key.
-    pub id: Option<Text>,
-    /// 32 bytes in base64 or hexadecimal: `env:` or `file:`.
-    pub key: Option<Text>,
+section! {
+    /// An authorization server's face for an issuer that has not all that MCP clients ask for.
+    pub struct Facade {
+        /// Address and port; off loopback it needs `tls`.
+        pub bind: Option<Text> => needed(),
+        /// Certificate and key.
+        pub tls: Option<At<Tls>>,
+        /// Where clients reach it, such as `https://auth.gateway.example`.
+        pub public_url: Option<Text> => like("^https?://").needed(),
+        /// The application that clients without a registration of their own are given.
+        pub client_id: Option<Text>,
+    }
 }
 
-/// What is added to requests upstream. Which keys belong together depends on `kind`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Credential {
-    /// `entra_client`, `bearer` or `header`.
-    pub kind: Option<Text>,
-    /// entra_client: the tenant's id or domain.
-    pub tenant: Option<Text>,
-    /// entra_client: the application's id.
-    pub client_id: Option<Text>,
-    /// entra_client: the client secret, `env:` or `file:`.
-    pub secret: Option<Text>,
-    /// entra_client: such as `https://graph.microsoft.com/.default`.
-    pub scope: Option<Text>,
-    /// entra_client: as for issuers.
-    pub authority: Option<Text>,
-    /// entra_client: as for issuers.
-    pub ca_file: Option<Text>,
-    /// bearer: the token, `env:` or `file:`.
-    pub token: Option<Text>,
-    /// header: the field's name.
-    pub name: Option<Text>,
-    /// header: the field's value, `env:` or `file:`.
-    pub value: Option<Text>,
+section! {
+    /// One key that session ids are sealed with.
+    pub struct SessionKey {
+        /// Its name, which stands in every session id; never used again for another key.
+        pub id: Option<Text> => needed(),
+        /// 32 bytes in base64 or hexadecimal: `env:` or `file:`.
+        pub key: Option<Text> => like(REFERENCE).needed(),
+    }
+}
+
+section! {
+    /// What is added to requests upstream. Which keys belong together depends on `kind`.
+    pub struct Credential {
+        /// `entra_client`, `bearer` or `header`.
+        pub kind: Option<Text> => one_of(["entra_client", "bearer", "header"]).needed(),
+        /// entra_client: the tenant's id or domain.
+        pub tenant: Option<Text>,
+        /// entra_client: the application's id.
+        pub client_id: Option<Text>,
+        /// entra_client: the client secret, `env:` or `file:`.
+        pub secret: Option<Text> => like(REFERENCE),
+        /// entra_client: such as `https://graph.microsoft.com/.default`.
+        pub scope: Option<Text>,
+        /// entra_client: as for issuers.
+        pub authority: Option<Text> => like("^https://"),
+        /// entra_client: as for issuers.
+        pub ca_file: Option<Text>,
+        /// bearer: the token, `env:` or `file:`.
+        pub token: Option<Text> => like(REFERENCE),
+        /// header: the field's name.
+        pub name: Option<Text>,
+        /// header: the field's value, `env:` or `file:`.
+        pub value: Option<Text> => like(REFERENCE),
+    }
 }
 
 /// A value together with where it stands.

@@ -177,7 +177,7 @@ fn connections_of_mcp_are_understood() {
 }
 
 /// (what is replaced in [`GOOD`], by what, what is shown)
-const MISTAKES: &[(&str, &str, &str)] = &include!("mcp.in");
+pub(super) const MISTAKES: &[(&str, &str, &str)] = &include!("mcp.in");
 
 #[test]
 fn every_mistake_with_mcp_is_shown_where_it_stands() {

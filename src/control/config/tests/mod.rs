@@ -2,6 +2,7 @@
 
 mod changes;
 mod mcp;
+mod schema;
 
 use super::*;
 use std::path::PathBuf;
