@@ -59,6 +59,24 @@ impl Mirrors {
         self.0.is_empty()
     }
 
+    /// What the schema wants said for these arguments: what comes after `Mcp-Param-`, and the value
+    /// before any encoding. An argument that is not there, or is no scalar, is not said.
+    pub fn said<'a>(
+        &'a self,
+        arguments: Option<Value<'a>>,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.0.iter().filter_map(move |mirror| {
+            let mut steps = mirror.path.iter();
+            let value = steps.try_fold(arguments?, |value, name| value.get(name))?;
+            let text = match value.kind() {
+                Kind::String => value.as_str()?,
+                Kind::Bool | Kind::Number => value.raw(),
+                Kind::Null | Kind::Array | Kind::Object => return None,
+            };
+            Some((&*mirror.header, text))
+        })
+    }
+
     /// Holds the headers that the schema asks for against the arguments. One that is missing is the
     /// server's to miss: its schema may be newer.
     pub fn agree(
@@ -157,6 +175,23 @@ mod tests {
         ] {
             assert!(!agree(arguments, &[bad]), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn what_is_said_agrees() {
+        let schema = Document::parse(SCHEMA).unwrap();
+        let mirrors = Mirrors::of(schema.root());
+        let arguments = br#"{"region":"eu","deep":{"count":42,"dry":null},"list":[{"x":"y"}]}"#;
+        let arguments = Document::parse(arguments).unwrap();
+        let said: Vec<_> = mirrors.said(Some(arguments.root())).collect();
+        assert_eq!(said, [("Region", "eu"), ("Count", "42")]);
+        let params: Vec<Param<'_>> = said
+            .iter()
+            .map(|(name, text)| (*name, text.as_bytes()))
+            .collect();
+        let agreed = mirrors.agree(&params, Some(arguments.root()), &mut Vec::new());
+        assert_eq!(agreed, Ok(()));
+        assert_eq!(mirrors.said(None).count(), 0);
     }
 
     #[test]

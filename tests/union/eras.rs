@@ -150,3 +150,44 @@ async fn a_legacy_caller_subscribes_at_a_modern_member() {
     assert_eq!(event.message["params"]["uri"], "new:///one");
     assert!(!event.data.contains("subscriptionId"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_will_not_answer_ends_the_call_that_asked() {
+    let rig = rig(both()).await;
+    let caller = rig.legacy("ann").await;
+    let text = caller.text(
+        5,
+        "tools/call",
+        json!({ "name": "new__ask", "arguments": {} }),
+    );
+    let mut events = Events::of(caller.post(&text).await);
+    let asked = events.next().await.message;
+    let answer = format!(
+        r#"{{"jsonrpc":"2.0","id":{},"error":{{"code":-1,"message":"no"}}}}"#,
+        asked["id"]
+    );
+    assert_eq!(caller.post(&answer).await.status(), 202);
+    let last = events.next().await.message;
+    assert_eq!(
+        (&last["id"], &last["error"]["code"]),
+        (&json!(5), &json!(50200))
+    );
+    assert!(events.maybe().await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn arguments_are_repeated_in_headers_for_a_legacy_caller() {
+    let rig = rig(both()).await;
+    let caller = rig.legacy("ann").await;
+    for (region, header) in [("eu", "eu"), ("münster", "=?base64?bcO8bnN0ZXI=?=")] {
+        let says = echo(
+            &caller
+                .call(1, "new__echo", json!({ "region": region }))
+                .await,
+        );
+        assert_eq!(says["param"], header);
+    }
+    let says = echo(&caller.call(2, "old__echo", json!({ "region": "eu" })).await);
+    assert!(says["param"].is_null());
+    assert_eq!(rig.members[1].seen("tools/list").len(), 1);
+}

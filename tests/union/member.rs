@@ -61,11 +61,13 @@ impl Member {
         ];
         let tools =
             tools.map(|tool| format!(r#"{{"name":"{tool}","inputSchema":{{"type":"object"}}}}"#));
+        let mut tools = tools.to_vec();
+        tools[0] = r#"{"name":"echo","inputSchema":{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"}}}}"#.to_owned();
         Arc::new(Member {
             name: name.to_owned(),
             era,
             seen: Mutex::default(),
-            tools: Mutex::new(vec![tools.to_vec()]),
+            tools: Mutex::new(vec![tools]),
             resources: Mutex::new(vec![
                 format!(r#"{{"uri":"{name}:///one","name":"one"}}"#),
                 r#"{"uri":"file:///same","name":"same"}"#.to_owned(),

@@ -159,6 +159,14 @@ async fn the_standing_stream_has_what_all_members_say() {
             })
             .await;
     }
+    rig.members[0].say(
+        r#"[{"jsonrpc":"2.0","method":"notifications/tasks/status","params":{"taskId":"t1"}},{"jsonrpc":"2.0","method":"notifications/message","params":{"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"t1"}},"taskId":"x"}}]"#,
+    );
+    assert_eq!(standing.next().await.message["params"]["taskId"], "a__t1");
+    let related = standing.next().await.message;
+    let task = &related["params"]["_meta"]["io.modelcontextprotocol/related-task"];
+    assert_eq!(task["taskId"], "a__t1");
+    assert_eq!(related["params"]["taskId"], "x");
     rig.members[0].say(r#"{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"a:///one"}}"#);
     assert_eq!(standing.next().await.message["params"]["uri"], "a:///one");
 }

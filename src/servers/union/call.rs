@@ -91,6 +91,9 @@ impl Call {
             )
         };
         let link = find(circle, bearer, place, &says).await?;
+        if !modern && method == "tools/call" {
+            know_tools(circle, bearer, &link).await;
+        }
         let document = Document::parse(&text).map_err(|_| Lost::Shape)?;
         let message = Message::of(document.root()).ok_or(Lost::Shape)?;
         let id = message.id().ok_or(Lost::Shape)?.raw().to_owned();
@@ -167,8 +170,10 @@ impl Call {
         let name = matches!(self.place, Place::Name | Place::Address | Place::Task);
         let name = name.then(|| says.get(count..)).flatten();
         let mut headers = meta::headers(modern, &self.method, name);
-        if modern {
+        if modern && self.modern {
             headers.extend(self.headers.clone());
+        } else if modern && let Some(tool) = name.filter(|_| self.method == "tools/call") {
+            headers.extend(self.link.repeated.headers(tool, message));
         }
         Some(Letter {
             body: edits.apply(&self.text).into(),
@@ -272,6 +277,15 @@ fn place_of(method: &str, message: Message<'_>) -> Result<Place, Lost> {
         }
         _ => return Err(Lost::Method),
     })
+}
+
+/// A modern member's tools have to be known before they are called for a legacy caller.
+async fn know_tools(circle: &Circle, bearer: &Secret, link: &Arc<Link>) {
+    let opened = link.open(bearer).await;
+    if opened.is_ok_and(|opened| opened.revision.is_modern()) {
+        let list = lists::read_tools(circle, link, bearer);
+        link.repeated.known(list).await;
+    }
 }
 
 async fn find(

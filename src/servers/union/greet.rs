@@ -92,7 +92,7 @@ fn may_be_of_another_era(why: &Away) -> bool {
         // The specification's and the implementations' own; not those of a gateway that denies.
         Away::Error(code) => *code < 0,
         Away::Stranger => true,
-        Away::Unreachable | Away::Slow | Away::Unreadable => false,
+        Away::Unreachable | Away::Slow | Away::Unreadable | Away::Unasked => false,
     }
 }
 

@@ -19,8 +19,9 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::Value as Json;
 use tokio::sync::Mutex;
 
-use super::message::{Message, Shape, same_id};
+use super::message::{Message, Shape, parts, same_id};
 use super::meta;
+use super::repeated::Repeated;
 use super::wire::{Away, Body, Envelope, Events, Reply, Wire};
 use crate::base::limits::{
     UNION_BELIEF_TIME, UNION_INSTRUCTION_BYTES, UNION_OPEN_TIME, UNION_REST_TIME,
@@ -54,6 +55,8 @@ pub(super) struct Link {
     state: Mutex<State>,
     /// What is open, for those who cannot wait.
     current: ArcSwapOption<Opened>,
+    /// Which arguments of its tools a modern member wants repeated in headers.
+    pub(super) repeated: Repeated,
     ids: AtomicU64,
 }
 
@@ -92,6 +95,7 @@ impl Link {
             profile,
             state: Mutex::new(State::Closed),
             current: ArcSwapOption::empty(),
+            repeated: Repeated::default(),
             ids: AtomicU64::new(1),
         }
     }
@@ -297,8 +301,10 @@ pub(super) async fn answer_to(reply: Reply, id: u64) -> Result<Bytes, Away> {
         if event.data.is_empty() {
             continue;
         }
-        if let Some(text) = judged(event.data.into(), id, status)? {
-            return Ok(text);
+        for text in parts(event.data.into()) {
+            if let Some(text) = judged(text, id, status)? {
+                return Ok(text);
+            }
         }
     }
     Err(Away::Unreachable)

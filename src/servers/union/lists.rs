@@ -6,26 +6,19 @@
 //! whoever answered first.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
-use bytes::Bytes;
 use futures_util::future::join_all;
 use serde_json::json;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::answers;
 use super::circle::Circle;
 use super::cursor;
-use super::edit::{Edits, quoted};
 use super::link::{Link, Opened};
-use super::message::string;
-use super::names;
-use super::wire::Away;
-use crate::base::limits::{
-    UNION_ADDRESSES, UNION_LIST_BYTES, UNION_LIST_PAGES, UNION_LIST_TIME, UNION_NAME_BYTES,
-};
+use super::pull::Pull;
+use crate::base::limits::{UNION_LIST_BYTES, UNION_LIST_TIME};
 use crate::base::secret::Secret;
-use crate::json::{Document, Value};
 
 /// Under this name `_meta` says what is not in a list, and why.
 const LEFT_OUT: &str = "sluice/left_out";
@@ -57,7 +50,8 @@ impl Kind {
         all.into_iter().find(|kind| kind.method() == method)
     }
 
-    fn method(self) -> &'static str {
+    /// The method that asks for it.
+    pub(super) fn method(self) -> &'static str {
         match self {
             Kind::Tools => "tools/list",
             Kind::Prompts => "prompts/list",
@@ -67,7 +61,8 @@ impl Kind {
         }
     }
 
-    fn field(self) -> &'static str {
+    /// The member of the result that holds it.
+    pub(super) fn field(self) -> &'static str {
         match self {
             Kind::Tools => "tools",
             Kind::Prompts => "prompts",
@@ -77,7 +72,8 @@ impl Kind {
         }
     }
 
-    fn is_had_by(self, opened: &Opened) -> bool {
+    /// True when a member says that it has such a list.
+    pub(super) fn is_had_by(self, opened: &Opened) -> bool {
         match self {
             Kind::Tools => opened.can("tools"),
             Kind::Prompts => opened.can("prompts"),
@@ -111,7 +107,6 @@ pub(super) async fn merged(
     let deadline = Instant::now() + UNION_LIST_TIME;
     let pulls = starts.into_iter().map(|(link, start)| {
         let pull = Pull {
-            circle,
             link,
             kind,
             bearer,
@@ -129,11 +124,11 @@ pub(super) async fn merged(
         ttl: u64::MAX,
     };
     let mut places = cursor::Places::new();
-    for one in pulled {
-        merged.items.extend(one.items);
+    for mut one in pulled {
+        merged.items.extend(one.items(circle, kind));
         merged.left_out.extend(one.left_out);
         merged.ttl = merged.ttl.min(one.ttl);
-        places.extend(one.next.map(|next| (one.member.to_string(), next)));
+        places.extend(one.next.map(|next| (one.link.member.to_string(), next)));
     }
     if !places.is_empty() {
         merged.next = cursor::written(&places);
@@ -156,6 +151,20 @@ pub(super) fn answer(id: &str, merged: Option<Merged>, modern: bool) -> Vec<u8> 
     out.extend_from_slice(&merged.result(modern));
     out.push(b'}');
     out
+}
+
+/// Reads one member's tools, for what they want in headers.
+pub(super) async fn read_tools(circle: &Circle, link: &Arc<Link>, bearer: &Secret) {
+    let room = AtomicUsize::new(UNION_LIST_BYTES);
+    let pull = Pull {
+        link: link.clone(),
+        kind: Kind::Tools,
+        bearer,
+        room: &room,
+        deadline: Instant::now() + UNION_LIST_TIME,
+    };
+    // What a tool wants in headers is learnt where it gets its name.
+    pull.run(None).await.items(circle, Kind::Tools);
 }
 
 /// Looks through the members' resources, for their addresses. Not twice in a moment.
@@ -208,185 +217,4 @@ pub(super) fn left_out(missing: &[(String, String)]) -> String {
         .map(|(what, why)| json!({ "server": what, "why": why }))
         .collect();
     format!(r#""{LEFT_OUT}":{}"#, serde_json::Value::from(list))
-}
-
-/// One member's part of a list, while it is being asked for.
-struct Pull<'a> {
-    circle: &'a Circle,
-    link: Arc<Link>,
-    kind: Kind,
-    bearer: &'a Secret,
-    room: &'a AtomicUsize,
-    deadline: Instant,
-}
-
-struct Pulled {
-    member: Arc<str>,
-    items: Vec<Vec<u8>>,
-    next: Option<String>,
-    left_out: Vec<(String, String)>,
-    ttl: u64,
-}
-
-impl Pull<'_> {
-    async fn run(self, start: Option<String>) -> Pulled {
-        let mut pulled = Pulled {
-            member: self.link.member.clone(),
-            items: Vec::new(),
-            next: start,
-            left_out: Vec::new(),
-            ttl: u64::MAX,
-        };
-        let opened = timeout_at(self.deadline, self.link.open(self.bearer)).await;
-        match opened.unwrap_or(Err(Away::Slow)) {
-            Ok(opened) if self.kind.is_had_by(&opened) => {}
-            Ok(_) => return pulled,
-            Err(why) => {
-                pulled.leave_out(&why.to_string());
-                return pulled;
-            }
-        }
-        let mut seen = Vec::new();
-        for _ in 0..UNION_LIST_PAGES {
-            let from = pulled.next.take();
-            let text = match self.page(from.as_deref()).await {
-                Ok(text) => text,
-                Err(Away::Error(code)) if code == i64::from(answers::NO_METHOD) => break,
-                Err(why) => {
-                    pulled.leave_out(&why.to_string());
-                    // What was slow may be asked for again.
-                    pulled.next = from.filter(|_| why == Away::Slow);
-                    break;
-                }
-            };
-            let size = self.take(&text, &mut pulled);
-            let Some(next) = pulled.next.as_ref() else {
-                break;
-            };
-            if seen.contains(next) {
-                pulled.next = None;
-                pulled.leave_out("its pages lead in a circle");
-                break;
-            }
-            seen.push(next.clone());
-            let room = self
-                .room
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| {
-                    Some(room.saturating_sub(size))
-                });
-            if room.unwrap_or(0) <= size {
-                break;
-            }
-        }
-        pulled
-    }
-
-    async fn page(&self, from: Option<&str>) -> Result<Bytes, Away> {
-        let params = from.map(|from| format!(r#""cursor":{}"#, quoted(from)));
-        let params = params.unwrap_or_default();
-        let ask = self.link.ask(self.bearer, self.kind.method(), &params);
-        timeout_at(self.deadline, ask)
-            .await
-            .unwrap_or(Err(Away::Slow))
-    }
-
-    /// Takes a page's items over, under their names here; how large they were.
-    fn take(&self, text: &[u8], pulled: &mut Pulled) -> usize {
-        let Ok(document) = Document::parse(text) else {
-            return 0;
-        };
-        let Some(result) = document.root().get("result") else {
-            return 0;
-        };
-        pulled.next = result
-            .get("nextCursor")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
-        let ttl = result.get("ttlMs").and_then(Value::as_u64).unwrap_or(0);
-        pulled.ttl = pulled.ttl.min(ttl);
-        let mut size = 0;
-        for item in result
-            .get(self.kind.field())
-            .into_iter()
-            .flat_map(Value::items)
-        {
-            let mut edits = Edits::default();
-            match self.rename(item, &mut edits) {
-                Ok(()) => {
-                    let item = edits.within(text, item.span());
-                    size += item.len();
-                    pulled.items.push(item);
-                }
-                Err(why) => pulled.leave_out(&why),
-            }
-        }
-        size
-    }
-
-    /// Gives an item its name here; or says why it can have none.
-    fn rename(&self, item: Value<'_>, edits: &mut Edits) -> Result<(), String> {
-        let member = &self.link.member;
-        let named = |field| item.get(field).and_then(string);
-        let nameless = || "lists something that has no name".to_owned();
-        match self.kind {
-            Kind::Tools | Kind::Prompts => {
-                let name = named("name").ok_or_else(nameless)?;
-                let own = name.as_str().unwrap_or_default();
-                let public = format!("{}{own}", names::prefix(member));
-                if public.len() > UNION_NAME_BYTES {
-                    let most = UNION_NAME_BYTES - names::prefix(member).len().min(UNION_NAME_BYTES);
-                    return Err(format!("a name is longer than {most} characters: {own}"));
-                }
-                // What is listed can be called, and the other way about.
-                let roster = self.circle.roster();
-                if roster.split(&public) != Some((member, own)) {
-                    return Err(format!("another server's names begin like this one: {own}"));
-                }
-                edits.prefix(name, &names::prefix(member));
-                let shown = item.get("_meta").and_then(|meta| meta.get("ui"));
-                let shown = shown.and_then(|ui| ui.get("resourceUri")).and_then(string);
-                if let Some(address) = shown {
-                    self.learn(address, edits);
-                }
-            }
-            Kind::Tasks => {
-                edits.prefix(
-                    named("taskId").ok_or_else(nameless)?,
-                    &names::prefix(member),
-                );
-            }
-            Kind::Resources => self.learn(named("uri").ok_or_else(nameless)?, edits),
-            Kind::Templates => {
-                let template = named("uriTemplate").ok_or_else(nameless)?;
-                let says = template.as_str().unwrap_or_default();
-                let learnt = self
-                    .circle
-                    .places(|places| places.learn_template(member, says));
-                if let Some(prefix) = learnt {
-                    edits.prefix(template, &prefix);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn learn(&self, address: Value<'_>, edits: &mut Edits) {
-        let says = address.as_str().unwrap_or_default();
-        let learnt = self
-            .circle
-            .places(|places| places.learn(&self.link.member, says));
-        if let Some(prefix) = learnt {
-            edits.prefix(address, &prefix);
-        }
-    }
-}
-
-impl Pulled {
-    fn leave_out(&mut self, why: &str) {
-        // A list of what is missing is no place for a list without end.
-        if self.left_out.len() < UNION_ADDRESSES / 64 {
-            self.left_out
-                .push((self.member.to_string(), why.to_owned()));
-        }
-    }
 }

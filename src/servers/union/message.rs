@@ -1,7 +1,9 @@
 //! What one JSON-RPC message says, as far as a union must know.
 
+use bytes::Bytes;
+
 use crate::base::limits::UNION_ID_BYTES;
-use crate::json::{Kind, Value};
+use crate::json::{Document, Kind, Value};
 
 /// One message, in the text it stands in.
 #[derive(Clone, Copy)]
@@ -98,6 +100,18 @@ impl<'a> Message<'a> {
             Shape::Request { .. } | Shape::Notification { .. } => None,
         }
     }
+}
+
+/// The messages of a text: one, or in the oldest revision those of an array.
+pub(super) fn parts(text: Bytes) -> Vec<Bytes> {
+    if !text.trim_ascii_start().starts_with(b"[") {
+        return vec![text];
+    }
+    let Ok(document) = Document::parse(&text) else {
+        return Vec::new();
+    };
+    let parts = document.root().items().map(|part| text.slice(part.span()));
+    parts.collect()
 }
 
 /// The value, if it is a string.

@@ -73,7 +73,7 @@ pub(super) fn headers(modern: bool, method: &str, name: Option<&str>) -> HeaderM
 
 /// A value as a header can hold it: as it is where that is plain, else in the base64 form
 /// (2026-07-28, transports, "Value Encoding").
-fn spelled(value: &str) -> String {
+pub(super) fn spelled(value: &str) -> String {
     let plain = value.bytes().all(|byte| matches!(byte, 0x20..=0x7E));
     let marked = value.starts_with("=?base64?") && value.ends_with("?=");
     if plain && !marked && value.trim() == value && !value.is_empty() {

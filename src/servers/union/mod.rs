@@ -28,9 +28,8 @@
 //! Does not: tasks (the eras' tasks have different requests: they are offered and answered only
 //! where caller and member are of one era), `logging/setLevel` (a modern member is asked in each
 //! request, and is not asked), a legacy member's question outside a call of a modern caller (it is
-//! answered with an error), headers from arguments (`x-mcp-header`) for a legacy caller of a modern
-//! member, whose schema the caller does not know. Extensions pass where both sides are of one era,
-//! and only those whose requests say whom they are for.
+//! answered with an error). Extensions pass where both sides are of one era, and only those whose
+//! requests say whom they are for.
 
 mod answers;
 mod begin;
@@ -51,7 +50,9 @@ mod names;
 mod outlet;
 mod parked;
 mod places;
+mod pull;
 mod relay;
+mod repeated;
 mod rounds;
 mod run;
 mod session;

@@ -95,7 +95,7 @@ async fn call(circle: Arc<Circle>, caller: Caller, id: &str, text: Bytes) -> Res
         Err(why) => return lost(id, why),
     };
     if parked::is_continuation(&call) {
-        return match circle.parking.take_up(&call).await {
+        return match circle.parking.take_up(&call, caller.bearer).await {
             Some(relay) => stream(relay),
             None => {
                 let why = "the request that this goes on with is here no more";

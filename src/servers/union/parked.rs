@@ -12,6 +12,7 @@ use super::circle::lock;
 use super::message::{Message, string};
 use super::relay::Relay;
 use crate::base::limits::{UNION_ANSWER_TIME, UNION_ASKED};
+use crate::base::secret::Secret;
 use crate::json::Document;
 
 /// How tickets begin.
@@ -82,7 +83,7 @@ impl Parking {
 
     /// The resting call that a new one is the continuation of, ready to go on as that one; the
     /// member has its answer.
-    pub(super) async fn take_up(&self, call: &Call) -> Option<Box<Relay>> {
+    pub(super) async fn take_up(&self, call: &Call, bearer: Secret) -> Option<Box<Relay>> {
         let (answer, mut relay) = {
             let document = Document::parse(&call.text).ok()?;
             let params = Message::of(document.root())?.params()?;
@@ -98,6 +99,7 @@ impl Parking {
             (answer, relay)
         };
         relay.call = Arc::new(relay.call.as_asked_by(call));
+        relay.bearer = bearer;
         relay.tell_member(answer).await;
         Some(relay)
     }

@@ -23,7 +23,7 @@ use super::begin::cancel;
 use super::call::Call;
 use super::circle::Circle;
 use super::link::{Letter, Opened};
-use super::message::{Message, Shape, same_id};
+use super::message::{Message, Shape, parts, same_id};
 use super::rounds::Round;
 use super::session::Session;
 use super::sse::Event;
@@ -144,7 +144,7 @@ impl Relay {
                 ..Event::default()
             })),
             Source::Round(round) => {
-                let more = round.answers().await.ok_or(Away::Slow)?;
+                let more = round.answers().await?;
                 let reply = self.send_again(&more).await?;
                 self.read_on(reply);
                 Ok(Some(Event::default()))
@@ -164,6 +164,12 @@ impl Relay {
             return;
         }
         let text = Bytes::from(event.data);
+        for text in parts(text) {
+            self.hear_one(event.name.clone(), text).await;
+        }
+    }
+
+    async fn hear_one(&mut self, name: Option<String>, text: Bytes) {
         // What is no message is a flaw of the member's, and nothing that the caller asked for.
         let Ok(document) = Document::parse(&text) else {
             return;
@@ -201,7 +207,6 @@ impl Relay {
                 Heard::Drop => return,
             },
         };
-        let name = event.name;
         self.queue.push_back(Outgoing { name, data });
     }
 

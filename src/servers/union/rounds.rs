@@ -31,19 +31,24 @@ impl Round {
             if result.get("resultType").and_then(Value::as_str) == Some("input_required"))
     }
 
-    /// Waits for the caller's answers: what the call gets besides. `None` when one does not come,
-    /// or is an error.
-    pub(super) async fn answers(&mut self) -> Option<String> {
+    /// Waits for the caller's answers: what the call gets besides.
+    pub(super) async fn answers(&mut self) -> Result<String, Away> {
         let waiting = std::mem::take(&mut self.waiting);
         let all = join_all(waiting.into_iter().map(|(key, answer)| async move {
-            let text = timeout(UNION_ANSWER_TIME, answer).await.ok()?.ok()?;
-            let document = Document::parse(&text).ok()?;
-            match Message::of(document.root())?.shape {
-                Shape::Result { result, .. } => Some(format!("{}:{}", quoted(&key), result.raw())),
-                _ => None,
+            let text = timeout(UNION_ANSWER_TIME, answer).await;
+            let text = text
+                .map_err(|_| Away::Unasked)?
+                .map_err(|_| Away::Unasked)?;
+            let document = Document::parse(&text).map_err(|_| Away::Unasked)?;
+            match Message::of(document.root()).map(|message| message.shape) {
+                Some(Shape::Result { result, .. }) => {
+                    Ok(format!("{}:{}", quoted(&key), result.raw()))
+                }
+                // There is no way to hand an error on to the member.
+                _ => Err(Away::Unasked),
             }
         }));
-        let answers: Vec<String> = all.await.into_iter().collect::<Option<_>>()?;
+        let answers: Vec<String> = all.await.into_iter().collect::<Result<_, Away>>()?;
         let mut more = Vec::new();
         if !answers.is_empty() {
             more.push(format!(r#""inputResponses":{{{}}}"#, answers.join(",")));
@@ -51,7 +56,7 @@ impl Round {
         if let Some(state) = &self.state {
             more.push(format!(r#""requestState":{state}"#));
         }
-        Some(more.join(","))
+        Ok(more.join(","))
     }
 }
 

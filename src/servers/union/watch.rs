@@ -13,6 +13,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::circle::Circle;
 use super::link::{Letter, Link, Opened};
+use super::message::parts;
 use super::meta;
 use super::wire::{Away, Body, Events};
 use crate::base::limits::UNION_RETRY_TIME;
@@ -219,13 +220,11 @@ impl One {
             if event.data.is_empty() {
                 continue;
             }
-            let heard = Heard {
-                link: self.link.clone(),
-                opened: opened.clone(),
-                text: event.data.into(),
-            };
-            if self.to.send(heard).await.is_err() {
-                return Ended::ForGood;
+            for text in parts(event.data.into()) {
+                let (link, opened) = (self.link.clone(), opened.clone());
+                if self.to.send(Heard { link, opened, text }).await.is_err() {
+                    return Ended::ForGood;
+                }
             }
         }
     }

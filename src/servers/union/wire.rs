@@ -48,6 +48,9 @@ pub(super) enum Away {
     /// It, or the gateway before it, answered with a JSON-RPC error.
     #[error("refused with code {0}")]
     Error(i64),
+    /// It asked the caller something, and got no answer, or an error.
+    #[error("asked the client for something and did not get it")]
+    Unasked,
     /// It speaks no revision that could be translated.
     #[error("speaks no revision of the protocol that this gateway knows")]
     Stranger,
