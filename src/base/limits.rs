@@ -5,9 +5,11 @@
 use std::time::Duration;
 
 mod configuration;
+mod servers;
 mod union;
 
 pub use configuration::*;
+pub use servers::*;
 pub use union::*;
 
 // ---- base ----
@@ -383,8 +385,3 @@ pub const BACKLOG: u32 = 1024;
 pub const TURN_BYTES: usize = 512 * 1024;
 /// Exchanges on one connection before others get their turn: refusals need nobody to wait for.
 pub const TURN_EXCHANGES: usize = 16;
-
-// ---- servers ----
-
-/// Connections from our own workers: one for every event stream that is open, and a few.
-pub const SERVERS_CONNECTIONS: usize = 20_000;

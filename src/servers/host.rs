@@ -70,8 +70,10 @@ impl Host {
                 secret,
                 servers: servers.clone(),
             };
+            let watching = servers.around.groups.clone().watch();
             tokio::select! {
                 () = door.serve(listener) => {}
+                () = watching => {}
                 _ = stopped => {}
             }
             servers.end().await;

@@ -144,6 +144,8 @@ struct Asked {
 struct Around {
     /// The way back into the gateway, as of now.
     inner: Arc<ArcSwapOption<Inner>>,
+    /// The process groups that run.
+    groups: Arc<stdio::Groups>,
 }
 
 /// A kind of server: what the host needs to mount one, keep it over a reload, and end it.
