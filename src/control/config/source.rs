@@ -157,6 +157,22 @@ impl Source {
         &self.replaced
     }
 
+    /// The one character of a text at `place`, `at` characters into it; `None` where the text is not
+    /// written as it is read (escapes, folded lines).
+    pub(super) fn within(&self, place: Place, text: &str, at: usize) -> Option<Place> {
+        let written = self.replaced.get(place.start..)?;
+        let inside = written.trim_start_matches(['"', '\'']);
+        let quotes = written.len() - inside.len();
+        if quotes > 1 || !inside.starts_with(text) {
+            return None;
+        }
+        let before: usize = text.chars().take(at).map(char::len_utf8).sum();
+        Some(Place {
+            start: place.start + quotes + before,
+            len: text.chars().nth(at).map_or(0, char::len_utf8),
+        })
+    }
+
     /// Where `place` stands in the file; a place inside a variable's value is the variable.
     pub(super) fn position(&self, place: Place) -> Position<'_> {
         let start = self.to_original(place.start, false);
@@ -310,6 +326,25 @@ mod tests {
         assert_eq!((position.line, position.column, position.width), (1, 16, 4));
         let inside = source.position(Place { start: 5, len: 2 });
         assert_eq!((inside.column, inside.width), (4, 7));
+    }
+
+    #[test]
+    fn a_character_is_found_inside_a_text() {
+        let source = source("a: é > x\nb: 'é > x'\nc: \"\\u00e9 > x\"\n");
+        let text = "é > x";
+        let place = |start: &str| Place {
+            start: source.text().find(start).unwrap() + 3,
+            len: text.len(),
+        };
+        let column = |start: &str| {
+            let inside = source.within(place(start), text, 4)?;
+            let position = source.position(inside);
+            assert_eq!(position.width, 1);
+            Some(position.column)
+        };
+        assert_eq!(column("a: "), Some(8));
+        assert_eq!(column("b: "), Some(9));
+        assert_eq!(column("c: "), None);
     }
 
     #[test]

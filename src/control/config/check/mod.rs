@@ -31,11 +31,12 @@ pub(super) fn check(
     lookup: &Lookup<'_>,
 ) -> Result<Config, Vec<Mistake>> {
     let mut checker = Checker {
+        source,
         lookup,
         mistakes: Vec::new(),
         names: Names::of(&file),
     };
-    match checker.file(file, source) {
+    match checker.file(file) {
         Some(config) if checker.mistakes.is_empty() => Ok(config),
         _ => Err(checker.mistakes),
     }
@@ -43,6 +44,7 @@ pub(super) fn check(
 
 /// What is being judged, and what has been found wrong.
 struct Checker<'c> {
+    source: &'c Source,
     lookup: &'c Lookup<'c>,
     mistakes: Vec<Mistake>,
     names: Names,
@@ -98,7 +100,7 @@ impl Names {
 }
 
 impl Checker<'_> {
-    fn file(&mut self, file: schema::File, source: &Source) -> Option<Config> {
+    fn file(&mut self, file: schema::File) -> Option<Config> {
         let listeners = self.listeners(file.listeners);
         let public_url = self.perhaps(file.public_url, |checker, url| checker.public_url(&url));
         let session_keys = self.session_keys(file.session_keys);
@@ -136,7 +138,7 @@ impl Checker<'_> {
             workers: workers?,
             io: io?,
             access_log: access_log?,
-            source: source.clone(),
+            source: self.source.clone(),
         })
     }
 

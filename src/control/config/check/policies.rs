@@ -9,8 +9,10 @@ use super::super::units;
 use super::{Checker, values};
 use crate::base::limits::WHEN_BYTES;
 use crate::control::config::Place;
+use crate::policy::Protocol;
 use crate::policy::mcp::{LIFECYCLE, METHODS, McpPattern};
 use crate::policy::pattern::CallPattern;
+use crate::policy::when::When;
 
 impl Checker<'_> {
     pub(super) fn policies(&mut self, policies: Vec<At<schema::Policy>>) -> Option<Vec<Policy>> {
@@ -57,10 +59,13 @@ impl Checker<'_> {
             if rules.is_empty() {
                 return self.refuse(at, "a policy needs at least one rule");
             }
-            let is_mcp = connection.is_some_and(|index| self.is_mcp(index));
+            let protocol = match connection.is_some_and(|index| self.is_mcp(index)) {
+                true => Protocol::Mcp,
+                false => Protocol::Http,
+            };
             let judged: Vec<_> = rules
                 .into_iter()
-                .map(|rule| self.rule(rule, is_mcp))
+                .map(|rule| self.rule(rule, protocol))
                 .collect();
             judged.into_iter().collect::<Option<Vec<Rule>>>()
         });
@@ -112,9 +117,11 @@ impl Checker<'_> {
         good.map(|()| values(Some(texts)))
     }
 
-    fn rule(&mut self, rule: At<schema::Rule>, is_mcp: bool) -> Option<Rule> {
+    fn rule(&mut self, rule: At<schema::Rule>, protocol: Protocol) -> Option<Rule> {
         let At { value, at } = rule;
-        let when = self.perhaps(value.when, |checker, when| checker.condition(&when));
+        let when = self.perhaps(value.when, |checker, when| {
+            checker.condition(&when, protocol)
+        });
         let is_approve = value.approve.is_some();
         let (word, pattern) = match (value.allow, value.deny, value.approve) {
             (Some(pattern), None, None) => ("allow", pattern),
@@ -133,9 +140,9 @@ impl Checker<'_> {
                 None => Some(Effect::Deny),
             }
         };
-        let calls = match is_mcp {
-            true => self.mcp_pattern(&pattern),
-            false => self.http_pattern(&pattern),
+        let calls = match protocol {
+            Protocol::Mcp => self.mcp_pattern(&pattern),
+            Protocol::Http => self.http_pattern(&pattern),
         };
         Some(Rule {
             effect: effect?,
@@ -147,8 +154,8 @@ impl Checker<'_> {
         })
     }
 
-    /// The text of a condition; what it says is judged by who will ask it.
-    fn condition(&mut self, when: &Text) -> Option<Condition> {
+    /// A condition, judged by who will ask it. What is wrong in it is shown where it is in it.
+    fn condition(&mut self, when: &Text, protocol: Protocol) -> Option<Condition> {
         let text = when.value.trim();
         if text.is_empty() {
             return self.refuse(when.at, "a condition cannot be empty");
@@ -158,6 +165,12 @@ impl Checker<'_> {
                 when.at,
                 format!("a condition has at most {WHEN_BYTES} bytes"),
             );
+        }
+        if let Err(error) = When::parse(text, protocol) {
+            return match self.source.within(when.at, text, error.at) {
+                Some(place) => self.refuse(place, error.why),
+                None => self.refuse(when.at, error.to_string()),
+            };
         }
         Some(Condition {
             text: Arc::from(text),

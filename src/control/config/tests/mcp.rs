@@ -69,7 +69,7 @@ policies:
     who: { issuer: other, roles: [reader] }
     rules:
       - allow: GET /a
-        when: query == ""
+        when: query.a == ""
 masks:
   directory: { fields: [mail] }
 "#;
