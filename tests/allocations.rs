@@ -15,9 +15,10 @@ mod signer;
 use rig::{Hiding, Rig, Shape};
 use sluice::auth::LastBearer;
 use sluice::base::buffers::Buffer;
-use sluice::base::clock::Mono;
+use sluice::base::clock::{Mono, Now};
 use sluice::base::limits::BUFFER_BYTES;
 use sluice::exchange::{Forwarding, Inbound, ReplyStep, RequestStep, Step};
+use sluice::policy::budget::{BudgetSpec, Budgets, Limit};
 use sluice::record::Outcome;
 
 /// A caller's connection and an upstream's, both kept.
@@ -126,6 +127,29 @@ fn an_exchange_in_which_nothing_is_masked_allocates_nothing() {
     assert_eq!(allocations(Hiding::All, LENGTH), 0);
     assert_eq!(allocations(Hiding::All, CHUNKS), 0);
     assert_eq!(allocations(Hiding::Links, CHUNKS), 0);
+}
+
+#[test]
+fn a_known_principals_call_is_charged_without_allocating() {
+    let per = std::time::Duration::from_secs(60);
+    let limits = [
+        (None, Limit::Calls { calls: 60_000, per }),
+        (Some("search_*"), Limit::Calls { calls: 100, per }),
+        (Some("*"), Limit::Concurrent(1)),
+    ];
+    let specs = limits.map(|(tools, limit)| BudgetSpec {
+        tools: tools.map(str::to_owned),
+        limit,
+    });
+    let budgets = Budgets::compile(&specs).expect("good budgets");
+    let take = || budgets.take("entra/t/o", Some("search_tickets"), Now::default());
+    drop(take());
+    let counted = allocation_counter::measure(|| {
+        // The second budget refuses in the end, which allocates no more than a charge does.
+        let taken = (0..200).filter(|_| take().is_ok()).count();
+        assert_eq!(taken, 99);
+    });
+    assert_eq!(counted.count_total, 0);
 }
 
 #[test]
