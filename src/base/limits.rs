@@ -99,13 +99,15 @@ const _: () = assert!(MCP_PARAM_FIELDS < HEAD_FIELDS);
 /// A tool's name. The specification asks for at most 128.
 pub const TOOL_NAME_BYTES: usize = 256;
 /// A tool's definition; one that is longer is hidden. Real ones are 1 to 30 KiB.
-pub const TOOL_DEFINITION_BYTES: usize = 256 * 1024;
+pub const TOOL_DEFINITION_BYTES: usize = 64 * 1024;
 /// Tools remembered of one connection; what is beyond is hidden. Large servers have some hundred.
-pub const TOOLS_PER_CONNECTION: usize = 4096;
-/// New and changed tools that wait to be stored: the first list of a large server fits.
-pub const TOOLS_TOLD: usize = TOOLS_PER_CONNECTION;
+pub const TOOLS_PER_CONNECTION: usize = 2048;
+/// News of tools that wait to be stored.
+pub const TOOLS_TOLD: usize = 8 * TOOLS_PER_CONNECTION;
 /// Bytes of the definitions that wait to be stored.
-pub const TOOLS_TOLD_BYTES: usize = 32 * 1024 * 1024;
+pub const TOOLS_TOLD_BYTES: usize = 64 * 1024 * 1024;
+/// The same for one connection: the first list of a large server fits.
+pub const TOOLS_TOLD_BYTES_EACH: usize = 8 * 1024 * 1024;
 /// Tasks whose owner is remembered; beyond, whoever has the most loses the one that ends first.
 pub const TASKS: usize = 65_536;
 /// A task's id. Servers use UUIDs.
@@ -115,7 +117,8 @@ pub const TASK_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// Owners of tasks that wait to be stored.
 pub const TASKS_TOLD: usize = 4096;
 
-const _: () = assert!(TOOL_DEFINITION_BYTES <= TOOLS_TOLD_BYTES);
+const _: () = assert!(TOOL_DEFINITION_BYTES <= TOOLS_TOLD_BYTES_EACH);
+const _: () = assert!(4 * TOOLS_TOLD_BYTES_EACH <= TOOLS_TOLD_BYTES);
 
 // ---- time ----
 

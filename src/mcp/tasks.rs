@@ -9,15 +9,13 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 use hashbrown::HashMap;
 use ring::digest;
 
+use super::seal::Digest;
 use crate::base::clock::Wall;
 use crate::base::limits::{TASK_ID_BYTES, TASK_LIFE, TASKS, TASKS_TOLD};
 
 /// Names a task: SHA-256 over its connection and its id.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct TaskName(pub [u8; 32]);
-
-/// A principal's digest, as sessions carry it.
-pub type Owner = [u8; 32];
 
 /// Who began which task, for all connections. One per gateway; clones share it.
 #[derive(Clone)]
@@ -36,7 +34,7 @@ const SHARD_TASKS: usize = TASKS / SHARDS;
 
 #[derive(Clone, Copy)]
 struct Binding {
-    owner: Owner,
+    owner: Digest,
     until: Wall,
 }
 
@@ -46,7 +44,7 @@ pub struct TaskBound {
     /// Which.
     pub task: TaskName,
     /// To whom.
-    pub owner: Owner,
+    pub owner: Digest,
     /// Until when.
     pub until: Wall,
 }
@@ -97,7 +95,7 @@ impl Tasks {
         &self,
         connection: &str,
         id: &str,
-        owner: &Owner,
+        owner: &Digest,
         life: Option<Duration>,
         now: Wall,
     ) -> Result<(), NotBound> {
@@ -125,7 +123,7 @@ impl Tasks {
 
     /// Whose a task is; none when nobody's that is known.
     #[must_use]
-    pub fn owner(&self, connection: &str, id: &str, now: Wall) -> Option<Owner> {
+    pub fn owner(&self, connection: &str, id: &str, now: Wall) -> Option<Digest> {
         let task = TaskName::new(connection, id);
         let binding = *self.shard(task).get(&task)?;
         (now < binding.until).then_some(binding.owner)
@@ -133,7 +131,7 @@ impl Tasks {
 
     /// Whether a task is this principal's: to everybody else it does not exist.
     #[must_use]
-    pub fn is_of(&self, connection: &str, id: &str, owner: &Owner, now: Wall) -> bool {
+    pub fn is_of(&self, connection: &str, id: &str, owner: &Digest, now: Wall) -> bool {
         self.owner(connection, id, now).as_ref() == Some(owner)
     }
 
@@ -159,7 +157,7 @@ fn insert(shard: &mut Shard, task: TaskName, binding: Binding, now: Wall) {
         shard.retain(|_, binding| now < binding.until);
     }
     if shard.len() >= SHARD_TASKS && !shard.contains_key(&task) {
-        let mut counts = HashMap::<Owner, usize>::new();
+        let mut counts = HashMap::<Digest, usize>::new();
         for each in shard.values() {
             *counts.entry(each.owner).or_default() += 1;
         }
@@ -179,8 +177,8 @@ fn insert(shard: &mut Shard, task: TaskName, binding: Binding, now: Wall) {
 mod tests {
     use super::*;
 
-    const ALICE: Owner = [1; 32];
-    const BOB: Owner = [2; 32];
+    const ALICE: Digest = [1; 32];
+    const BOB: Digest = [2; 32];
 
     #[test]
     fn a_task_is_its_owners_alone_and_only_for_its_life() {

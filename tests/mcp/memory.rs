@@ -1,7 +1,11 @@
 //! In steady state nothing is allocated for a call, an event, or a session that comes back.
 
 use allocation_counter::measure;
+use sluice::base::clock::Wall;
 use sluice::base::secret::Secret;
+use sluice::mcp::pins::{Pins, Sight, ToolPolicy};
+use sluice::mcp::print::Fingerprint;
+use sluice::mcp::tasks::Tasks;
 use sluice::mcp::{
     Answers, Events, Fields, Reader, Revision, Sealer, SessionState, principal, same_id,
 };
@@ -81,4 +85,26 @@ fn a_session_is_opened_without_allocating() {
     };
     open();
     assert_eq!(measure(open).count_total, 0);
+}
+
+/// Every call asks about its tool and some about their task; every list about each of its tools.
+#[test]
+fn tools_and_tasks_that_are_known_are_judged_without_allocating() {
+    let definition = r#"{"name":"search","annotations":{"readOnlyHint":true}}"#;
+    let (pins, _seen) = Pins::new();
+    pins.set_connections(&[("tickets".into(), ToolPolicy::default())]);
+    let print = Fingerprint([7; 32]);
+    let see = || pins.see("tickets", "search", &print, definition);
+    assert_eq!(see(), Sight::Shown);
+    let (tasks, _bound) = Tasks::new();
+    let (who, now) = ([1; 32], Wall(1));
+    tasks.bind("tickets", "7", &who, None, now).unwrap();
+    let judge = || {
+        assert_eq!(see(), Sight::Shown);
+        assert!(!pins.is_quarantined("tickets", "search"));
+        assert!(pins.annotations("tickets", "search").is_some());
+        assert!(tasks.is_of("tickets", "7", &who, now));
+    };
+    judge();
+    assert_eq!(measure(judge).count_total, 0);
 }

@@ -3,15 +3,17 @@
 
 use crate::base::visible::Visible;
 use crate::cli::terminal::COLUMNS;
-use crate::json::{Document, Kind, Value};
+use crate::json::{Keys, Kind, Tape, Value};
 
 /// The lines of a definition. Its `_meta` is left out, as it is of the fingerprint.
 pub fn lines(definition: &str) -> Vec<String> {
-    let Ok(document) = Document::parse(definition.as_bytes()) else {
+    let mut tape = Tape::new();
+    // A name that stands twice is shown twice.
+    let Ok(definition) = tape.parse_value(definition.as_bytes(), Keys::Unchecked) else {
         return vec![Visible(definition).to_string()];
     };
     let mut lines = Lines::default();
-    let mut members = sorted(document.root());
+    let mut members = sorted(definition);
     members.retain(|(name, _)| *name != "_meta");
     lines.object(&members, 0);
     lines.done
@@ -145,6 +147,13 @@ mod tests {
         ];
         assert_eq!(lines(one), expected);
         assert_eq!(lines(two), expected);
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_is_shown_twice() {
+        let twice = r#"{"description":"harmless","description":"not so"}"#;
+        let expected = ["description: \"harmless\"", "description: \"not so\""];
+        assert_eq!(lines(twice), expected);
     }
 
     #[test]

@@ -17,28 +17,31 @@
 //!
 //! Reading takes no lock. Only what is new does: the tool is judged, told to the keeper and
 //! published under one lock of its connection, so that the keeper hears what happened in the order
-//! in which it took effect. Nothing here waits: a keeper that does not keep up makes tools hidden.
+//! in which it took effect. Nothing here waits: a keeper that does not keep up makes new tools
+//! hidden.
 
 mod claims;
+mod connection;
 mod state;
 mod told;
 
-use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
-use hashbrown::{DefaultHashBuilder, HashMap};
+use arc_swap::ArcSwap;
+use hashbrown::HashMap;
 
 pub use self::claims::Claims;
 use self::claims::mirrors;
+use self::connection::Connection;
+pub use self::connection::Figures;
 pub use self::state::{First, OnChange, Sight, Standing, State, ToolPolicy};
-use self::state::{Tool, judged};
+use self::state::{Judged, Tool, judged};
 use self::told::{Teller, telling};
 pub use self::told::{ToolSeen, ToolsSeen};
 use super::mirror::Mirrors;
 use super::print::Fingerprint;
-use crate::base::limits::{TOOL_DEFINITION_BYTES, TOOL_NAME_BYTES, TOOLS_PER_CONNECTION};
+use crate::base::limits::{TOOL_DEFINITION_BYTES, TOOL_NAME_BYTES};
 
 /// Every tool of every connection. One per gateway; clones share it.
 #[derive(Clone)]
@@ -51,27 +54,7 @@ struct Inner {
     teller: Teller,
     /// Whether what is told is kept. While it is not, nothing new is trusted.
     kept: AtomicBool,
-    /// News so far; the last one of each tool is remembered with it.
-    news: AtomicU64,
 }
-
-/// One connection's tools, in shards: a tool that is new costs a copy of its shard only.
-struct Connection {
-    name: Arc<str>,
-    /// None for a connection that is not configured any more.
-    policy: ArcSwapOption<ToolPolicy>,
-    hasher: DefaultHashBuilder,
-    shards: Box<[ArcSwap<Shard>]>,
-    /// Held from judging a tool to publishing it.
-    changing: Mutex<()>,
-    /// How often a tool was not what was trusted.
-    changes: AtomicU64,
-}
-
-type Shard = HashMap<Box<str>, Arc<Tool>>;
-
-/// Small enough to copy for a new tool, few enough for a connection without any.
-const SHARDS: usize = 32;
 
 /// A tool as the store has it; definitions are JSON texts.
 #[derive(Clone, Copy, Debug)]
@@ -84,17 +67,6 @@ pub struct Kept<'a> {
     pub seen: (Fingerprint, &'a str),
 }
 
-/// Figures of one connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Figures {
-    /// Its configured name.
-    pub connection: Arc<str>,
-    /// How many tools are in each state.
-    pub tools: [(State, u64); State::ALL.len()],
-    /// How often a tool was not what was trusted.
-    pub changes: u64,
-}
-
 impl Pins {
     /// No connection yet, and the end at which the keeper hears of what is new.
     #[must_use]
@@ -105,7 +77,6 @@ impl Pins {
             adding: Mutex::new(()),
             teller,
             kept: AtomicBool::new(true),
-            news: AtomicU64::new(0),
         };
         (Pins(Arc::new(inner)), seen)
     }
@@ -129,7 +100,8 @@ impl Pins {
     /// told to the keeper.
     ///
     /// Hidden are: pending and quarantined tools, every tool of a connection that is not
-    /// configured, what exceeds a bound, and new tools while they cannot be kept.
+    /// configured, what exceeds a bound, and new tools while they cannot be kept. What is hidden is
+    /// not called either ([`Pins::is_quarantined`]).
     pub fn see(
         &self,
         connection: &str,
@@ -141,12 +113,13 @@ impl Pins {
             return Sight::Hidden;
         };
         if let Some(known) = connection.find(tool)
+            && known.told
             && known.seen == *print
             && judged(Some(&known), print, policy).state == known.state
         {
             return known.state.sight();
         }
-        if tool.len() > TOOL_NAME_BYTES || definition.len() > TOOL_DEFINITION_BYTES {
+        if tool.len() > TOOL_NAME_BYTES {
             return Sight::Hidden;
         }
         self.news(&connection, policy, tool, print, definition)
@@ -162,8 +135,8 @@ impl Pins {
         }
     }
 
-    /// Whether calls of the tool are refused: it is quarantined or waits for its first approval,
-    /// which includes a tool nobody has seen yet where the first sight needs an approval.
+    /// Whether calls of the tool are refused: it is quarantined or waits for its first approval. A
+    /// tool that nobody has seen yet may be called where its first sight would be trusted.
     #[must_use]
     pub fn is_quarantined(&self, connection: &str, tool: &str) -> bool {
         let Some((connection, policy)) = self.configured(connection) else {
@@ -171,7 +144,7 @@ impl Pins {
         };
         match connection.find(tool) {
             Some(known) => known.state.sight() == Sight::Hidden,
-            None => policy.first == First::Approve,
+            None => policy.first == First::Approve || !self.takes(&connection, tool),
         }
     }
 
@@ -210,6 +183,7 @@ impl Pins {
             annotations: pinned.and_then(|(_, definition)| Claims::of(definition)),
             mirrors: mirrors(seen.1),
             news,
+            told: true,
         };
         connection.publish(tool, kept);
         true
@@ -230,8 +204,8 @@ impl Pins {
         self.0.kept.store(kept, Relaxed);
     }
 
-    /// Judges what is new, tells it and publishes it. What cannot be told has no effect but a
-    /// quarantine's, and is told the next time it is seen.
+    /// Judges what is new, tells it and publishes it. What cannot be told is told at a later sight;
+    /// until then nothing is trusted by it, and a quarantine holds all the same.
     fn news(
         &self,
         connection: &Connection,
@@ -243,23 +217,17 @@ impl Pins {
         let _changing = lock(&connection.changing);
         let known = connection.find(name);
         let next = judged(known.as_deref(), print, policy);
-        if known.is_none() && !(self.0.kept.load(Relaxed) && connection.has_room()) {
+        if known.is_none() && !self.takes(connection, name) {
             return Sight::Hidden;
         }
         if next.pinned.is_some_and(|pinned| pinned != *print) {
             connection.changes.fetch_add(1, Relaxed);
         }
-        let news = self.0.news.fetch_add(1, Relaxed) + 1;
-        let told = self.0.teller.tell(ToolSeen {
-            connection: Arc::clone(&connection.name),
-            name: name.into(),
-            definition: definition.into(),
-            print: *print,
-            state: next.state,
-            news,
-        });
-        let tool = match (told, known) {
-            (true, known) => Tool {
+        let tool = match (
+            self.tell(connection, name, known.as_deref(), &next, definition),
+            known,
+        ) {
+            (Some(news), known) => Tool {
                 state: next.state,
                 pinned: next.pinned,
                 seen: *print,
@@ -270,16 +238,52 @@ impl Pins {
                 },
                 mirrors: mirrors(definition),
                 news,
+                told: true,
             },
-            (false, Some(known)) if next.state == State::Quarantined => Tool {
+            (None, Some(known)) if next.state == State::Quarantined => Tool {
                 state: State::Quarantined,
+                told: false,
                 ..Tool::clone(&known)
             },
-            (false, Some(_)) => return next.state.sight(),
-            (false, None) => return Sight::Hidden,
+            (None, Some(_)) if definition.len() > TOOL_DEFINITION_BYTES => return Sight::Hidden,
+            (None, Some(known)) => return known.state.sight(),
+            (None, None) => Tool::untold(*print),
         };
+        let sight = tool.state.sight();
         connection.publish(name, tool);
-        next.state.sight()
+        sight
+    }
+
+    /// Tells the keeper, if there is room; answers the number of the news. A tool whose last news
+    /// still wait has none but a quarantine: a server that never shows the same twice fills no queue.
+    fn tell(
+        &self,
+        connection: &Connection,
+        name: &str,
+        known: Option<&Tool>,
+        next: &Judged,
+        definition: &str,
+    ) -> Option<u64> {
+        let is_held =
+            |known: &Tool| next.state == State::Quarantined && known.state != State::Quarantined;
+        if known.is_some_and(|known| self.0.teller.waits(known.news) && !is_held(known))
+            || definition.len() > TOOL_DEFINITION_BYTES
+        {
+            return None;
+        }
+        self.0.teller.tell(&connection.waiting, |news| ToolSeen {
+            connection: Arc::clone(&connection.name),
+            name: name.into(),
+            definition: definition.into(),
+            print: next.print,
+            state: next.state,
+            news,
+        })
+    }
+
+    /// Whether a tool that is not known may become known.
+    fn takes(&self, connection: &Connection, tool: &str) -> bool {
+        self.0.kept.load(Relaxed) && tool.len() <= TOOL_NAME_BYTES && connection.has_room()
     }
 
     fn find(&self, connection: &str, tool: &str) -> Option<Arc<Tool>> {
@@ -303,59 +307,6 @@ impl Pins {
         connections.insert(Arc::clone(&connection.name), Arc::clone(&connection));
         self.0.connections.store(Arc::new(connections));
         connection
-    }
-}
-
-impl Connection {
-    fn new(name: &str) -> Connection {
-        let empty = Arc::new(Shard::default());
-        Connection {
-            name: name.into(),
-            policy: ArcSwapOption::empty(),
-            hasher: DefaultHashBuilder::default(),
-            shards: (0..SHARDS)
-                .map(|_| ArcSwap::new(Arc::clone(&empty)))
-                .collect(),
-            changing: Mutex::new(()),
-            changes: AtomicU64::new(0),
-        }
-    }
-
-    fn shard(&self, tool: &str) -> Option<&ArcSwap<Shard>> {
-        let hash = self.hasher.hash_one(tool);
-        self.shards.get(hash as usize % SHARDS)
-    }
-
-    fn find(&self, tool: &str) -> Option<Arc<Tool>> {
-        self.shard(tool)?.load().get(tool).cloned()
-    }
-
-    fn has_room(&self) -> bool {
-        let tools: usize = self.shards.iter().map(|shard| shard.load().len()).sum();
-        tools < TOOLS_PER_CONNECTION
-    }
-
-    fn figures(&self) -> Figures {
-        let mut tools = State::ALL.map(|state| (state, 0));
-        for shard in &self.shards {
-            for tool in shard.load().values() {
-                let count = tools.iter_mut().find(|(state, _)| *state == tool.state);
-                count.into_iter().for_each(|(_, count)| *count += 1);
-            }
-        }
-        Figures {
-            connection: Arc::clone(&self.name),
-            tools,
-            changes: self.changes.load(Relaxed),
-        }
-    }
-
-    fn publish(&self, name: &str, tool: Tool) {
-        if let Some(shard) = self.shard(name) {
-            let mut tools = Shard::clone(&shard.load());
-            tools.insert(name.into(), Arc::new(tool));
-            shard.store(Arc::new(tools));
-        }
     }
 }
 

@@ -113,10 +113,29 @@ pub(super) struct Tool {
     pub mirrors: Option<Arc<Mirrors>>,
     /// The number of the last news that it made.
     pub news: u64,
+    /// Whether the keeper was told of the state it is in.
+    pub told: bool,
+}
+
+impl Tool {
+    /// A new tool of which nobody could be told: nothing is trusted that is not kept.
+    pub fn untold(print: Fingerprint) -> Tool {
+        Tool {
+            state: State::Pending,
+            pinned: None,
+            seen: print,
+            annotations: None,
+            mirrors: None,
+            news: 0,
+            told: false,
+        }
+    }
 }
 
 /// What a sight of a tool makes of it.
 pub(super) struct Judged {
+    /// The definition that is seen.
+    pub print: Fingerprint,
     pub state: State,
     pub pinned: Option<Fingerprint>,
 }
@@ -141,5 +160,9 @@ pub(super) fn judged(known: Option<&Tool>, print: &Fingerprint, policy: ToolPoli
         State::Pinned => Some(*print),
         _ => pinned,
     };
-    Judged { state, pinned }
+    Judged {
+        print: *print,
+        state,
+        pinned,
+    }
 }

@@ -1,7 +1,7 @@
 //! Pins as cores and the keeper use them.
 
 use super::*;
-use crate::base::limits::TOOLS_TOLD_BYTES;
+use crate::base::limits::{TOOLS_PER_CONNECTION, TOOLS_TOLD, TOOLS_TOLD_BYTES_EACH};
 
 const A: Fingerprint = Fingerprint([0xa; 32]);
 const B: Fingerprint = Fingerprint([0xb; 32]);
@@ -19,6 +19,10 @@ fn see(pins: &Pins, print: &Fingerprint) -> Sight {
     pins.see("tickets", "search", print, definition)
 }
 
+fn all(told: &ToolsSeen) -> Vec<ToolSeen> {
+    std::iter::from_fn(|| told.next_now()).collect()
+}
+
 #[test]
 fn a_change_is_hidden_and_refused_until_somebody_approves() {
     let (pins, told) = pins(OnChange::Quarantine, First::Trust);
@@ -30,8 +34,9 @@ fn a_change_is_hidden_and_refused_until_somebody_approves() {
     assert_eq!(pins.standing("tickets", "search", &B), Standing::Changed);
     assert_eq!(see(&pins, &B), Sight::Hidden);
     assert!(pins.is_quarantined("tickets", "search"), "at once");
+    let mut news = all(&told);
     assert_eq!(see(&pins, &A), Sight::Hidden, "going back lifts nothing");
-    let news: Vec<_> = std::iter::from_fn(|| told.next_now()).collect();
+    news.extend(all(&told));
     let states: Vec<_> = news.iter().map(|it| (it.print, it.state)).collect();
     let quarantined = State::Quarantined;
     let expected = [(A, State::Pinned), (B, quarantined), (A, quarantined)];
@@ -62,13 +67,13 @@ fn a_change_is_hidden_and_refused_until_somebody_approves() {
 #[test]
 fn an_alert_hides_nothing() {
     let (pins, told) = pins(OnChange::Alert, First::Trust);
+    let mut states = Vec::new();
     for print in [&A, &B, &B, &A] {
         assert_eq!(see(&pins, print), Sight::Shown);
         assert!(!pins.is_quarantined("tickets", "search"));
+        states.extend(all(&told).into_iter().map(|it| it.state));
     }
-    let states = std::iter::from_fn(|| told.next_now()).map(|it| it.state);
-    let expected = [State::Pinned, State::Changed, State::Pinned];
-    assert_eq!(states.collect::<Vec<_>>(), expected);
+    assert_eq!(states, [State::Pinned, State::Changed, State::Pinned]);
     // Stricter by a reload: what is changed already is held at its next sight.
     assert_eq!(see(&pins, &B), Sight::Shown);
     pins.set_connections(&[("tickets".into(), ToolPolicy::default())]);
@@ -77,11 +82,12 @@ fn an_alert_hides_nothing() {
 
 #[test]
 fn a_first_sight_may_need_an_approval() {
-    let (pins, _told) = pins(OnChange::Quarantine, First::Approve);
+    let (pins, told) = pins(OnChange::Quarantine, First::Approve);
     assert!(pins.is_quarantined("tickets", "never seen"));
     assert_eq!(see(&pins, &A), Sight::Hidden);
     assert!(pins.is_quarantined("tickets", "search"));
     assert!(pins.annotations("tickets", "search").is_none());
+    assert_eq!(all(&told).len(), 1);
     // Trusted by a reload.
     pins.set_connections(&[("tickets".into(), ToolPolicy::default())]);
     assert_eq!(see(&pins, &A), Sight::Shown);
@@ -112,13 +118,14 @@ fn read_only(claimed: Option<Arc<Claims>>) -> Option<bool> {
 
 #[test]
 fn mirrors_are_those_of_the_definition_in_use() {
-    let (pins, _told) = pins(OnChange::Alert, First::Trust);
+    let (pins, told) = pins(OnChange::Alert, First::Trust);
     let definition = |header: &str| {
         format!(r#"{{"inputSchema":{{"properties":{{"r":{{"x-mcp-header":"{header}"}}}}}}}}"#)
     };
     for (print, header) in [(&A, "Region"), (&B, "Zone")] {
         let text = definition(header);
         assert_eq!(pins.see("tickets", "t", print, &text), Sight::Shown);
+        assert_eq!(all(&told).len(), 1);
         let mirrors = pins.mirrors("tickets", "t");
         assert!(format!("{mirrors:?}").contains(header), "{mirrors:?}");
     }
@@ -145,35 +152,89 @@ fn any_doubt_hides() {
     assert!(pins.is_quarantined("other", "search"));
     let long = "x".repeat(TOOL_DEFINITION_BYTES + 1);
     assert_eq!(pins.see("tickets", "a", &A, &long), Sight::Hidden);
+    assert!(
+        pins.is_quarantined("tickets", "a"),
+        "what is hidden is not called"
+    );
     assert_eq!(pins.see("tickets", &long, &A, "{}"), Sight::Hidden);
+    assert!(pins.is_quarantined("tickets", &long));
     pins.set_kept(false);
     assert_eq!(see(&pins, &A), Sight::Hidden, "it would not be kept");
+    assert!(pins.is_quarantined("tickets", "search"));
     pins.set_kept(true);
     assert_eq!(see(&pins, &A), Sight::Shown);
+    assert_eq!(
+        pins.see("tickets", "a", &A, "{}"),
+        Sight::Shown,
+        "short enough now"
+    );
+    assert_eq!(pins.see("tickets", "a", &B, &long), Sight::Hidden);
+    assert!(
+        pins.is_quarantined("tickets", "a"),
+        "it grew out of its bound"
+    );
     drop(told);
-    assert_eq!(pins.see("tickets", "a", &A, "{}"), Sight::Hidden);
+    assert_eq!(pins.see("tickets", "b", &A, "{}"), Sight::Hidden);
+    assert!(pins.is_quarantined("tickets", "b"));
     assert_eq!(see(&pins, &A), Sight::Shown, "what is known needs nobody");
     assert_eq!(see(&pins, &B), Sight::Hidden);
+    assert_eq!(see(&pins, &A), Sight::Hidden);
     assert!(pins.is_quarantined("tickets", "search"), "even untold");
     pins.set_connections(&[]);
     assert_eq!(see(&pins, &A), Sight::Hidden);
 }
 
 #[test]
-fn a_server_cannot_fill_memory() {
+fn what_could_not_be_told_is_told_later() {
     let (pins, told) = pins(OnChange::Quarantine, First::Trust);
+    assert_eq!(see(&pins, &A), Sight::Shown);
+    // All that one connection may have waiting.
+    let large = "x".repeat(TOOL_DEFINITION_BYTES);
+    let mut other = 0..;
+    while pins.see("tickets", &other.next().unwrap().to_string(), &A, &large) == Sight::Shown {}
+    let text = format!(
+        "{{\"name\":\"{}\"}}",
+        "x".repeat(TOOL_DEFINITION_BYTES - 20)
+    );
+    assert_eq!(pins.see("tickets", "search", &B, &text), Sight::Hidden);
+    assert!(pins.is_quarantined("tickets", "search"));
+    assert!(all(&told).iter().all(|it| it.state == State::Pinned));
+    // It has gone back, and the keeper learns of it all the same.
+    assert_eq!(see(&pins, &A), Sight::Hidden);
+    let news = all(&told);
+    assert_eq!(news.len(), 1);
+    assert_eq!((news[0].print, news[0].state), (A, State::Quarantined));
+}
+
+#[test]
+fn a_server_cannot_fill_memory_nor_the_queue_of_others() {
+    let (pins, told) = pins(OnChange::Alert, First::Trust);
+    let alert = ToolPolicy {
+        on_change: OnChange::Alert,
+        first: First::Trust,
+    };
+    pins.set_connections(&[("tickets".into(), alert), ("other".into(), alert)]);
     let large = "x".repeat(TOOL_DEFINITION_BYTES);
     let shown = |name: usize, text| pins.see("tickets", &name.to_string(), &A, text);
-    let fit = TOOLS_TOLD_BYTES / TOOL_DEFINITION_BYTES;
-    let large = (0..2 * fit).filter(|name| shown(*name, &large) == Sight::Shown);
-    assert_eq!(large.count(), fit, "bytes that wait are bounded");
-    while told.next_now().is_some() {}
+    let fit = TOOLS_TOLD_BYTES_EACH / TOOL_DEFINITION_BYTES;
+    let shown_large = (0..2 * fit).filter(|name| shown(*name, &large) == Sight::Shown);
+    assert_eq!(shown_large.count(), fit, "bytes that wait are bounded");
+    assert_eq!(pins.see("other", "search", &A, &large), Sight::Shown);
+    drop(all(&told));
+    // Never the same twice: one of its news waits at a time.
+    for round in 0..2 * TOOLS_TOLD {
+        let print = Fingerprint([(round % 251) as u8; 32]);
+        assert_eq!(pins.see("other", "search", &print, "{}"), Sight::Shown);
+    }
+    assert_eq!(all(&told).len(), 1);
     let small = (0..TOOLS_PER_CONNECTION + 500).filter(|name| {
         let sight = shown(*name, "{}");
-        let _ = told.next_now();
+        drop(all(&told));
         sight == Sight::Shown
     });
     assert_eq!(small.count(), TOOLS_PER_CONNECTION);
+    let beyond = (TOOLS_PER_CONNECTION + 1).to_string();
+    assert!(pins.is_quarantined("tickets", &beyond), "nor is it called");
 }
 
 #[test]
