@@ -191,3 +191,16 @@ async fn arguments_are_repeated_in_headers_for_a_legacy_caller() {
     assert!(says["param"].is_null());
     assert_eq!(rig.members[1].seen("tools/list").len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_legacy_member_does_not_count_on_what_a_modern_caller_cannot_do() {
+    let rig = rig(both()).await;
+    let mut caller = rig.modern("ann");
+    caller.capabilities = json!({ "roots": {}, "sampling": {} });
+    caller.call(1, "old__echo", json!({})).await;
+    let told = rig.members[0].seen("initialize").pop().unwrap();
+    assert_eq!(
+        told.body["params"]["capabilities"],
+        json!({ "sampling": {} })
+    );
+}

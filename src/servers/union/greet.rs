@@ -4,10 +4,12 @@ use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::Value as Json;
 
-use super::link::{Link, MODERN, NEWEST_LEGACY, Opened, answer_to, header_of};
+use super::edit::Edits;
+use super::link::{Link, MODERN, NEWEST_LEGACY, Opened, Profile, answer_to, header_of};
 use super::meta;
 use super::wire::{Away, Envelope, SESSION};
 use crate::base::secret::Secret;
+use crate::json::Document;
 use crate::mcp::Revision;
 
 impl Link {
@@ -51,7 +53,8 @@ impl Link {
     async fn initialize(&self, bearer: &Secret) -> Result<Opened, Away> {
         let id = self.next_id();
         let asked = self.profile().revision.min(NEWEST_LEGACY);
-        let (capabilities, client) = (&self.profile().capabilities, meta::client(self.profile()));
+        let capabilities = capabilities(self.profile());
+        let client = meta::client(self.profile());
         let body = format!(
             r#"{{"jsonrpc":"2.0","id":{id},"method":"initialize","params":{{"protocolVersion":"{asked}","capabilities":{capabilities},"clientInfo":{client}}}}}"#
         );
@@ -83,6 +86,19 @@ impl Link {
         }
         Ok(Opened::new(revision, session, &result))
     }
+}
+
+/// What the caller can do, as a legacy member may count on it. A modern caller has no stream on
+/// which it could be asked for its roots between calls, nor a way to say that they changed.
+fn capabilities(profile: &Profile) -> String {
+    let mut edits = Edits::default();
+    let said = profile.capabilities.as_bytes();
+    if profile.revision.is_modern()
+        && let Ok(document) = Document::parse(said)
+    {
+        edits.drop_members(said, document.root(), &["roots"]);
+    }
+    String::from_utf8(edits.apply(said)).unwrap_or_else(|_| "{}".to_owned())
 }
 
 /// Whether a refusal can come from a member that speaks only the other era.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
+use serde_json::{Map, Value as Json};
 use tokio::sync::watch::Sender;
 
 use super::Server;
@@ -38,12 +39,19 @@ pub(super) async fn answer(
         return answers::json(StatusCode::OK, answers::error(id, answers::BAD_PARAMS, why));
     };
     let found = place(circle, &caller.bearer, &addresses, &mut wanted).await;
-    let agreed = serde_json::json!({
-        "toolsListChanged": wanted.tools,
-        "promptsListChanged": wanted.prompts,
-        "resourcesListChanged": wanted.resources,
-        "resourceSubscriptions": found,
-    });
+    let lists = [
+        ("toolsListChanged", wanted.tools),
+        ("promptsListChanged", wanted.prompts),
+        ("resourcesListChanged", wanted.resources),
+    ];
+    let lists = lists.into_iter().filter(|(_, wanted)| *wanted);
+    let mut agreed: Map<_, _> = lists
+        .map(|(name, _)| (name.to_owned(), true.into()))
+        .collect();
+    if !found.is_empty() {
+        agreed.insert("resourceSubscriptions".to_owned(), found.into());
+    }
+    let agreed = Json::Object(agreed);
     let first = format!(
         r#"{{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{{"_meta":{{"{}":{id}}},"notifications":{agreed}}}}}"#,
         meta::SUBSCRIPTION
@@ -52,9 +60,7 @@ pub(super) async fn answer(
     circle.0.shown(&caller.bearer);
     let (server, id) = (server.clone(), id.to_owned());
     answers::stream(feed::body(|feed| async move {
-        if feed.put(Some("message"), first.as_bytes()).await {
-            pass_on(&server, &circle.0, wanted, &id, &feed).await;
-        }
+        pass_on(&server, &circle.0, wanted, &id, &first, &feed).await;
     }))
 }
 
@@ -121,10 +127,22 @@ impl Drop for Own {
     }
 }
 
-async fn pass_on(server: &Server, circle: &Arc<Circle>, wanted: Wanted, id: &str, feed: &Feed) {
+async fn pass_on(
+    server: &Server,
+    circle: &Arc<Circle>,
+    wanted: Wanted,
+    id: &str,
+    first: &str,
+    feed: &Feed,
+) {
     let told = Sender::new(wanted.clone());
     let (mut watch, mut heard) = Watch::begin(circle.clone(), told.subscribe());
     let mut roster = server.roster();
+    // What happens after this was said is heard.
+    watch.settled().await;
+    if !feed.put(Some("message"), first.as_bytes()).await {
+        return;
+    }
     loop {
         let events = tokio::select! {
             Some(heard) = heard.recv() => {

@@ -27,9 +27,9 @@
 //!
 //! Does not: tasks (the eras' tasks have different requests: they are offered and answered only
 //! where caller and member are of one era), `logging/setLevel` (a modern member is asked in each
-//! request, and is not asked), a legacy member's question outside a call of a modern caller (it is
-//! answered with an error). Extensions pass where both sides are of one era, and only those whose
-//! requests say whom they are for.
+//! request, and is not asked), a modern caller's roots and a legacy member's questions between calls
+//! (there is no stream for them; a listener answers them with an error). Extensions pass where both
+//! sides are of one era, and only those whose requests say whom they are for.
 
 mod answers;
 mod begin;

@@ -6,17 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http::HeaderValue;
 use serde_json::json;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
 
 use super::circle::Circle;
 use super::link::{Letter, Link, Opened};
 use super::message::parts;
 use super::meta;
 use super::wire::{Away, Body, Events};
-use crate::base::limits::UNION_RETRY_TIME;
+use crate::base::limits::{UNION_OPEN_TIME, UNION_RETRY_TIME};
 use crate::base::secret::Secret;
 
 /// What a caller wants to hear of.
@@ -48,6 +50,7 @@ pub(super) struct Watch {
     to: mpsc::Sender<Heard>,
     tasks: JoinSet<()>,
     links: Vec<(Arc<Link>, AbortHandle)>,
+    settling: Vec<oneshot::Receiver<()>>,
 }
 
 impl Watch {
@@ -63,9 +66,17 @@ impl Watch {
             to,
             tasks: JoinSet::new(),
             links: Vec::new(),
+            settling: Vec::new(),
         };
         watch.renew();
         (watch, heard)
+    }
+
+    /// Waits until every member is listened to, or cannot be; not for long.
+    pub(super) async fn settled(&mut self) {
+        let settling = join_all(std::mem::take(&mut self.settling));
+        // A member that is slow is listened to later, and what it says until then is lost.
+        let _ = timeout(UNION_OPEN_TIME, settling).await;
     }
 
     /// Listens to those who are members now.
@@ -83,7 +94,10 @@ impl Watch {
             if self.links.iter().any(|(each, _)| Arc::ptr_eq(each, &link)) {
                 continue;
             }
+            let (settled, settling) = oneshot::channel();
+            self.settling.push(settling);
             let one = One {
+                settled: Some(settled),
                 circle: self.circle.clone(),
                 link: link.clone(),
                 wanted: self.wanted.clone(),
@@ -105,6 +119,8 @@ struct One {
     to: mpsc::Sender<Heard>,
     after: Option<HeaderValue>,
     pause: Duration,
+    /// Told once it is known whether there is anything to listen to.
+    settled: Option<oneshot::Sender<()>>,
 }
 
 /// Why a member is not heard any more.
@@ -126,6 +142,7 @@ impl One {
                 Ok(opened) => self.legacy(&bearer, opened).await,
                 Err(_) => Ended::Later,
             };
+            self.settle();
             match ended {
                 Ended::ForGood => return,
                 Ended::Again => {
@@ -137,6 +154,13 @@ impl One {
                     self.pause = (self.pause * 2).min(UNION_RETRY_TIME.1);
                 }
             }
+        }
+    }
+
+    fn settle(&mut self) {
+        if let Some(settled) = self.settled.take() {
+            // Not everybody waits for it.
+            let _ = settled.send(());
         }
     }
 
@@ -156,7 +180,10 @@ impl One {
             }
         }
         match self.link.stream(bearer, &opened, self.after.as_ref()).await {
-            Ok(Some(events)) => self.listen(events, opened).await,
+            Ok(Some(events)) => {
+                self.settle();
+                self.listen(events, opened).await
+            }
             Ok(None) => Ended::ForGood,
             Err(Away::Refused(404)) => {
                 self.after = None;
@@ -220,6 +247,8 @@ impl One {
             if event.data.is_empty() {
                 continue;
             }
+            // A modern member's first is its acknowledgement.
+            self.settle();
             for text in parts(event.data.into()) {
                 let (link, opened) = (self.link.clone(), opened.clone());
                 if self.to.send(Heard { link, opened, text }).await.is_err() {
