@@ -186,8 +186,9 @@ impl Metadata {
                 body: self.document(seen),
             },
             "OPTIONS" => Reply {
-                status: 204,
-                phrase: "No Content",
+                // Not 204, which may not say that its body has no bytes (RFC 9110, section 8.6).
+                status: 200,
+                phrase: "OK",
                 fields: "Access-Control-Allow-Origin: *\r\n\
                          Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n\
                          Access-Control-Allow-Headers: *\r\n\
