@@ -21,7 +21,7 @@ impl Checker<'_> {
         let At { value, at } = stdio;
         let command = self
             .need(value.command, at, "command")
-            .and_then(|command| self.word(&command, "a program's name"));
+            .and_then(|command| self.program(&command));
         let args = self.args(value.args);
         let env = self.env(value.env, at);
         let cwd = self.perhaps(value.cwd, |checker, cwd| {
@@ -68,6 +68,22 @@ impl Checker<'_> {
             idle: idle?.unwrap_or(STDIO_IDLE),
             memory: memory?.unwrap_or(STDIO_MEMORY),
         })
+    }
+
+    /// A program: a name that is looked up, or a path, which like all others starts at the file.
+    fn program(&mut self, text: &Text) -> Option<String> {
+        let name = self.word(text, "a program's name")?;
+        if !name.contains('/') {
+            return Some(name);
+        }
+        // Absolute: else the process would look for it in its own directory.
+        let path = std::path::absolute(self.lookup.path(&name));
+        let path = self.found(text.at, path.map_err(|error| error.to_string()))?;
+        let unreadable = |_| "the way to this program is not UTF-8".to_owned();
+        self.found(
+            text.at,
+            path.into_os_string().into_string().map_err(unreadable),
+        )
     }
 
     fn args(&mut self, args: Option<At<Vec<Text>>>) -> Option<Vec<String>> {

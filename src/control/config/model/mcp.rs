@@ -52,7 +52,7 @@ pub struct Rate {
 /// A server that the gateway starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stdio {
-    /// The program, as it is looked up in `PATH`.
+    /// The program: a name that is looked up in `PATH`, or a path.
     pub command: String,
     /// Its arguments.
     pub args: Vec<String>,

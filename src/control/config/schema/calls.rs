@@ -48,7 +48,7 @@ section! {
 section! {
     /// An MCP server as a child process.
     pub struct Stdio {
-        /// The program, looked up in `PATH`.
+        /// The program: a name that is looked up in `PATH`, or a path relative to this file.
         pub command: Option<Text> => needed(),
         /// Its arguments.
         pub args: Option<At<Vec<Text>>>,

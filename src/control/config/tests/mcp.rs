@@ -171,6 +171,8 @@ fn connections_of_mcp_are_understood() {
         panic!("a process")
     };
     assert_eq!((stdio.share, stdio.processes), (Share::All, 1));
+    let beside = directory.path().join("./server");
+    assert_eq!(Path::new(&stdio.command), beside);
     assert_eq!(all.reach, Reach::Virtual(vec![0, 1]));
     assert!(plain.mcp.is_none());
     assert!(plain.links);
