@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ pub struct Host {
 pub(super) struct Servers {
     pub stdio: Mounts<stdio::Server>,
     pub unions: Mounts<union::Server>,
+    /// Servers that are not reachable any more and still let calls end.
+    draining: Mutex<Vec<Weak<stdio::Server>>>,
     around: Around,
 }
 
@@ -103,6 +105,7 @@ impl Host {
         let servers = &self.servers;
         servers.around.inner.store(plan.inner.map(Arc::new));
         for gone in servers.stdio.set(plan.stdio, &servers.around) {
+            servers.draining().push(Arc::downgrade(&gone));
             self.runtime.spawn(gone.end(DRAIN_TIME));
         }
         for gone in servers.unions.set(plan.unions, &servers.around) {
@@ -134,11 +137,19 @@ impl Drop for Host {
 }
 
 impl Servers {
+    /// Forgets those that are gone.
+    fn draining(&self) -> MutexGuard<'_, Vec<Weak<stdio::Server>>> {
+        let mut draining = self.draining.lock().unwrap_or_else(PoisonError::into_inner);
+        draining.retain(|server| server.strong_count() > 0);
+        draining
+    }
+
     async fn end(&self) {
         let unions = self.unions.set(Vec::new(), &self.around);
         // Unions first: their members may be processes of ours.
         join_all(unions.into_iter().map(|union| union.end(Duration::ZERO))).await;
-        let stdio = self.stdio.set(Vec::new(), &self.around);
+        let mut stdio = self.stdio.set(Vec::new(), &self.around);
+        stdio.extend(self.draining().iter().filter_map(Weak::upgrade));
         // Whoever stops the host has let callers finish before.
         join_all(stdio.into_iter().map(|server| server.end(Duration::ZERO))).await;
     }

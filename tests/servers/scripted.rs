@@ -141,18 +141,30 @@ impl Server {
                     .expect("a reader");
             },
             "fork" => {
+                let seconds = request.params["seconds"].as_str().unwrap_or("600");
                 let children = (0..number("processes")).map(|_| {
-                    Command::new("sleep")
-                        .arg("600")
-                        .spawn()
-                        .expect("a child")
-                        .id()
+                    let child = Command::new("sleep").arg(seconds).spawn();
+                    child.expect("a child").id()
                 });
                 let children: Vec<_> = children.collect();
-                self.result(
-                    request,
-                    &json!({ "children": children, "pid": std::process::id() }),
+                let pid = std::process::id();
+                self.result(request, &json!({ "children": children, "pid": pid }));
+            }
+            "stream" => {
+                let token = request.token.as_deref().unwrap_or("null");
+                let (filler, method) = (
+                    "x".repeat(number("size") as usize),
+                    match token {
+                        "null" => "notifications/message",
+                        _ => "notifications/progress",
+                    },
                 );
+                for n in 0..number("count") {
+                    self.write(&format!(
+                        r#"{{"method":"{method}","params":{{"progressToken":{token},"n":{n},"filler":"{filler}"}}}}"#
+                    ));
+                }
+                self.result(request, &json!({}));
             }
             "launch" => {
                 // What a launcher leaves behind when it is replaced.

@@ -81,15 +81,19 @@ impl Child {
     }
 
     /// Ends it. Its standard input is closed already, which is the first way of asking; the second
-    /// is SIGTERM, and the third is not asking. Descendants in its group go with it.
+    /// is SIGTERM. Descendants in its group go with it.
     pub async fn end(mut self) {
         if self.ends_within(STDIO_GRACE).await {
             return;
         }
         self.group.signal(Signal::TERM);
-        if self.ends_within(STDIO_GRACE).await {
-            return;
+        if !self.ends_within(STDIO_GRACE).await {
+            self.kill().await;
         }
+    }
+
+    /// Ends it without asking.
+    pub async fn kill(mut self) {
         self.group.signal(Signal::KILL);
         let _ = self.process.wait().await;
     }

@@ -37,7 +37,11 @@ impl Process {
         gone(&self, &why);
         // Its input is closed with this.
         writer.abort();
-        child.end().await;
+        match why {
+            Ending::Asked => child.end().await,
+            // What floods, or eats memory, goes on until it is stopped.
+            Ending::Fault(_) => child.kill().await,
+        }
         if timeout(STDIO_GRACE, &mut stderr).await.is_err() {
             stderr.abort();
         }
