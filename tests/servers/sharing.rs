@@ -17,7 +17,7 @@ fn shared(env: &[(&str, &str)]) -> Host {
 /// A thousand calls at once, every id used by both; each answer is its caller's own.
 async fn none_crosses(alice: Caller, bob: Caller) {
     let calls = (0..1000).map(|n: u32| {
-        let (caller, who) = if n % 2 == 0 {
+        let (caller, who) = if n.is_multiple_of(2) {
             (alice.clone(), "alice")
         } else {
             (bob.clone(), "bob")
@@ -27,7 +27,7 @@ async fn none_crosses(alice: Caller, bob: Caller) {
             let mine = format!("{who} {id}");
             let params = json!({ "mine": mine, "ms": (n * 7919) % 400 }).to_string();
             let answer = caller.call(&id, "sleep", &params).await.json().await;
-            assert_eq!(answer["id"].to_string(), id);
+            assert_eq!(answer["id"].to_string(), id, "{mine}: {answer}");
             assert_eq!(answer["result"]["mine"], mine);
         })
     });

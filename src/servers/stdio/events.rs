@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::message::Key;
 use super::process::Process;
-use super::stream::{End, Read, StreamReader};
+use super::stream::{End, Read, Stream, StreamReader};
 use crate::base::limits::STDIO_KEEP_ALIVE;
 
 /// Whether the caller takes event streams.
@@ -29,11 +29,12 @@ pub(super) fn takes_events(headers: &HeaderMap) -> bool {
 pub(super) struct CancelOnDrop {
     pub process: Arc<Process>,
     pub key: Key,
+    pub stream: Arc<Stream>,
 }
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
-        self.process.abandon(&self.key);
+        self.process.abandon(&self.key, &self.stream);
     }
 }
 

@@ -266,7 +266,11 @@ impl Caller {
             session: None,
             events: takes_events,
             at_once: message.token.is_some(),
-            cancel: Some(CancelOnDrop { process, key }),
+            cancel: Some(CancelOnDrop {
+                process,
+                key,
+                stream: stream.clone(),
+            }),
         };
         answer.to(&stream).await
     }

@@ -190,8 +190,8 @@ impl Process {
     }
 
     /// Gives up a call that nobody waits for.
-    pub fn abandon(&self, key: &Key) {
-        let cancellation = self.table().abandon(key);
+    pub fn abandon(&self, key: &Key, stream: &Arc<Stream>) {
+        let cancellation = self.table().abandon(key, stream);
         if let Some(line) = cancellation {
             self.say(line);
         }

@@ -195,8 +195,13 @@ impl Table {
         Some(call)
     }
 
-    /// Gives a call up that nobody waits for, and answers with the line that tells the process.
-    pub fn abandon(&mut self, key: &Key) -> Option<String> {
+    /// Gives a call up that nobody waits for, and answers with the line that tells the process. The
+    /// stream says which call is meant: once a call is answered, another may have its name.
+    pub fn abandon(&mut self, key: &Key, stream: &Arc<Stream>) -> Option<String> {
+        let is_it = |call: &Call| Arc::ptr_eq(&call.stream, stream);
+        if !self.calls.get(key).is_some_and(is_it) {
+            return None;
+        }
         let call = self.close(key)?;
         self.buried.add(key.clone());
         call.stream.end(End::Done);
@@ -205,9 +210,14 @@ impl Table {
 
     /// Gives up what a session that has ended still waits for.
     pub fn leave(&mut self, session: &Arc<Session>) -> Vec<String> {
-        let theirs = self.of_session(session).map(|(key, _)| key.clone());
-        let keys: Vec<_> = theirs.collect();
-        keys.iter().filter_map(|key| self.abandon(key)).collect()
+        let theirs = self.of_session(session);
+        let theirs: Vec<_> = theirs
+            .map(|(key, call)| (key.clone(), call.stream.clone()))
+            .collect();
+        let lines = theirs
+            .iter()
+            .filter_map(|(key, stream)| self.abandon(key, stream));
+        lines.collect()
     }
 
     /// A cancellation from a session: the line for the process, if there is something to cancel. The
@@ -282,4 +292,37 @@ fn cancellation(key: &Key) -> String {
     format!(
         r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"the caller is gone"}}}}"#
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Era;
+    use super::super::message::Reader;
+    use super::*;
+
+    #[test]
+    fn giving_up_an_answered_call_leaves_the_next_of_that_name_alone() {
+        let principal = Principal::read(&[b'a'; 64]);
+        let era = Era::Requests;
+        let mut table = Table::new(Slot { principal, era });
+        let read = |text: &str| Reader::default().read(text.as_bytes()).unwrap().0.remove(0);
+        let call = |table: &mut Table| {
+            let stream = Stream::new(0, Some(1));
+            let owner = Owner {
+                principal,
+                session: Weak::new(),
+            };
+            let called = table.call(&read(r#"{"id":1,"method":"a"}"#), owner, &stream, true);
+            (called.unwrap().0, stream)
+        };
+        let (first, answered) = call(&mut table);
+        assert_eq!(table.arrived(&read(r#"{"id":1,"result":{}}"#)).len(), 1);
+        let (second, open) = call(&mut table);
+        assert_eq!(first, second);
+        assert!(table.abandon(&first, &answered).is_none());
+        assert_eq!(table.open_calls(), 1);
+        assert!(table.abandon(&second, &open).is_some());
+        let (third, _) = call(&mut table);
+        assert_ne!(third, second, "the process may still answer the second");
+    }
 }
