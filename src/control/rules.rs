@@ -61,6 +61,36 @@ pub fn preview(config: &Config) -> Result<Rules, Mistakes> {
     })
 }
 
+/// The policies of one connection, by its place in the file.
+///
+/// # Errors
+/// Every pattern and condition that cannot be used, where it stands.
+pub fn policies_of(config: &Config, connection: usize) -> Result<Policies, Mistakes> {
+    let mut mistakes = Vec::new();
+    let policies = policies(config, connection, &mut mistakes);
+    match mistakes.is_empty() {
+        true => Ok(Policies {
+            generation: 0,
+            policies,
+        }),
+        false => Err(config.mistakes(mistakes)),
+    }
+}
+
+/// The connection that a canonical path leads to, and the path without the route's prefix.
+#[must_use]
+pub fn routed<'p>(config: &Config, host: &str, path: &'p str) -> Option<(usize, &'p str)> {
+    let mut routes = routes(config).into_iter();
+    routes.find_map(|route| Some((route.connection, route.rest(host, path)?)))
+}
+
+/// The routes, the most specific first: a host before none, a longer path before a shorter one.
+fn routes(config: &Config) -> Vec<Route> {
+    let mut routes: Vec<Route> = config.routes.iter().filter_map(route).collect();
+    routes.sort_by_key(|route| (route.host.is_none(), std::cmp::Reverse(route.path.depth())));
+    routes
+}
+
 type Judged = (Vec<Route>, Vec<Arc<rules::Connection>>);
 
 fn judged(config: &Config, generation: u64, pseudonyms: &Secret) -> Result<Judged, Mistakes> {
@@ -72,11 +102,8 @@ fn judged(config: &Config, generation: u64, pseudonyms: &Secret) -> Result<Judge
             Err(wrong) => mistakes.extend(wrong),
         }
     }
-    let mut routes: Vec<Route> = config.routes.iter().filter_map(route).collect();
-    // The most specific first: a host before none, a longer path before a shorter one.
-    routes.sort_by_key(|route| (route.host.is_none(), std::cmp::Reverse(route.path.depth())));
     if mistakes.is_empty() {
-        Ok((routes, connections))
+        Ok((routes(config), connections))
     } else {
         Err(config.mistakes(mistakes))
     }

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::facts::{Arguments, Asked, Facts, Fields, McpCall, Subject};
-use super::judge::{Doubt, Question, Verdict, judge, judge_with};
+use super::judge::{Question, Verdict, judge, shows};
 use super::rule::Policies;
 use super::who::Included;
 use crate::auth::Identity;
@@ -12,20 +12,14 @@ use crate::base::limits::ASKED_BYTES;
 use crate::json::Document;
 
 impl Policies {
-    /// Whether some arguments of this call could be allowed, or approved: what a list shows. Judged as
-    /// the call will be, with arguments that nobody knows yet, so that what is hidden cannot be called.
+    /// Whether a list shows this; see [`shows`]. The call's arguments are not looked at.
     #[must_use]
     pub fn could(&self, identity: &Identity, call: &McpCall<'_>, facts: &Facts<'_>) -> bool {
         let question = Question {
-            asked: Asked::Mcp(McpCall {
-                arguments: Arguments::Unknown,
-                ..*call
-            }),
+            asked: Asked::Mcp(*call),
             facts: *facts,
         };
-        let subject = Subject::of(identity.grounds());
-        let judgement = judge_with(self, &subject, &question, Doubt::Shows);
-        !matches!(judgement.verdict, Verdict::Deny(_))
+        shows(self, &Subject::of(identity.grounds()), &question)
     }
 
     /// Whether at least one policy is for this caller.
@@ -41,13 +35,7 @@ impl Policies {
     /// is a no, and so is a rule that goes by what was not kept.
     #[must_use]
     pub fn still_allows(&self, identity: &Identity, before: &AskedBefore, wall: u64) -> bool {
-        let subject = Subject::of(identity.grounds());
-        !before.calls.is_empty()
-            && before.calls.iter().all(|kept| {
-                kept.passes(before.facts(wall), |question| {
-                    matches!(judge(self, &subject, question).verdict, Verdict::Allow(_))
-                })
-            })
+        before.passes(self, &Subject::of(identity.grounds()), wall)
     }
 }
 
@@ -126,6 +114,17 @@ impl AskedBefore {
         }
     }
 
+    fn passes(&self, policies: &Policies, subject: &Subject<'_>, wall: u64) -> bool {
+        let allows = |question: &Question<'_>| {
+            matches!(
+                judge(policies, subject, question).verdict,
+                Verdict::Allow(_)
+            )
+        };
+        let facts = self.facts(wall);
+        !self.calls.is_empty() && self.calls.iter().all(|kept| kept.passes(facts, allows))
+    }
+
     fn facts(&self, wall: u64) -> Facts<'_> {
         Facts {
             wall,
@@ -200,3 +199,6 @@ impl Read<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

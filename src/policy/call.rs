@@ -101,7 +101,8 @@ impl<'a> Call<'a> {
     /// Judges the call under `policies`.
     #[must_use]
     pub fn decide(self, policies: &Policies) -> Decision {
-        match decide_all(&self, policies) {
+        let subject = Subject::of(self.identity.grounds());
+        match decide_all(self.asked, self.facts, &subject, policies) {
             Ok((rule, more)) => Decision::Allowed(Permit {
                 identity: self.identity,
                 rule,
@@ -147,18 +148,16 @@ enum Why {
 /// The rules that allow the calls, in their order, or the first refusal, or the first approval that
 /// is needed.
 fn decide_all(
-    call: &Call<'_>,
+    asked: All<'_>,
+    facts: Facts<'_>,
+    subject: &Subject<'_>,
     policies: &Policies,
 ) -> Result<(Arc<Rule>, Option<Box<More>>), Stop> {
-    let subject = Subject::of(call.identity.grounds());
     let (mut first, mut others) = (None, Vec::new());
     let (mut held, mut aside) = (None, None);
-    for (at, asked) in call.asked.each().enumerate() {
-        let question = Question {
-            asked,
-            facts: call.facts,
-        };
-        let Judgement { verdict, shadowed } = judge(policies, &subject, &question);
+    for (at, asked) in asked.each().enumerate() {
+        let question = Question { asked, facts };
+        let Judgement { verdict, shadowed } = judge(policies, subject, &question);
         match verdict {
             Verdict::Allow(rule) => match first {
                 None => first = Some(rule),
@@ -242,3 +241,6 @@ impl Permit {
         self.generation
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::facts::Subject;
 use super::judge::Question;
 use super::rule::{Policies, Policy, Rule};
+use super::when::Truth;
 
 /// One policy's part in a judgement.
 #[derive(Debug)]
@@ -14,7 +15,16 @@ pub struct Consideration {
     /// Whether the caller is among its subjects, in a word or two.
     pub for_caller: &'static str,
     /// The rules that cover the call.
-    pub rules: Vec<Arc<Rule>>,
+    pub rules: Vec<Considered>,
+}
+
+/// A rule that covers the call.
+#[derive(Debug)]
+pub struct Considered {
+    /// The rule.
+    pub rule: Arc<Rule>,
+    /// Whether its condition holds.
+    pub truth: Truth,
 }
 
 /// What each policy contributed to [`judge`](super::judge::judge)'s verdict on the same call.
@@ -24,6 +34,10 @@ pub fn explain(
     subject: &Subject<'_>,
     question: &Question<'_>,
 ) -> Vec<Consideration> {
+    let considered = |rule: &Arc<Rule>| Considered {
+        rule: Arc::clone(rule),
+        truth: rule.holds(question, subject),
+    };
     let consider = |policy: &Policy| Consideration {
         policy: Arc::clone(&policy.name),
         for_caller: policy.who.includes(subject).as_str(),
@@ -31,7 +45,7 @@ pub fn explain(
             .rules
             .iter()
             .filter(|rule| rule.covers(&question.asked))
-            .cloned()
+            .map(considered)
             .collect(),
     };
     policies.policies.iter().map(consider).collect()

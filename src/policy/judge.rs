@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::facts::{Asked, Facts, Subject};
+use super::facts::{Arguments, Asked, Facts, McpCall, Subject};
 use super::rule::{Effect, Policies, Rule};
 use super::when::{Trouble, Truth};
 use super::who::Included;
@@ -76,9 +76,25 @@ impl Verdict {
     }
 }
 
+/// Whether some arguments of this call could be allowed, or approved: what a list shows. Judged as the
+/// call will be, with arguments that nobody knows yet, so that what is hidden cannot be called.
+#[must_use]
+pub fn shows(policies: &Policies, subject: &Subject<'_>, question: &Question<'_>) -> bool {
+    let asked = match question.asked {
+        Asked::Mcp(call) => Asked::Mcp(McpCall {
+            arguments: Arguments::Unknown,
+            ..call
+        }),
+        http => http,
+    };
+    let question = Question { asked, ..*question };
+    let judgement = judge_with(policies, subject, &question, Doubt::Shows);
+    judgement.verdict.effect() != Effect::Deny
+}
+
 /// On whose side a doubt about a condition is, where arguments are not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Doubt {
+enum Doubt {
     /// A call: a condition that might hold might also fail.
     Refuses,
     /// A list: shown is what some arguments would let through.
@@ -92,7 +108,7 @@ pub fn judge(policies: &Policies, subject: &Subject<'_>, question: &Question<'_>
     judge_with(policies, subject, question, Doubt::Refuses)
 }
 
-pub(super) fn judge_with(
+fn judge_with(
     policies: &Policies,
     subject: &Subject<'_>,
     question: &Question<'_>,

@@ -25,6 +25,8 @@ pub mod mcp;
 pub mod pattern;
 pub mod rule;
 mod spelling;
+#[cfg(test)]
+mod testing;
 pub mod when;
 pub mod who;
 

@@ -4,6 +4,7 @@ mod config;
 mod conversation;
 mod demo;
 mod parts;
+mod policy;
 mod tokens;
 mod tools;
 

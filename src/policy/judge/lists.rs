@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::tests::{NOBODY, mcp, named, set};
 use super::*;
 use crate::json::Document;
 use crate::policy::compile::{Line, Protocol, policy};
 use crate::policy::facts::{Arguments, McpCall};
+use crate::policy::testing::{NOBODY, mcp, named, set};
 
 const PATTERNS: [&str; 6] = [
     "*",

@@ -1,9 +1,10 @@
 //! The strongest word wins, whatever the order.
 
-use super::tests::{named, set, verdict};
+use super::tests::verdict;
 use super::*;
 use crate::policy::compile::{Protocol, policy};
 use crate::policy::pattern::CallPattern;
+use crate::policy::testing::{named, set};
 
 /// A rule, and whether its policy is for the caller, for others, or for groups nobody knows.
 type Line = (u8, u8, u8);

@@ -1,19 +1,8 @@
 use super::super::compile::{Line, Protocol, policy};
 use super::super::facts::McpCall;
-use super::super::rule::Policy;
 use super::super::who::Who;
 use super::*;
-use crate::auth::PrincipalKind;
-
-pub(super) fn named(roles: &[&str], groups: &[&str]) -> Who {
-    let owned = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
-    Who {
-        issuer: "entra".into(),
-        roles: owned(roles),
-        groups: owned(groups),
-        ..Who::default()
-    }
-}
+use crate::policy::testing::{NOBODY, mcp, named, set};
 
 pub(super) fn verdict(
     policies: &Policies,
@@ -34,18 +23,6 @@ pub(super) fn verdict(
     told(&judge(policies, &subject, &question).verdict)
 }
 
-pub(super) const NOBODY: Subject<'static> = Subject {
-    issuer: "entra",
-    tenant: None,
-    object: "o",
-    kind: PrincipalKind::User,
-    client: None,
-    shown_by: Some("tool"),
-    roles: &[],
-    groups: Some(&[]),
-    scopes: &[],
-};
-
 fn told(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Allow(rule) => format!("allow {}", rule.name),
@@ -55,13 +32,6 @@ fn told(verdict: &Verdict) -> String {
         Verdict::Deny(Denial::NoRule) => "no rule".into(),
         Verdict::Deny(Denial::GroupsUnknown) => "groups unknown".into(),
         Verdict::Deny(Denial::ScopeMissing(scopes)) => format!("scopes {}", scopes.join(" ")),
-    }
-}
-
-pub(super) fn set(policies: Vec<Policy>) -> Policies {
-    Policies {
-        generation: 1,
-        policies,
     }
 }
 
@@ -207,14 +177,6 @@ fn other_spellings_walk_around_no_deny() {
             "{method} {path}"
         );
     }
-}
-
-/// Policies of an `mcp` connection, all for whoever has the role `Reader`.
-pub(super) fn mcp(lines: &[Line<'static>]) -> Policies {
-    let who = named(&["Reader"], &[]);
-    set(vec![
-        policy("p", who, Protocol::Mcp, lines.iter().copied()).expect("a policy"),
-    ])
 }
 
 fn judged(policies: &Policies, method: &str, name: Option<&str>) -> Judgement {
