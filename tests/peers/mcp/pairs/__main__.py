@@ -11,7 +11,7 @@ from pathlib import Path
 from suite.checks import Checks
 from suite.stage import Program
 
-from . import cast, raw, scripts
+from . import cast, naive, raw, scripts, union
 from .gateway import Gateway
 from .meet import Meetings, environment
 
@@ -60,9 +60,12 @@ class Stage:
             self.urls[server.name] = program.wait_for(r"listening on (http://\S+)")[1]
         if self.gateway:
             connections = {server.name: self.connection(server) for server in self.servers}
+            members = list(union.parts(""))
+            if all(member in connections for member in members):
+                connections[union.NAME] = {"protocol": "mcp", "virtual": {"members": members}}
             connections["raw"] = {"protocol": "mcp", "upstream": self.scripted.url}
-            denied = {server.name: server.denied for server in self.servers}
-            self.gateway.start(connections, denied | {"raw": "secret"})
+            denied = {server.name: [server.denied] for server in self.servers}
+            self.gateway.start(connections, {"raw": ["secret"]} | denied)
 
     def connection(self, server):
         if not server.stdio:
@@ -83,6 +86,7 @@ class Stage:
     def raw(self, checks):
         """The checks of bytes, against a server that does as it is told."""
         direct = {"url": self.scripted.url}
+        naive.run(checks, self.scripted)
         if self.gateway is None:
             raw.run(checks, self.scripted, direct, direct)
             return
@@ -126,6 +130,8 @@ def meet(checks, stage, options):
     meetings = Meetings(stage.place, options.cache, stage.direct, stage.through)
     try:
         outcomes = meetings.run(stage.clients, stage.servers, lambda one: report(checks, one))
+        if stage.gateway and union.NAME in stage.gateway.names:
+            union.run(checks, stage, meetings)
     finally:
         meetings.close()
     table(outcomes)

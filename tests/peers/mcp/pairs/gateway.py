@@ -31,10 +31,12 @@ class Gateway:
         self.place = place
         self.options = options
         self.programs = []
+        self.names = []
         self.ca = place / "ca.pem"
 
     def start(self, connections, denied):
-        """`connections`: name -> its part of the configuration; `denied`: name -> tool."""
+        """`connections`: name -> its part of the configuration; `denied`: name -> tools."""
+        self.names = list(connections)
         sluice = self.options.sluice
         subprocess.run([sluice, "demo", "--only", "certificate", "--out", self.place], check=True)
         self._play_entra()
@@ -61,7 +63,7 @@ class Gateway:
                 "name": f"peers-of-{name}",
                 "connection": name,
                 "who": who,
-                "rules": [{"deny": f"tools/call {denied[name]}"}]
+                "rules": [{"deny": f"tools/call {tool}"} for tool in denied.get(name, [])]
                 + [{"allow": rule} for rule in ALLOWED],
             }
             for name in connections

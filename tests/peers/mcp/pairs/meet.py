@@ -66,8 +66,9 @@ class Meetings:
                         waiting.insert(0, server)
                     outcomes.append(done.result())
                     tell(outcomes[-1])
-            finally:
-                self.close()
+            except BaseException:
+                self.close()  # else the pool waits for them
+                raise
         return outcomes
 
     def meet(self, client, server, era):
