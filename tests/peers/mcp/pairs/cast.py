@@ -42,6 +42,8 @@ class Server:
     stdio: bool = False
     env: dict = field(default_factory=dict)
     roots: tuple = ("file:///peer/one",)
+    #: Notifications of a session's beginning that may come before the client listens, and are lost.
+    early: frozenset = frozenset()
 
     def steps(self, client, era, key):
         # Whom the newer era finds at the older one's server talks to it in the older one.
@@ -90,6 +92,7 @@ def servers(cache, rmcp, place):
             [node, "--import", HERE / "servers/loopback.mjs",
              packages / "server-everything/dist/index.js", "streamableHttp"],
             scripts.everything, "get-env", modern=False,
+            early=frozenset({"notifications/tools/list_changed"}),
         ),
         Server(
             "filesystem", [node, packages / "server-filesystem/dist/index.js", files],

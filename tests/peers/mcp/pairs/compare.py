@@ -45,12 +45,16 @@ def blob(value):
     return f"base64: {steady(text)}" if steady(text) != text else value
 
 
-def comparable(transcript, hidden, run):
-    """A transcript as it is compared: `hidden` is the tool that the gateway's policy denies."""
+def comparable(transcript, run, hidden=None, early=frozenset()):
+    """A transcript as it is compared.
+
+    `hidden` is the tool that the gateway's policy denies, `early` what may be lost before the client
+    listens.
+    """
     text = json.dumps(transcript).replace(run, "<run>")
     steps = [steady(entry) for entry in json.loads(text)]
     for entry in steps:
-        events = entry.get("events", [])
+        events = [event for event in entry.get("events", []) if event["event"] not in early]
         entry["events"] = [event for event in events if event["event"] not in ASIDE]
         entry["aside"] = [event for event in events if event["event"] in ASIDE]
         if entry["do"] == "list" and "result" in entry:

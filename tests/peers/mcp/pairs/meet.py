@@ -79,7 +79,7 @@ class Meetings:
         steps = server.steps(client, era, key)
         plan = {"era": era, "roots": list(server.roots), "steps": steps}
         direct, through = (
-            comparable(self.drive(client, plan | {"target": way(server)}), server.denied, key)
+            comparable(self.drive(client, plan | {"target": way(server)}), key, server.denied, server.early)
             for way in (self.way, self.other)
         )
         judge(outcome, direct, through)

@@ -57,6 +57,7 @@ STREAMS = {
     "comments, before, between and after": b": hello\n\n: a\ndata: %s\n: b\n\n: bye\n\n",
     "a priming event with empty data": b"id: p-1\ndata: \n\nid: p-2\ndata: %s\n\n",
     "a priming event without a space": b"id:p-1\ndata:\n\nid:p-2\ndata:%s\n\n",
+    "an event whose data is an empty object, as replays have them": b"id: 1\ndata: {}\n\nid: 2\ndata: %s\n\n",
     "retry, before and by itself": b"retry: 50\nid: 1\ndata:\n\nretry: 1234\n\nid: 2\ndata: %s\n\n",
     "names, ids and their order": b"event: message\nid: a/b=c \xc3\xa9\ndata: %s\n\n",
     "lines that end with CR LF": b": c\r\nid: 1\r\nevent: message\r\ndata: %s\r\n\r\n",

@@ -102,7 +102,7 @@ def meet(stage, meetings, client, era, by_name):
 
     def drive(target, steps, hidden):
         plan = {"target": target, "era": era, "roots": ["file:///peer/one"], "steps": steps}
-        return comparable(meetings.drive(client, plan), hidden, key)
+        return comparable(meetings.drive(client, plan), key, hidden)
 
     steps, wanted, merged = list(lists), [], {what: [] for what in LISTS}
     for member, asked in parts(key).items():
