@@ -1,6 +1,6 @@
 // The driver of @modelcontextprotocol/client, which speaks both eras.
 
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { Client, SSEClientTransport, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 
 import { cancelled, filled, pages, run, sampled, Unsupported } from './common.mjs';
@@ -15,8 +15,9 @@ class Driver {
         versionNegotiation: { mode: era },
       },
     );
+    const Over = target.transport === 'sse' ? SSEClientTransport : StreamableHTTPClientTransport;
     this.transport = target.url
-      ? new StreamableHTTPClientTransport(
+      ? new Over(
           new URL(target.url),
           target.token ? { authProvider: { token: async () => target.token } } : {},
         )

@@ -2,7 +2,8 @@
 
 A driver reads a plan from standard input and writes a transcript to standard output:
 
-    plan        { target: { url, token? } | { command, args, env? }, era, roots: [uri], steps: [step] }
+    plan        { target, era, roots: [uri], steps: [step] }
+    target      { url, token?, transport?: "sse" } | { command, args, env? }
     step        { do, name?, expect?: [method], ... }       what else depends on `do`
     transcript  [ { do, name?, result | error | failure | unsupported, events: [event] } ]
 

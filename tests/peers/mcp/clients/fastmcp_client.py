@@ -7,7 +7,7 @@ import mcp_types as types
 from common import filled, plain, run, sampled
 from fastmcp import Client
 from fastmcp.client.elicitation import ElicitResult
-from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
+from fastmcp.client.transports import SSETransport, StdioTransport, StreamableHttpTransport
 from mcp.client.subscriptions import listen
 from mcp_client import Steps
 
@@ -17,7 +17,8 @@ class Driver(Steps):
         self.recorder = recorder
         self.listening = AsyncExitStack()
         if "url" in target:
-            server = StreamableHttpTransport(target["url"], auth=target.get("token"))
+            over = SSETransport if target.get("transport") == "sse" else StreamableHttpTransport
+            server = over(target["url"], auth=target.get("token"))
         else:
             server = StdioTransport(**target, keep_alive=False)
         self.client = Client(

@@ -13,9 +13,9 @@ class Driver {
   constructor(target, era, recorder) {
     this.recorder = recorder;
     const words = ['--format', 'json', '--quiet', '--protocol-era', era];
-    const { url, token, command, args, env } = target;
+    const { url, token, transport = 'http', command, args, env } = target;
     if (url) {
-      words.push('--server-url', url, '--transport', 'http');
+      words.push('--server-url', url, '--transport', transport);
       // No sign-in of its own: with a token it has to get through, or it fails.
       if (token) words.push('--stored-auth-only', '--header', `Authorization: Bearer ${token}`);
     } else {

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 import mcp_types as types
 from common import Unsupported, filled, plain, run, sampled
 from mcp import Client, StdioServerParameters
+from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 
@@ -108,8 +109,10 @@ class Driver(Steps):
     def __init__(self, target, era, recorder):
         self.recorder = recorder
         self.listening = AsyncExitStack()
-        if "url" in target:
-            headers = {"Authorization": f"Bearer {target['token']}"} if "token" in target else {}
+        headers = {"Authorization": f"Bearer {target['token']}"} if "token" in target else {}
+        if target.get("transport") == "sse":
+            server = sse_client(target["url"], headers=headers)
+        elif "url" in target:
             server = streamable_http_client(
                 target["url"], http_client=create_mcp_http_client(headers=headers)
             )

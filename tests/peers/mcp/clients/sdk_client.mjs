@@ -1,6 +1,7 @@
 // The driver of the client in @modelcontextprotocol/sdk, which speaks the older era.
 
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import * as types from '@modelcontextprotocol/sdk/types.js';
@@ -14,8 +15,9 @@ class Driver {
       { name: 'peer', version: '1' },
       { capabilities: { sampling: {}, elicitation: { form: {} }, roots: { listChanged: true } } },
     );
+    const Over = target.transport === 'sse' ? SSEClientTransport : StreamableHTTPClientTransport;
     this.transport = target.url
-      ? new StreamableHTTPClientTransport(new URL(target.url), {
+      ? new Over(new URL(target.url), {
           requestInit: target.token ? { headers: { Authorization: `Bearer ${target.token}` } } : {},
         })
       : new StdioClientTransport({ ...target, stderr: 'ignore' });

@@ -76,12 +76,14 @@ class Stage:
 
     def direct(self, server):
         if not server.stdio:
-            return {"url": self.urls[server.name]}
+            return {"url": self.urls[server.name]} | transport(server)
         command, *args = [str(word) for word in server.argv]
         return {"command": command, "args": args, "env": server.env}
 
     def through(self, server):
-        return self.gateway.target(server.name) if self.gateway else self.direct(server)
+        if self.gateway is None:
+            return self.direct(server)
+        return self.gateway.target(server.name) | transport(server)
 
     def raw(self, checks):
         """The checks of bytes, against a server that does as it is told."""
@@ -99,6 +101,10 @@ class Stage:
             self.gateway.stop()
         for program in reversed(self.programs):
             program.stop()
+
+
+def transport(server):
+    return {"transport": "sse"} if server.sse else {}
 
 
 def report(checks, outcome):

@@ -20,6 +20,11 @@ class Client:
     eras: tuple = ("legacy", "auto")
     #: What this client can do at all, each in one way; nothing named: everything.
     features: tuple = ()
+    sse: bool = True
+
+    def eras_at(self, server):
+        """In which eras it goes to that server: the transport before has the older one alone."""
+        return (("legacy",) if self.sse else ()) if server.sse else self.eras
 
     def chosen(self, steps):
         """The steps of a script that this client is sent out with."""
@@ -40,6 +45,7 @@ class Server:
     denied: str
     modern: bool = True
     stdio: bool = False
+    sse: bool = False  # the transport before Streamable HTTP
     env: dict = field(default_factory=dict)
     roots: tuple = ("file:///peer/one",)
     #: Notifications of a session's beginning that may come before the client listens, and are lost.
@@ -63,7 +69,7 @@ def clients(cache, rmcp):
         Client("fastmcp", [python, HERE / "clients/fastmcp_client.py"]),
         Client("sdk", [node, cache / "sdk_client.mjs"], eras=("legacy",)),
         Client("client", [node, cache / "client_client.mjs"]),
-        Client("rmcp", [rmcp / "rmcp-client"]),
+        Client("rmcp", [rmcp / "rmcp-client"], sse=False),
         Client("inspector", [node, cache / "inspector.mjs"], features=plain),
     ]
 
@@ -93,6 +99,12 @@ def servers(cache, rmcp, place):
              packages / "server-everything/dist/index.js", "streamableHttp"],
             scripts.everything, "get-env", modern=False,
             early=frozenset({"notifications/tools/list_changed"}),
+        ),
+        Server(
+            "everything-sse",
+            [node, "--import", HERE / "servers/loopback.mjs",
+             packages / "server-everything/dist/index.js", "sse"],
+            scripts.everything, "get-env", modern=False, sse=True,
         ),
         Server(
             "filesystem", [node, packages / "server-filesystem/dist/index.js", files],

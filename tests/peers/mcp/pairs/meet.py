@@ -46,7 +46,7 @@ class Meetings:
 
     def run(self, clients, servers, tell):
         """Every pair in every era; `tell` is called with each outcome as it comes."""
-        left = {server.name: [(c, era) for c in clients for era in c.eras] for server in servers}
+        left = {server.name: [(c, era) for c in clients for era in c.eras_at(server)] for server in servers}
         outcomes = []
         with ThreadPoolExecutor(AT_ONCE) as pool:
             waiting = sorted(servers, key=lambda server: not server.modern)

@@ -5,6 +5,7 @@ import net from 'node:net';
 
 const listen = net.Server.prototype.listen;
 net.Server.prototype.listen = function onLoopback(port, ...rest) {
-  this.once('listening', () => console.log(`listening on http://127.0.0.1:${this.address().port}/mcp`));
+  const path = process.argv.includes('sse') ? 'sse' : 'mcp';
+  this.once('listening', () => console.log(`listening on http://127.0.0.1:${this.address().port}/${path}`));
   return listen.call(this, { port: 0, host: '127.0.0.1' }, ...rest);
 };
