@@ -11,9 +11,10 @@ from pathlib import Path
 from suite.checks import Checks
 from suite.stage import Program
 
-from . import cast, naive, raw, scripts, union
+from . import cast, gate, naive, raw, scripts, union
 from .gateway import Gateway
 from .meet import Meetings, environment
+from .scripted import Scripted
 
 
 def arguments():
@@ -47,7 +48,7 @@ class Stage:
             self.servers = []
         self.programs = []
         self.urls = {}
-        self.scripted = raw.Scripted()
+        self.scripted = Scripted()
         self.gateway = None if options.direct else Gateway(place, options)
 
     def start(self):
@@ -65,6 +66,7 @@ class Stage:
                 connections[union.NAME] = {"protocol": "mcp", "virtual": {"members": members}}
             connections["raw"] = {"protocol": "mcp", "upstream": self.scripted.url}
             denied = {server.name: [server.denied] for server in self.servers}
+            connections["strict"] = connections["raw"]
             self.gateway.start(connections, {"raw": ["secret"]} | denied)
 
     def connection(self, server):
@@ -89,11 +91,9 @@ class Stage:
         """The checks of bytes, against a server that does as it is told."""
         direct = {"url": self.scripted.url}
         naive.run(checks, self.scripted)
-        if self.gateway is None:
-            raw.run(checks, self.scripted, direct, direct)
-            return
-        through, other = (self.gateway.target("raw", token) for token in (None, self.gateway.other))
-        raw.run(checks, self.scripted, direct, through, other)
+        raw.run(checks, self.scripted, direct, self.gateway.target("raw") if self.gateway else direct)
+        if self.gateway:
+            gate.run(checks, self.scripted, direct, self.gateway)
 
     def stop(self):
         self.scripted.close()

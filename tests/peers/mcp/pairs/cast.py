@@ -54,7 +54,7 @@ class Server:
     def steps(self, client, era, key):
         # Whom the newer era finds at the older one's server talks to it in the older one.
         steps = self.script("auto" if era == "auto" and self.modern else "legacy", key)
-        if era == "auto" and not self.modern:
+        if era == "auto" and (not self.modern or client.features):
             steps = scripts.briefly(steps)
         return client.chosen(steps)
 

@@ -64,7 +64,7 @@ class Gateway:
                 "connection": name,
                 "who": who,
                 "rules": [{"deny": f"tools/call {tool}"} for tool in denied.get(name, [])]
-                + [{"allow": rule} for rule in ALLOWED],
+                + [{"allow": rule} for rule in (ALLOWED[:1] if name == "strict" else ALLOWED)],
             }
             for name in connections
         ]

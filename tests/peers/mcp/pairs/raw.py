@@ -6,7 +6,7 @@ import time
 
 from suite.checks import same, true
 
-from .scripted import Caller, Scripted
+from .scripted import Caller
 
 LEGACY, MODERN = "2025-11-25", "2026-07-28"
 JSON = ("Content-Type", "application/json")
@@ -70,11 +70,10 @@ STREAMS = {
 class Raw:
     """The two ways to one scripted server."""
 
-    def __init__(self, checks, server, direct, through, other):
+    def __init__(self, checks, server, direct, through):
         self.checks = checks
         self.server = server
         self.ways = [Caller(direct), Caller(through)]
-        self.other = other and Caller(other)
 
     def both(self, play, method="POST", body=b"", fields=()):
         """The same request both ways: replies, and what reached the server each time."""
@@ -103,10 +102,6 @@ class Raw:
         self.statuses()
         self.time()
         self.ends()
-        if self.other:
-            self.requests()
-            self.lists()
-            self.sessions()
 
     def results(self):
         self.checks.heading("JSON, byte for byte")
@@ -172,51 +167,6 @@ class Raw:
             wire.chunk(event)
             time.sleep(pause)
         wire.end()
-
-    def requests(self):
-        self.checks.heading("what reaches the server")
-        bodies = {
-            "integers, order, escapes, white space": call(
-                MODERN, arguments=r'{ "z":9007199254740993,"a":1.0, "b":"\u0041\/\u2028", "c":-0 }'
-            ),
-            "an id that is text with escapes": call(MODERN, id=r'"\u0031\"a"'),
-            "an id beyond 2^53": call(MODERN, id="9007199254740993"),
-            "_meta that nobody knows": call(MODERN, extra=',"traceparent":"x","other":{"b":1,"a":[]}'),
-        }
-        for what, (body, some) in bodies.items():
-            with self.checks.check(f"{what}: the same bytes"):
-                ident = json.loads(body)["id"]
-                reply = result(COMPLETE, json.dumps(ident))
-                self.equal(lambda _, wire: wire.reply("200 OK", reply), body=body, fields=some)
-        with self.checks.check("header fields of the protocol, known or not, reach it; the caller's token does not"):
-            body, some = call(MODERN)
-            some = [*some, ("Mcp-Param-Region", "eu-1"), ("Mcp-Param-Odd", "=?base64?w6k=?=")]
-            reached = self.equal(lambda _, wire: wire.reply("200 OK", result(COMPLETE)), body=body, fields=some)
-            names = ("mcp-protocol-version", "mcp-method", "mcp-name", "mcp-param-region", "mcp-param-odd", "accept")
-            for name in names:
-                same(reached[1][0].all(name), reached[0][0].all(name), name)
-            same(reached[1][0].all("authorization"), [], "authorization")
-        refused = {
-            "a key twice": b'{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call","params":{"name":"secret"}}',
-            "a key in another case": b'{"jsonrpc":"2.0","id":1,"Method":"tools/call","method":"ping"}',
-            "a byte order mark": b'\xef\xbb\xbf{"jsonrpc":"2.0","id":1,"method":"ping"}',
-            "an array, which this revision has not": b'[{"jsonrpc":"2.0","id":1,"method":"ping"}]',
-            "no JSON": b"method=ping",
-        }
-        for what, body in refused.items():
-            with self.checks.check(f"{what}: refused, and nothing reaches it"):
-                (_, through), reached = self.both(
-                    lambda _, wire: wire.reply("200 OK", result(b"{}")), body=body, fields=fields(LEGACY)
-                )
-                same(reached[1], [], "requests that reached it")
-                true(400 <= through.status < 500, f"status {through.status}")
-        with self.checks.check("header fields that lie about the body: refused, and nothing reaches it"):
-            body, _ = call(MODERN, tool="secret")
-            (_, through), reached = self.both(
-                lambda _, wire: wire.reply("200 OK", result(COMPLETE)), body=body, fields=fields(MODERN, "tools/call", "echo")
-            )
-            same(reached[1], [], "requests that reached it")
-            same(through.status, 400, "status")
 
     def statuses(self):
         self.checks.heading("statuses and their bodies")
@@ -311,9 +261,6 @@ class Raw:
             same((through.body, through.whole), (direct.body, direct.whole), "reply")
         with self.checks.check(f"{MODERN}: a caller that leaves ends the server's work"):
             same(self.left(MODERN), True, "whether the server saw its caller leave")
-        if self.other:
-            with self.checks.check(f"{LEGACY}: a caller that leaves does not end the server's work"):
-                same(self.left(LEGACY), False, "whether the server saw its caller leave")
 
     def left(self, era):
         """A caller leaves in the middle of a stream, through the gateway; does the server notice?"""
@@ -338,63 +285,7 @@ class Raw:
             time.sleep(0.05)
         return seen and seen[0]
 
-    def lists(self):
-        self.checks.heading("lists that are filtered")
-        body = b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":%s}}' % envelope(MODERN).encode()
-        some = fields(MODERN, "tools/list")
-        first = rb'{"name":"b\u0061ck", "inputSchema":{"type":"object","x":9007199254740993} , "description":"\u2028"}'
-        hidden = b'{"inputSchema":{"type":"object"},"name":"secret"}'
-        last = b'{ "name":"echo","inputSchema":{"type":"object"},"z":1.0,"a":-0 }'
-        page = b'{"ttlMs":5,"cacheScope":"%s","tools":[%s],"nextCursor":"a\\/b","resultType":"complete"}'
-        whole = result(page % (b"public", b",".join([first, hidden, last])))
-        kept = result(page % (b"private", b",".join([first, last])))
-        for how in ("JSON", "an event"):
-            with self.checks.check(f"as {how}: the denied tool is gone, the scope private, every other byte there"):
-                def play(_, wire):
-                    if how == "JSON":
-                        wire.reply("200 OK", whole)
-                    else:
-                        self.streamed(wire, [b"id: 1\ndata: %s\n\n" % whole])
 
-                (_, through), _ = self.both(play, body=body, fields=some)
-                same(through.body, kept if how == "JSON" else b"id: 1\ndata: %s\n\n" % kept, "body")
-        with self.checks.check("the denied tool is refused with an error that names the call's id"):
-            body, some = call(MODERN, tool="secret", id='"x-1"')
-            (_, through), reached = self.both(
-                lambda _, wire: wire.reply("200 OK", result(COMPLETE)), body=body, fields=some
-            )
-            same(reached[1], [], "requests that reached the server")
-            answer = json.loads(through.body)
-            same((through.status, answer["id"], answer["error"]["code"]), (200, "x-1", 40300), "answer")
-
-    def sessions(self):
-        """The session of one caller is no other's, whatever the method."""
-        self.checks.heading("sessions")
-        start = b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}'
-        made = result(b'{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"s","version":"1"}}')
-        self.server.play = lambda _, wire: wire.reply("200 OK", made, "application/json", "Mcp-Session-Id: upstream-7")
-        opened = self.ways[1].ask("POST", start, fields(LEGACY))
-        sealed = opened.get("mcp-session-id")
-        given = [*fields(LEGACY), ("Mcp-Session-Id", sealed)]
-        with self.checks.check("the session's id is sealed"):
-            same(opened.body, made, "body")
-            true(sealed and "upstream-7" not in sealed, f"id {sealed}")
-        self.server.play = lambda request, wire: wire.reply("200 OK", result(COMPLETE))
-        for method in ("POST", "GET", "DELETE"):
-            body = call(LEGACY)[0] if method == "POST" else b""
-            with self.checks.check(f"{method}: the server gets its own id back"):
-                before = len(self.server.requests)
-                same(self.ways[1].ask(method, body, given).status, 200, "status")
-                same(self.server.requests[before].all("mcp-session-id"), ["upstream-7"], "id")
-            with self.checks.check(f"{method}: another caller's session does not exist"):
-                before = len(self.server.requests)
-                same(self.other.ask(method, body, given).status, 404, "status")
-                same(self.server.requests[before:], [], "requests that reached the server")
-
-
-def run(checks, server, direct, through, other=None):
-    """Every check; `other` is the same connection with another caller's token, if there is one."""
-    Raw(checks, server, direct, through, other).run()
-
-
-__all__ = ["Scripted", "run"]
+def run(checks, server, direct, through):
+    """Every check of what has to come the same both ways."""
+    Raw(checks, server, direct, through).run()
