@@ -17,6 +17,9 @@ from .meet import Meetings, environment
 from .scripted import Scripted
 
 
+PARTS = ("bytes", "pairs", "union")
+
+
 def arguments():
     parser = argparse.ArgumentParser(prog="pairs", description=__doc__)
     parser.add_argument("--cache", type=Path, required=True, help="where npm and pip installed")
@@ -25,7 +28,7 @@ def arguments():
     parser.add_argument("--io", help="how the gateway drives its sockets: tokio, epoll, uring")
     parser.add_argument("--direct", action="store_true", help="no gateway: twice the direct way")
     parser.add_argument("--only", default="", help="CLIENT,SERVER: only pairs with these names")
-    parser.add_argument("--raw", action="store_true", help="only the checks of bytes")
+    parser.add_argument("--part", choices=PARTS, help="bytes, pairs or union alone")
     parser.add_argument("--keep", action="store_true", help="leave configuration and logs there")
     options = parser.parse_args()
     options.node = cast.node_of(options.cache)
@@ -44,7 +47,7 @@ class Stage:
         self.clients = [c for c in everyone if c.name in names] or everyone
         self.servers = [s for s in anything if s.name in names] or anything
         self.whole = not names
-        if options.raw:
+        if options.part == "bytes":
             self.servers = []
         self.programs = []
         self.urls = {}
@@ -87,7 +90,7 @@ class Stage:
             return self.direct(server)
         return self.gateway.target(server.name) | transport(server)
 
-    def raw(self, checks):
+    def bytes(self, checks):
         """The checks of bytes, against a server that does as it is told."""
         direct = {"url": self.scripted.url}
         naive.run(checks, self.scripted)
@@ -131,15 +134,10 @@ def table(outcomes):
         print(f"  {f'{row.server} {row.name}':<{width}}  " + " ".join(row.sign(name) for name in names))
 
 
-def meet(checks, stage, options):
+def meet(checks, stage, meetings):
     """Every pair, and the table."""
-    meetings = Meetings(stage.place, options.cache, stage.direct, stage.through)
-    try:
-        outcomes = meetings.run(stage.clients, stage.servers, lambda one: report(checks, one))
-        if stage.gateway and union.NAME in stage.gateway.names:
-            union.run(checks, stage, meetings)
-    finally:
-        meetings.close()
+    checks.heading("pairs")
+    outcomes = meetings.run(stage.clients, stage.servers, lambda one: report(checks, one))
     table(outcomes)
     if stage.whole:
         for feature in scripts.FEATURES:
@@ -151,19 +149,23 @@ def meet(checks, stage, options):
 def run(options, place):
     checks = Checks()
     stage = Stage(place, options)
+    meetings = Meetings(place, options.cache, stage.direct, stage.through)
+    wanted = [options.part] if options.part else PARTS
     started = time.monotonic()
     try:
         stage.start()
-        if stage.whole:
-            stage.raw(checks)
-        if not options.raw:
-            checks.heading("pairs")
-            meet(checks, stage, options)
+        if "bytes" in wanted and (stage.whole or options.part):
+            stage.bytes(checks)
+        if "pairs" in wanted:
+            meet(checks, stage, meetings)
+        if "union" in wanted and stage.gateway and union.NAME in stage.gateway.names:
+            union.run(checks, stage, meetings)
     except BaseException:
         if stage.gateway:
             stage.gateway.show_log()
         raise
     finally:
+        meetings.close()
         stage.stop()
     print(f"\n  {time.monotonic() - started:.0f} s")
     return checks.close()

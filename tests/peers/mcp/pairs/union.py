@@ -57,8 +57,12 @@ def bare(entry, member):
     """An entry without what the whole adds, and without what only one of the eras has."""
     entry = json.loads(json.dumps(entry).replace(f"{member}__", ""))
     strip(entry)
-    # What a member's stream of its own brings, may come before or after.
+    # What a member does when a session begins, and what its own stream brings, may come at any time.
+    entry["events"] = [event for event in entry["events"] if event["event"] != "roots/list"]
     entry["aside"] = [event for event in entry["aside"] if event["event"] != "notifications/message"]
+    result = entry.get("result")
+    if isinstance(result, dict) and "honoured" in result:
+        result["honoured"] = {name: kind for name, kind in result["honoured"].items() if kind}
     return entry
 
 
@@ -69,7 +73,7 @@ def strip(value):
             strip(part)
     if not isinstance(value, dict):
         return
-    for name in ("resultType", "ttlMs", "cacheScope", "io.modelcontextprotocol/serverInfo",
+    for name in ("resultType", "ttlMs", "cacheScope", "execution", "io.modelcontextprotocol/serverInfo",
                  "io.modelcontextprotocol/subscriptionId", "io.modelcontextprotocol/related-task"):  # fmt: skip
         value.pop(name, None)
     for part in value.values():
