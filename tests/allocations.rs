@@ -17,7 +17,7 @@ use sluice::auth::LastBearer;
 use sluice::base::buffers::Buffer;
 use sluice::base::clock::{Mono, Now};
 use sluice::base::limits::BUFFER_BYTES;
-use sluice::exchange::{Forwarding, Inbound, ReplyStep, RequestStep, Step};
+use sluice::exchange::{Forwarding, Inbound, ReplyStep, RequestStep, Step, Way};
 use sluice::policy::budget::{BudgetSpec, Budgets, Limit};
 use sluice::record::Outcome;
 
@@ -36,7 +36,7 @@ fn exchange(rig: &mut Rig, wires: &mut Wires, request: &[u8], reply: &[u8]) {
     wires.caller.append(request);
     let mut inbound = Inbound::new(core, now, Mono(u64::MAX));
     let Step::Forward(forwarding) =
-        inbound.advance(&wires.caller, &mut wires.last, true, core, now)
+        inbound.advance(&mut wires.caller, &mut wires.last, Way::Secure, core, now)
     else {
         panic!("allowed at once");
     };
@@ -45,6 +45,7 @@ fn exchange(rig: &mut Rig, wires: &mut Wires, request: &[u8], reply: &[u8]) {
         reply: mut back,
         connection: _connection,
         credential: _credential,
+        address: _address,
     } = forwarding;
     let head = inbound.envelope().map_or(0, |envelope| envelope.head_bytes);
     wires.caller.consume(head);

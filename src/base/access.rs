@@ -62,6 +62,12 @@ pub struct AccessEntry {
     pub connection: Option<u16>,
     /// Its method.
     pub method: Short<16>,
+    /// Of MCP: the JSON-RPC method.
+    pub rpc: Short<48>,
+    /// Of MCP: what the method was about, such as the tool's name.
+    pub tool: Short<96>,
+    /// Of MCP: items of lists that were taken out.
+    pub hidden: u32,
     /// Its path, masked.
     pub path: Short<256>,
     /// The principal, once proven.

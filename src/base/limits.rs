@@ -137,6 +137,10 @@ pub const FIRST_BYTE_TIME: Duration = Duration::from_secs(60);
 /// Between two reads of a reply body that is not an event stream.
 pub const REPLY_IDLE_TIME: Duration = Duration::from_secs(60);
 
+/// How long a call goes on whose caller went away, where going away does not cancel it (MCP before
+/// 2026-07-28): the longest that clients wait for a tool.
+pub const UNHEARD_TIME: Duration = Duration::from_secs(300);
+
 // ---- worker/io ----
 
 /// How long an accept loop rests when descriptors or memory are short: long enough not to spin,

@@ -127,6 +127,10 @@ fn write_all(
     let _ = out.flush();
 }
 
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
 /// One line.
 #[derive(Serialize)]
 struct Line<'l> {
@@ -141,6 +145,12 @@ struct Line<'l> {
     path: &'l str,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     path_cut: bool,
+    #[serde(rename = "mcp.method.name", skip_serializing_if = "str::is_empty")]
+    rpc: &'l str,
+    #[serde(rename = "mcp.tool.name", skip_serializing_if = "str::is_empty")]
+    tool: &'l str,
+    #[serde(skip_serializing_if = "is_zero")]
+    hidden: u32,
     #[serde(skip_serializing_if = "str::is_empty")]
     principal: &'l str,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -167,6 +177,9 @@ fn write(out: &mut impl Write, entry: &AccessEntry, connections: &[Arc<str>]) ->
         method: entry.method.as_str(),
         path: entry.path.as_str(),
         path_cut: entry.path.is_cut(),
+        rpc: entry.rpc.as_str(),
+        tool: entry.tool.as_str(),
+        hidden: entry.hidden,
         principal: entry.principal.as_str(),
         rule: entry.rule.as_str(),
         status: (entry.status != 0).then_some(entry.status),
@@ -194,6 +207,9 @@ mod tests {
             exchange: Some(ExchangeId::new(1, 2)),
             connection: Some(0),
             method: Short::new("GET"),
+            rpc: Short::new(""),
+            tool: Short::new(""),
+            hidden: 0,
             path: Short::new(path),
             principal: Short::new(""),
             rule: Short::new("readers/allow: GET /x"),

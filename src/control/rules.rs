@@ -1,29 +1,31 @@
 //! From a configuration to the snapshot that requests are judged by.
 
+mod mcp;
+mod policies;
+
 use std::sync::Arc;
 
+pub use self::mcp::Shared;
 use super::Handles;
 use super::config::{
-    self, Config, Connection, Effect, ForwardHeaders, IssuerKind, Mistake, Mistakes, Reach,
-    RecordClass, Upstream,
+    self, Config, Connection, ForwardHeaders, Mistake, Mistakes, Reach, RecordClass, Upstream,
 };
-use crate::auth;
 use crate::base::addresses::Addresses;
 use crate::base::credential::Credentials;
 use crate::base::secret::Secret;
 use crate::exchange::Rules;
-use crate::exchange::rules::{self, ForwardFields, Route};
+use crate::exchange::rules::{self, ForwardFields, InnerWay, Route};
 use crate::mask::{self, Links, MaskSpec, Masks};
-use crate::policy::compile::{LineError, PolicyError};
+use crate::policy::Policies;
 use crate::policy::pattern::PathPattern;
-use crate::policy::{self, Line, Policies, Protocol, Who};
 use crate::record::Class;
 use crate::tls;
 
 /// Members of Graph's and other OData replies that are links back to the upstream.
 const LINKS: [&str; 2] = ["@odata.nextLink", "@odata.deltaLink"];
 
-/// Compiles a configuration. `pseudonyms` is the key under which equal masked values stay equal.
+/// Compiles a configuration. `pseudonyms` is the key under which equal masked values stay equal,
+/// `before` what is in force, whose budgets go on.
 ///
 /// # Errors
 /// Every pattern, profile and root file that cannot be used, where it stands.
@@ -32,8 +34,17 @@ pub fn compile(
     generation: u64,
     handles: &Handles,
     pseudonyms: &Secret,
+    shared: &Shared,
+    before: Option<&Rules>,
 ) -> Result<Rules, Mistakes> {
-    let (routes, connections) = judged(config, generation, pseudonyms)?;
+    let ground = Ground {
+        config,
+        generation,
+        pseudonyms,
+        shared: Some(shared),
+        before,
+    };
+    let (routes, connections) = ground.judged()?;
     Ok(Rules {
         generation,
         routes,
@@ -41,6 +52,7 @@ pub fn compile(
         limits: config.limits,
         credentials: Arc::clone(&handles.credentials),
         addresses: Arc::clone(&handles.addresses),
+        inner: mcp::inner_way(config, shared),
     })
 }
 
@@ -50,7 +62,15 @@ pub fn compile(
 /// # Errors
 /// As [`compile`].
 pub fn preview(config: &Config) -> Result<Rules, Mistakes> {
-    let (routes, connections) = judged(config, 0, &Secret::new(vec![0; 32]))?;
+    let pseudonyms = &Secret::new(vec![0; 32]);
+    let ground = Ground {
+        config,
+        generation: 0,
+        pseudonyms,
+        shared: None,
+        before: None,
+    };
+    let (routes, connections) = ground.judged()?;
     Ok(Rules {
         generation: 0,
         routes,
@@ -58,6 +78,7 @@ pub fn preview(config: &Config) -> Result<Rules, Mistakes> {
         limits: config.limits,
         credentials: Arc::new(Credentials::new(0)),
         addresses: Arc::new(Addresses::new(0)),
+        inner: InnerWay::default(),
     })
 }
 
@@ -67,7 +88,7 @@ pub fn preview(config: &Config) -> Result<Rules, Mistakes> {
 /// Every pattern and condition that cannot be used, where it stands.
 pub fn policies_of(config: &Config, connection: usize) -> Result<Policies, Mistakes> {
     let mut mistakes = Vec::new();
-    let policies = policies(config, connection, &mut mistakes);
+    let policies = policies::compile(config, connection, &mut mistakes);
     match mistakes.is_empty() {
         true => Ok(Policies {
             generation: 0,
@@ -93,20 +114,109 @@ fn routes(config: &Config) -> Vec<Route> {
 
 type Judged = (Vec<Route>, Vec<Arc<rules::Connection>>);
 
-fn judged(config: &Config, generation: u64, pseudonyms: &Secret) -> Result<Judged, Mistakes> {
-    let mut mistakes = Vec::new();
-    let mut connections = Vec::new();
-    for index in 0..config.connections.len() {
-        match connection(config, index, generation, pseudonyms) {
-            Ok(connection) => connections.push(Arc::new(connection)),
-            Err(wrong) => mistakes.extend(wrong),
+/// What rules are compiled from.
+struct Ground<'g> {
+    config: &'g Config,
+    generation: u64,
+    pseudonyms: &'g Secret,
+    shared: Option<&'g Shared>,
+    before: Option<&'g Rules>,
+}
+
+impl Ground<'_> {
+    fn judged(&self) -> Result<Judged, Mistakes> {
+        let config = self.config;
+        let mut mistakes = Vec::new();
+        let mut connections = Vec::new();
+        for index in 0..config.connections.len() {
+            match self.connection(index) {
+                Ok(connection) => connections.push(Arc::new(connection)),
+                Err(wrong) => mistakes.extend(wrong),
+            }
+        }
+        if mistakes.is_empty() {
+            Ok((routes(config), connections))
+        } else {
+            Err(config.mistakes(mistakes))
         }
     }
-    if mistakes.is_empty() {
-        Ok((routes(config), connections))
-    } else {
-        Err(config.mistakes(mistakes))
+
+    fn connection(&self, index: usize) -> Result<rules::Connection, Vec<Mistake>> {
+        let Ground {
+            config,
+            generation,
+            pseudonyms,
+            ..
+        } = *self;
+        let connection = &config.connections[index];
+        let mut mistakes = Vec::new();
+        let policies = policies::compile(config, index, &mut mistakes);
+        let masks = masks(config, connection, pseudonyms)
+            .map_err(|why| mistakes.push(Mistake::new(connection.place, why.to_string())))
+            .ok()
+            .flatten();
+        let mcp = self
+            .mcp(connection, index)
+            .map_err(|why| mistakes.push(why));
+        let upstream = match &connection.reach {
+            Reach::Upstream(to) => upstream(connection, to)
+                .map_err(|why| mistakes.push(why))
+                .ok(),
+            Reach::Stdio(_) => Some(own_server("stdio", &connection.name)),
+            Reach::Virtual(_) => Some(own_server("union", &connection.name)),
+        };
+        match (upstream, mcp) {
+            (Some(upstream), Ok(mcp)) if mistakes.is_empty() => Ok(rules::Connection {
+                name: Arc::clone(&connection.name),
+                index,
+                upstream,
+                credential: connection.credential,
+                hides: !connection.masks.is_empty(),
+                masks: masks.map(Arc::new),
+                class: match connection.record {
+                    RecordClass::Buffered => Class::Buffered,
+                    RecordClass::Durable => Class::Durable,
+                },
+                policies: Policies {
+                    generation,
+                    policies,
+                },
+                forward: forward(&connection.forward_headers),
+                reply_fields: boxed(&connection.reply_headers),
+                mcp,
+            }),
+            _ => Err(mistakes),
+        }
     }
+
+    /// The MCP side, judged also where there is nothing to serve with.
+    fn mcp(
+        &self,
+        connection: &Connection,
+        index: usize,
+    ) -> Result<Option<Box<rules::Mcp>>, Mistake> {
+        let named = |one: &&Arc<rules::Connection>| one.name == connection.name;
+        let before = self
+            .before
+            .and_then(|rules| rules.connections.iter().find(named));
+        let budgets = before.and_then(|before| Some(&*before.mcp.as_ref()?.budgets));
+        let parts = mcp::Parts::judge(self.config, connection, index, budgets)?;
+        Ok(self
+            .shared
+            .zip(parts)
+            .map(|(shared, parts)| Box::new(parts.with(connection, shared))))
+    }
+}
+
+fn forward(headers: &ForwardHeaders) -> ForwardFields {
+    match headers {
+        ForwardHeaders::All => ForwardFields::AllButAuthority,
+        ForwardHeaders::Listed(names) => ForwardFields::Listed(boxed(names)),
+    }
+}
+
+fn boxed(texts: &[String]) -> Vec<Box<str>> {
+    texts.iter().map(|text| text.as_str().into()).collect()
 }
 
 fn route(route: &config::Route) -> Option<Route> {
@@ -117,131 +227,6 @@ fn route(route: &config::Route) -> Option<Route> {
         prefix: route.prefix.as_str().into(),
         connection: route.connection,
     })
-}
-
-fn connection(
-    config: &Config,
-    index: usize,
-    generation: u64,
-    pseudonyms: &Secret,
-) -> Result<rules::Connection, Vec<Mistake>> {
-    let connection = &config.connections[index];
-    let mut mistakes = Vec::new();
-    let policies = policies(config, index, &mut mistakes);
-    let masks = masks(config, connection, pseudonyms)
-        .map_err(|why| mistakes.push(Mistake::new(connection.place, why.to_string())))
-        .ok()
-        .flatten();
-    if connection.mcp.is_some() {
-        let why = "the protocol `mcp` is not in this version";
-        mistakes.push(Mistake::new(connection.place, why));
-    }
-    let upstream = match &connection.reach {
-        Reach::Upstream(to) => upstream(connection, to)
-            .map_err(|why| mistakes.push(why))
-            .ok(),
-        Reach::Stdio(_) => Some(own_server("stdio", &connection.name)),
-        Reach::Virtual(_) => Some(own_server("union", &connection.name)),
-    };
-    match upstream {
-        Some(upstream) if mistakes.is_empty() => Ok(rules::Connection {
-            name: Arc::clone(&connection.name),
-            index,
-            upstream,
-            credential: connection.credential,
-            hides: !connection.masks.is_empty(),
-            masks: masks.map(Arc::new),
-            class: match connection.record {
-                RecordClass::Buffered => Class::Buffered,
-                RecordClass::Durable => Class::Durable,
-            },
-            policies: Policies {
-                generation,
-                policies,
-            },
-            forward: match &connection.forward_headers {
-                ForwardHeaders::All => ForwardFields::AllButAuthority,
-                ForwardHeaders::Listed(names) => {
-                    ForwardFields::Listed(names.iter().map(|name| name.as_str().into()).collect())
-                }
-            },
-            reply_fields: connection
-                .reply_headers
-                .iter()
-                .map(|name| name.as_str().into())
-                .collect(),
-        }),
-        _ => Err(mistakes),
-    }
-}
-
-fn policies(
-    config: &Config,
-    connection: usize,
-    mistakes: &mut Vec<Mistake>,
-) -> Vec<policy::Policy> {
-    let protocol = match config.connections[connection].mcp {
-        Some(_) => Protocol::Mcp,
-        None => Protocol::Http,
-    };
-    let mut policies = Vec::new();
-    for policy in config
-        .policies
-        .iter()
-        .filter(|policy| policy.connection == connection)
-    {
-        let issuer = &config.issuers[policy.who.issuer];
-        let who = Who {
-            issuer: issuer.name.to_string(),
-            roles: policy.who.roles.clone(),
-            groups: ids(issuer, &policy.who.groups),
-            clients: ids(issuer, &policy.who.clients),
-            scopes: policy.who.scopes.clone(),
-        };
-        if matches!(issuer.kind, IssuerKind::Entra { .. })
-            && let Some(not) = who.clients.iter().find(|client| !auth::is_guid(client))
-        {
-            let why = format!("`{not}` is no client's id, which is a GUID: it would never match");
-            mistakes.push(Mistake::new(policy.place, why));
-        }
-        let lines = policy.rules.iter().map(line);
-        match policy::compile::policy(&policy.name, who, protocol, lines) {
-            Ok(policy) => policies.push(policy),
-            Err(PolicyError::Rule(number, why)) => {
-                let rule = &policy.rules[number - 1];
-                let place = match (&why, &rule.when) {
-                    (LineError::When(_), Some(when)) => when.place,
-                    _ => rule.place,
-                };
-                mistakes.push(Mistake::new(place, why.to_string()));
-            }
-            Err(why) => mistakes.push(Mistake::new(policy.place, why.to_string())),
-        }
-    }
-    policies
-}
-
-/// Ids as identities have them: Entra's GUIDs in lower case.
-fn ids(issuer: &config::Issuer, written: &[String]) -> Vec<String> {
-    let is_entra = matches!(issuer.kind, IssuerKind::Entra { .. });
-    let id = |text: &String| match is_entra && auth::is_guid(text) {
-        true => text.to_ascii_lowercase(),
-        false => text.clone(),
-    };
-    written.iter().map(id).collect()
-}
-
-fn line(rule: &config::Rule) -> Line<'_> {
-    Line {
-        effect: match rule.effect {
-            Effect::Allow => policy::Effect::Allow,
-            Effect::Deny => policy::Effect::Deny,
-            Effect::Approve { .. } => policy::Effect::Approve,
-        },
-        pattern: &rule.pattern,
-        when: rule.when.as_ref().map(|when| &*when.text),
-        shadow: rule.shadow,
-    }
 }
 
 fn upstream(connection: &Connection, upstream: &Upstream) -> Result<rules::Upstream, Mistake> {

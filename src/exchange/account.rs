@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use super::Core;
 use super::fields;
-use super::inbound::Judged;
-use super::refusal::Refusal;
+use super::phase::Judged;
+use super::refusal::{Published, Refusal};
 use super::rules::{Connection, ForwardFields};
 use crate::auth::Identity;
 use crate::base::access::{AccessEntry, AccessSender, Short};
 use crate::base::clock::Now;
 use crate::base::counters::{Counters, Event};
 use crate::http::RequestHead;
+use crate::policy::budget::Slot;
 use crate::policy::{Permit, Rule};
 use crate::record::{
     CoreSession, Decision, EndRecord, ExchangeLog, Outcome, Pending, RecordError, RequestRecord,
@@ -73,6 +74,7 @@ pub struct Account {
     session: Option<Arc<CoreSession>>,
     generation: u64,
     hits: u64,
+    slot: Option<Slot>,
     timings: Timings,
 }
 
@@ -88,6 +90,9 @@ impl Account {
                 exchange: None,
                 connection: None,
                 method: Short::new(""),
+                rpc: Short::new(""),
+                tool: Short::new(""),
+                hidden: 0,
                 path: Short::new(""),
                 principal: Short::new(""),
                 rule: Short::new(""),
@@ -104,6 +109,7 @@ impl Account {
             session: None,
             generation: 0,
             hits: 0,
+            slot: None,
             timings: Timings::default(),
         }
     }
@@ -138,6 +144,27 @@ impl Account {
     pub(super) fn proven(&mut self, identity: &Identity) {
         self.entry.principal = Short::new(identity.principal().name());
         self.identity = Some(identity.clone());
+    }
+
+    /// What was asked for in the terms of MCP; of a batch, the last.
+    pub(super) fn asked(&mut self, method: &str, name: Option<&str>) {
+        self.entry.rpc = Short::new(method);
+        self.entry.tool = Short::new(name.unwrap_or_default());
+    }
+
+    /// So many items of lists were taken out.
+    pub(super) fn hid(&mut self, items: usize) {
+        self.entry.hidden += u32::try_from(items).unwrap_or(u32::MAX);
+    }
+
+    /// True once the exchange has paid for its calls.
+    pub(super) fn is_charged(&self) -> bool {
+        self.slot.is_some()
+    }
+
+    /// Holds what the exchange has of its budgets until it ends.
+    pub(super) fn charge(&mut self, slot: Slot) {
+        self.slot = Some(slot);
     }
 
     pub(super) fn ruled(&mut self, rule: &Rule) {
@@ -244,6 +271,13 @@ impl Account {
         self.entry.outcome = refusal.code();
         self.entry.detail = refusal.detail();
         self.end(refusal.outcome(), Some(refusal), core, now);
+    }
+
+    /// Closes the account of an exchange that the gateway answered by itself.
+    pub fn answered(mut self, answer: &Published, core: &mut Core, now: Now) {
+        self.entry.status = answer.status;
+        self.entry.outcome = "answered";
+        self.end(Outcome::Complete, None, core, now);
     }
 
     /// Closes the account of an exchange that was forwarded.

@@ -59,6 +59,8 @@ const NEVER: &[&str] = &[
 const NEVER_FAMILIES: &[&str] = &[
     "forwarded",
     "proxy-",
+    // What servers of the gateway's own know the gateway by.
+    "sluice-",
     "x-forwarded",
     "x-http-method",
     "x-method-override",

@@ -5,130 +5,19 @@ use std::sync::Arc;
 use super::Core;
 use super::account::Account;
 use super::forward::{self, RequestHalf};
-use super::judge::Judge;
+use super::judge::{Admitted, Judge, Stop};
+use super::phase::{Judged, Phase};
+use super::received::Received;
 use super::refusal::{Fixed, Refusal};
 use super::reply::ReplyHalf;
-use super::rules::{Connection, Rules};
-use crate::auth::{KeyWanted, LastBearer};
+use super::step::{Envelope, Forwarding, Step, Way};
+use crate::auth::LastBearer;
 use crate::base::buffers::Buffer;
 use crate::base::clock::{Mono, Now};
 use crate::base::credential::Credential;
 use crate::http::{BodyLength, RequestHead, RequestScanner};
 use crate::policy::Permit;
 use crate::record::{Pending, Receipt, Settle};
-
-/// What the exchange needs before it can go on, or what becomes of it.
-#[must_use]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it lives for one turn of the pump; a box would allocate"
-)]
-pub enum Step {
-    /// More bytes from the caller. Until then the connection may wait at most so long.
-    NeedBytes(Mono),
-    /// A signing key that is not in the key sets; ask the control plane once, then advance again.
-    NeedKey(KeyWanted, Mono),
-    /// Room in the recording ring.
-    NeedRoom(Mono),
-    /// The recording on disk.
-    NeedSync(Mono),
-    /// The upstream token for this slot, which the control plane has not acquired yet.
-    NeedToken(usize, Mono),
-    /// Send this, then advance again.
-    Proceed(Fixed),
-    /// The call may go upstream.
-    Forward(Forwarding),
-    /// It may not. [`Inbound::into_account`] is still to be closed with [`Account::refuse`].
-    Refuse(Refusal),
-}
-
-/// A call on its way: the two directions, and what is told of it in the end.
-pub struct Forwarding {
-    /// Where it goes.
-    pub connection: Arc<Connection>,
-    /// What it shows there; upstream connections are pooled by it.
-    pub credential: Option<Arc<Credential>>,
-    /// Caller to upstream.
-    pub request: RequestHalf,
-    /// Upstream to caller.
-    pub reply: ReplyHalf,
-}
-
-/// The states before forwarding. The bytes of the head stay in the caller's buffer throughout.
-pub(super) enum Phase {
-    /// The head is arriving.
-    Head(RequestScanner),
-    /// The head is whole. `asked` is a missing key that was asked for.
-    Judging {
-        head: RequestHead,
-        asked: Option<KeyWanted>,
-    },
-    /// The call is in the ring; in the durable class it waits for the disk.
-    Admitted {
-        head: RequestHead,
-        judged: Judged,
-        pending: Pending<Permit>,
-    },
-    /// Recorded. Only the upstream's credential may be missing.
-    Ready {
-        head: RequestHead,
-        judged: Judged,
-        receipt: Receipt<Permit>,
-    },
-    /// Taken out while being judged, and left so by every refusal.
-    Broken,
-}
-
-/// What the judgement found, besides the permit.
-pub(super) struct Judged {
-    /// The snapshot it was judged under.
-    pub rules: Arc<Rules>,
-    /// Where the call goes.
-    pub connection: Arc<Connection>,
-    /// Canonical path and query, without the route's prefix and the upstream's base path.
-    pub target: Vec<u8>,
-    /// Bytes of `target` before the query.
-    pub path_len: usize,
-    /// The gateway's own address of the connection, for links: `https://host/prefix`.
-    pub link_base: Vec<u8>,
-}
-
-impl Phase {
-    /// Returns what was lent.
-    fn give_back(self, core: &mut Core) {
-        let (head, judged) = match self {
-            Phase::Head(scanner) => return core.recycle(scanner.into_spare()),
-            Phase::Judging { head, .. } => (head, None),
-            Phase::Admitted { head, judged, .. } | Phase::Ready { head, judged, .. } => {
-                (head, Some(judged))
-            }
-            Phase::Broken => return,
-        };
-        core.recycle(head.into_spare());
-        if let Some(judged) = judged {
-            judged.give_back(core);
-        }
-    }
-}
-
-impl Judged {
-    /// The path that policy sees.
-    pub(super) fn path(&self) -> &str {
-        // Canonical paths are ASCII; an impossible failure matches no rule.
-        std::str::from_utf8(&self.target[..self.path_len]).unwrap_or_default()
-    }
-
-    /// The query with its question mark; empty when there is none.
-    pub(super) fn query(&self) -> &[u8] {
-        &self.target[self.path_len..]
-    }
-
-    /// Returns the lent texts.
-    pub(super) fn give_back(self, core: &mut Core) {
-        core.pool.give_back_text(self.target);
-        core.pool.give_back_text(self.link_base);
-    }
-}
 
 /// The exchange until its call goes upstream.
 pub struct Inbound {
@@ -138,19 +27,6 @@ pub struct Inbound {
     envelope: Option<Envelope>,
     /// What is told of the exchange in the end.
     pub account: Account,
-}
-
-/// What a whole head says about the connection it came by.
-#[derive(Clone, Copy, Debug)]
-pub struct Envelope {
-    /// Bytes of the head, still in the caller's buffer.
-    pub head_bytes: usize,
-    /// A body follows.
-    pub has_body: bool,
-    /// The reply has no body (RFC 9110, section 9.3.2).
-    pub head_only: bool,
-    /// The caller would like to send another request.
-    pub keep_alive: bool,
 }
 
 /// How a phase ended.
@@ -184,39 +60,47 @@ impl Inbound {
 
     /// Goes on as far as the caller's bytes and the core's state allow.
     ///
-    /// `last` is the connection's last bearer token; `secure` says whether the caller came by TLS.
+    /// `last` is the connection's last bearer token; `way` says how the caller came.
     pub fn advance(
         &mut self,
-        caller: &Buffer,
+        caller: &mut Buffer,
         last: &mut LastBearer,
-        secure: bool,
+        way: Way,
         core: &mut Core,
         now: Now,
     ) -> Step {
-        let bytes = caller.filled();
         loop {
             let turn = match std::mem::replace(&mut self.phase, Phase::Broken) {
-                Phase::Head(scanner) => self.read_head(scanner, bytes, core, now),
-                Phase::Judging { head, asked } => Judge {
-                    bytes,
-                    last,
-                    secure,
-                    core,
-                    account: &mut self.account,
-                    now,
-                    until: self.until,
+                Phase::Head(scanner) => self.read_head(scanner, caller.filled(), core, now),
+                Phase::Judging { received, asked } => {
+                    let judged = Judge {
+                        bytes: received.bytes(caller.filled()),
+                        body: received.body(),
+                        last,
+                        way,
+                        core,
+                        account: &mut self.account,
+                        now,
+                        until: self.until,
+                    }
+                    .judge(&received.head, asked);
+                    self.judged(judged, received, now)
                 }
-                .judge(head, asked),
+                Phase::Gathering {
+                    received,
+                    bound,
+                    since,
+                } => self.gather(received, bound, since, caller, core, now),
                 Phase::Admitted {
-                    head,
+                    received,
                     judged,
                     pending,
-                } => self.settle(head, judged, pending, core, now),
+                } => self.settle(received, judged, pending, core, now),
                 Phase::Ready {
-                    head,
+                    received,
                     judged,
                     receipt,
-                } => self.forward(head, judged, receipt, bytes, core, now),
+                } => self.forward(received, judged, receipt, caller.filled(), core, now),
                 Phase::Broken => Turn::Refuse(Phase::Broken, Refusal::Overloaded),
             };
             match turn {
@@ -266,7 +150,10 @@ impl Inbound {
                     keep_alive: head.keep_alive(),
                 });
                 self.account.begin(now);
-                Turn::On(Phase::Judging { head, asked: None })
+                Turn::On(Phase::Judging {
+                    received: Received::new(head),
+                    asked: None,
+                })
             }
             Ok(None) if now.mono >= self.until => {
                 Turn::Refuse(Phase::Head(scanner), Refusal::HeadTimeout)
@@ -275,10 +162,85 @@ impl Inbound {
         }
     }
 
+    /// What comes of a judgement.
+    fn judged(&self, judged: Result<Admitted, Stop>, received: Received, now: Now) -> Turn {
+        let until = self.until;
+        let again = |received, asked| Phase::Judging { received, asked };
+        let stop = match judged {
+            Ok((judged, pending)) => {
+                return Turn::On(Phase::Admitted {
+                    received,
+                    judged,
+                    pending,
+                });
+            }
+            Err(stop) => stop,
+        };
+        match stop {
+            Stop::NeedBody(bound) => Turn::On(Phase::Gathering {
+                received,
+                bound,
+                since: now.mono,
+            }),
+            Stop::NeedKey(wanted) => {
+                let phase = again(received, Some(wanted.clone()));
+                Turn::Wait(phase, Step::NeedKey(wanted, until))
+            }
+            Stop::NeedRoom => Turn::Wait(again(received, None), Step::NeedRoom(until)),
+            Stop::Answer(answer) => Turn::Wait(again(received, None), Step::Answer(answer)),
+            Stop::Refused(refusal) => Turn::Refuse(again(received, None), refusal),
+        }
+    }
+
+    /// Takes in the body that the call stands in.
+    fn gather(
+        &mut self,
+        mut received: Received,
+        bound: u64,
+        mut since: Mono,
+        caller: &mut Buffer,
+        core: &mut Core,
+        now: Now,
+    ) -> Turn {
+        received.hold(caller, core);
+        let mut progress = false;
+        let gathered = received.gather(caller, bound, &mut progress);
+        if let Some(envelope) = &mut self.envelope {
+            envelope.head_bytes = 0;
+            envelope.has_body = !matches!(gathered, Ok(true));
+        }
+        if progress {
+            since = now.mono;
+        }
+        let limits = core.rules.load().limits;
+        let until = since.after(limits.body_idle_time);
+        let waiting = |received| Phase::Gathering {
+            received,
+            bound,
+            since,
+        };
+        match gathered {
+            Err(refusal) => Turn::Refuse(waiting(received), refusal),
+            Ok(true) => {
+                self.until = now.mono.after(limits.wait_time);
+                Turn::On(Phase::Judging {
+                    received,
+                    asked: None,
+                })
+            }
+            Ok(false) if now.mono >= until => Turn::Refuse(waiting(received), Refusal::BodyTimeout),
+            Ok(false) if received.head.expects_continue() && !self.proceed_sent => {
+                self.proceed_sent = true;
+                Turn::Wait(waiting(received), Step::Proceed(Fixed::proceed()))
+            }
+            Ok(false) => Turn::Wait(waiting(received), Step::NeedBytes(until)),
+        }
+    }
+
     /// The door to the upstream opens once the recording has the call, as safely as its class asks.
     fn settle(
         &mut self,
-        head: RequestHead,
+        received: Received,
         judged: Judged,
         pending: Pending<Permit>,
         core: &mut Core,
@@ -288,14 +250,14 @@ impl Inbound {
             Settle::Ready(receipt) => {
                 self.account.receipt(now);
                 Turn::On(Phase::Ready {
-                    head,
+                    received,
                     judged,
                     receipt,
                 })
             }
             Settle::NotYet(pending) if now.mono < self.until => Turn::Wait(
                 Phase::Admitted {
-                    head,
+                    received,
                     judged,
                     pending,
                 },
@@ -303,10 +265,11 @@ impl Inbound {
             ),
             Settle::NotYet(_) | Settle::Dead => {
                 judged.give_back(core);
-                Turn::Refuse(
-                    Phase::Judging { head, asked: None },
-                    Refusal::RecorderUnable,
-                )
+                let phase = Phase::Judging {
+                    received,
+                    asked: None,
+                };
+                Turn::Refuse(phase, Refusal::RecorderUnable)
             }
         }
     }
@@ -314,8 +277,8 @@ impl Inbound {
     /// The last look before the call goes upstream, and what it needs there.
     fn forward(
         &mut self,
-        head: RequestHead,
-        mut judged: Judged,
+        received: Received,
+        judged: Judged,
         receipt: Receipt<Permit>,
         bytes: &[u8],
         core: &mut Core,
@@ -324,15 +287,15 @@ impl Inbound {
         let slot = judged.connection.credential;
         let credential = slot.and_then(|slot| judged.rules.credentials.current(slot, now.mono));
         let stands = core.still_stands(receipt.what(), now);
-        let ready = |head, judged, receipt| Phase::Ready {
-            head,
+        let ready = |received, judged, receipt| Phase::Ready {
+            received,
             judged,
             receipt,
         };
         match (stands, slot, &credential) {
-            (Err(refusal), ..) => return Turn::Refuse(ready(head, judged, receipt), refusal),
+            (Err(refusal), ..) => return Turn::Refuse(ready(received, judged, receipt), refusal),
             (Ok(()), Some(slot), None) => {
-                let phase = ready(head, judged, receipt);
+                let phase = ready(received, judged, receipt);
                 return if now.mono < self.until {
                     Turn::Wait(phase, Step::NeedToken(slot, self.until))
                 } else {
@@ -341,23 +304,60 @@ impl Inbound {
             }
             _ => {}
         }
-        if head.expects_continue() && has_body(&head) && !self.proceed_sent {
+        let awaited = received.body().is_none() && has_body(&received.head);
+        if received.head.expects_continue() && awaited && !self.proceed_sent {
             self.proceed_sent = true;
             let proceed = Step::Proceed(Fixed::proceed());
-            return Turn::Wait(ready(head, judged, receipt), proceed);
+            return Turn::Wait(ready(received, judged, receipt), proceed);
+        }
+        self.depart(received, judged, receipt, credential, bytes, core, now)
+    }
+
+    /// The two directions of a call that goes upstream.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what they are made of is taken apart here"
+    )]
+    fn depart(
+        &mut self,
+        mut received: Received,
+        mut judged: Judged,
+        receipt: Receipt<Permit>,
+        credential: Option<Arc<Credential>>,
+        bytes: &[u8],
+        core: &mut Core,
+        now: Now,
+    ) -> Turn {
+        let dialogue = judged.dialogue.as_mut();
+        let address = dialogue
+            .as_ref()
+            .and_then(|it| it.session.as_ref()?.address);
+        if let Some(edited) = dialogue.and_then(|it| it.edited.take()) {
+            received.replace_body(edited, core);
         }
         let shown = credential.as_deref();
-        let Ok(text) = forward::head(&head, bytes, &judged, shown, core) else {
-            let phase = ready(head, judged, receipt);
+        let Ok(text) = forward::head(&received, bytes, &judged, shown, core) else {
+            let phase = Phase::Ready {
+                received,
+                judged,
+                receipt,
+            };
             return Turn::Refuse(phase, Refusal::CredentialUnavailable);
         };
         let forwarding = Forwarding {
             connection: Arc::clone(&judged.connection),
-            request: RequestHalf::new(receipt, text, &head, bytes, &judged, core, now),
-            reply: ReplyHalf::new(head.method(bytes) == "HEAD", &mut judged, core, now),
+            request: RequestHalf::new(receipt, text, &mut received, bytes, &judged, core, now),
+            reply: ReplyHalf::new(
+                received.head.method(received.bytes(bytes)) == "HEAD",
+                &mut judged,
+                credential.clone(),
+                core,
+                now,
+            ),
             credential,
+            address,
         };
-        core.recycle(head.into_spare());
+        received.give_back(core);
         judged.give_back(core);
         Turn::Forward(forwarding)
     }

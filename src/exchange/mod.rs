@@ -26,14 +26,18 @@
 //! and until when.
 
 pub mod account;
+mod dialogue;
 pub mod fields;
 pub mod forward;
 pub mod inbound;
 mod judge;
 pub mod metadata;
+mod phase;
+mod received;
 pub mod refusal;
 pub mod reply;
 pub mod rules;
+mod step;
 
 use std::sync::Arc;
 
@@ -44,15 +48,17 @@ use crate::base::buffers::Pool;
 use crate::base::clock::{Mono, Now};
 use crate::http::{HeadLimits, RequestScanner, ResponseScanner, Spare};
 use crate::mask::{self, ContentKind, Masks};
+use crate::mcp;
 use crate::policy::Permit;
 use crate::record::{self, State};
 
 pub use account::{Account, Journal};
-pub use forward::{RequestHalf, RequestStep, ToUpstream};
-pub use inbound::{Envelope, Forwarding, Inbound, Step};
-pub use refusal::{Fixed, Refusal};
+pub use forward::{Aside, AsideStep, RequestHalf, RequestStep, ToUpstream};
+pub use inbound::Inbound;
+pub use refusal::{Fixed, McpRefusal, Published, Refusal};
 pub use reply::{ReplyEnd, ReplyHalf, ReplyStep, ToCaller};
 pub use rules::Rules;
+pub use step::{Envelope, Forwarding, Step, Way};
 
 /// What the exchanges of one core share. Never shared between cores.
 pub struct Core {
@@ -68,6 +74,11 @@ pub struct Core {
     pub journal: Journal,
     /// Buffers lent while bytes are in flight.
     pub pool: Pool,
+    /// Reads what callers say to MCP servers.
+    reader: mcp::Reader,
+    /// Reads what they say, and what is left of it.
+    answers: mcp::Answers,
+    rewriter: mcp::Rewriter,
     /// Rooms of parsed heads, lent like buffers.
     spares: Vec<Spare>,
     spares_lent: usize,
@@ -103,6 +114,9 @@ impl Core {
             sessions,
             journal,
             pool: Pool::default(),
+            reader: mcp::Reader::new(),
+            answers: mcp::Answers::new(),
+            rewriter: mcp::Rewriter::new(),
             spares: Vec::new(),
             spares_lent: 0,
             streams: Vec::new(),

@@ -3,7 +3,16 @@
 //! What the caller is told is constant text, save the name of a rule that the operator wrote; which
 //! check failed goes to the log. The replies need no recorder, so they can be sent with it down.
 
+mod fixed;
+mod mcp;
+mod rpc;
 mod told;
+
+use std::borrow::Cow;
+
+pub use self::fixed::{Fixed, Published};
+pub use self::mcp::McpRefusal;
+pub use self::rpc::How;
 
 use std::sync::Arc;
 
@@ -51,6 +60,17 @@ pub enum Refusal {
     /// No route covers this host and path.
     #[error("no route")]
     NoRoute,
+    /// What connections of protocol `mcp` refuse beside all others.
+    #[error("{0}")]
+    Mcp(McpRefusal),
+    /// One of the others, answered in the way of the connection's protocol.
+    #[error("{why}")]
+    Told {
+        /// The other.
+        why: Box<Refusal>,
+        /// How it is answered.
+        how: How,
+    },
     /// There is no bearer token.
     #[error("no bearer token")]
     NoToken,
@@ -110,11 +130,23 @@ fn denial_text(denial: &Denial) -> &str {
     }
 }
 
+impl From<McpRefusal> for Refusal {
+    fn from(why: McpRefusal) -> Refusal {
+        Refusal::Mcp(why)
+    }
+}
+
 impl Refusal {
     /// The HTTP status that the caller sees.
     #[must_use]
     pub fn status(&self) -> u16 {
-        self.told().status
+        match self {
+            Refusal::Told {
+                why,
+                how: How::InCall(_),
+            } => why.in_call().status,
+            _ => self.told().status,
+        }
     }
 
     /// A stable word for logs, metrics and clients.
@@ -135,6 +167,8 @@ impl Refusal {
             Refusal::Upgrade => &told::UPGRADE_REFUSED,
             Refusal::Trace => told::of_head(501),
             Refusal::NoRoute => &told::NO_ROUTE,
+            Refusal::Mcp(why) => why.told(),
+            Refusal::Told { why, .. } => why.told(),
             Refusal::NoToken => &told::NO_TOKEN,
             Refusal::Token(_) => &told::INVALID_TOKEN,
             Refusal::KeysUnavailable(_) => &told::KEYS_UNAVAILABLE,
@@ -157,6 +191,13 @@ impl Refusal {
 
     /// The answer to send. `close` says that the connection ends with it.
     pub fn answer(&self, close: bool) -> Fixed {
+        if let Refusal::Told {
+            why,
+            how: How::InCall(ids),
+        } = self
+        {
+            return why.in_call().answer(why, ids, close);
+        }
         let told = self.told();
         let body = match self.rule() {
             Some(rule) => serde_json::json!({"error": {"code": told.code, "message": told.sentence, "rule": &*rule.name}}),
@@ -171,25 +212,38 @@ impl Refusal {
             self.extra_fields(),
             if close { "Connection: close\r\n" } else { "" },
         );
-        Fixed {
-            head: head.len(),
-            text: Text::Owned(format!("{head}{body}").into()),
-        }
+        Fixed::whole(&head, &body)
     }
 
     /// A challenge with each 401 (RFC 6750, section 3), a hint when to come back with each 503.
-    fn extra_fields(&self) -> &'static str {
-        match self {
+    fn extra_fields(&self) -> Cow<'static, str> {
+        if let Refusal::Told {
+            how: How::Challenging(challenge),
+            ..
+        } = self
+        {
+            return format!("WWW-Authenticate: {challenge}\r\n").into();
+        }
+        Cow::Borrowed(match self.why() {
             Refusal::NoToken => "WWW-Authenticate: Bearer realm=\"sluice\"\r\n",
             Refusal::Token(_) => {
                 "WWW-Authenticate: Bearer realm=\"sluice\", error=\"invalid_token\"\r\n"
             }
+            Refusal::Mcp(McpRefusal::MethodNotAllowed) => "Allow: POST, GET, DELETE\r\n",
             Refusal::Superseded => "Retry-After: 1\r\n",
             Refusal::KeysUnavailable(_)
             | Refusal::RecorderUnable
             | Refusal::CredentialUnavailable
             | Refusal::Overloaded => "Retry-After: 5\r\n",
             _ => "",
+        })
+    }
+
+    /// What it is beneath the way it is told.
+    fn why(&self) -> &Refusal {
+        match self {
+            Refusal::Told { why, .. } => why.why(),
+            other => other,
         }
     }
 
@@ -221,7 +275,7 @@ impl Refusal {
     /// The rule that refused, where one did.
     #[must_use]
     pub fn rule(&self) -> Option<&Arc<Rule>> {
-        match self {
+        match self.why() {
             Refusal::Denied(Denial::Rule(rule) | Denial::Condition(rule, _))
             | Refusal::ApprovalNeeded(rule) => Some(rule),
             _ => None,
@@ -231,7 +285,7 @@ impl Refusal {
     /// How the recording names the end of an exchange that was refused so.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
-        match self {
+        match self.why() {
             Refusal::Body(_) | Refusal::BodyTimeout | Refusal::BodyTooLarge(_) => {
                 Outcome::CallerMalformed
             }
@@ -250,6 +304,8 @@ impl Refusal {
             | Refusal::Upgrade
             | Refusal::Trace
             | Refusal::NoRoute
+            | Refusal::Mcp(_)
+            | Refusal::Told { .. }
             | Refusal::NoToken
             | Refusal::Token(_)
             | Refusal::KeysUnavailable(_)
@@ -265,7 +321,7 @@ impl Refusal {
     #[must_use]
     pub fn loses_framing(&self) -> bool {
         matches!(
-            self,
+            self.why(),
             Refusal::Head(_)
                 | Refusal::PlainText
                 | Refusal::Target(_)
@@ -276,42 +332,6 @@ impl Refusal {
                 | Refusal::Upgrade
                 | Refusal::Overloaded
         )
-    }
-}
-
-/// An answer that is the gateway's own: nothing in it comes from an upstream or depends on more of
-/// the call than which rule refused it.
-#[must_use]
-#[derive(Clone, Debug)]
-pub struct Fixed {
-    text: Text,
-    head: usize,
-}
-
-#[derive(Clone, Debug)]
-enum Text {
-    Static(&'static [u8]),
-    Owned(Arc<str>),
-}
-
-impl Fixed {
-    /// The interim answer to `Expect: 100-continue` (RFC 9110, section 10.1.1).
-    pub fn proceed() -> Fixed {
-        const PROCEED: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-        Fixed {
-            text: Text::Static(PROCEED),
-            head: PROCEED.len(),
-        }
-    }
-
-    /// The bytes to send; without the body when the request was HEAD (RFC 9110, section 9.3.2).
-    #[must_use]
-    pub fn bytes(&self, head_only: bool) -> &[u8] {
-        let all = match &self.text {
-            Text::Static(text) => text,
-            Text::Owned(text) => text.as_bytes(),
-        };
-        if head_only { &all[..self.head] } else { all }
     }
 }
 

@@ -5,11 +5,17 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 
+use super::metadata::Metadata;
 use crate::base::addresses::Addresses;
 use crate::base::credential::Credentials;
 use crate::base::limits::Limits;
+use crate::base::secret::Secret;
 use crate::mask::Masks;
+use crate::mcp::Sealer;
+use crate::mcp::pins::Pins;
+use crate::mcp::tasks::Tasks;
 use crate::policy::Policies;
+use crate::policy::budget::Budgets;
 use crate::policy::pattern::PathPattern;
 use crate::record::Class;
 
@@ -27,6 +33,17 @@ pub struct Rules {
     pub credentials: Arc<Credentials>,
     /// Where upstreams are, by [`Connection::index`].
     pub addresses: Arc<Addresses>,
+    /// The way in for servers of the gateway's own.
+    pub inner: InnerWay,
+}
+
+/// The way in for servers of the gateway's own: every connection by its name.
+#[derive(Default)]
+pub struct InnerWay {
+    /// What such a server shows; `None` closes the way.
+    pub secret: Option<Secret>,
+    /// One for each connection, its prefix a slash and the name.
+    pub routes: Vec<Route>,
 }
 
 /// Which requests go to which connection.
@@ -64,6 +81,40 @@ pub struct Connection {
     pub forward: ForwardFields,
     /// Reply fields passed on beyond the fixed list, in lower case.
     pub reply_fields: Vec<Box<str>>,
+    /// What connections of protocol `mcp` have beside.
+    pub mcp: Option<Box<Mcp>>,
+}
+
+/// What connections of protocol `mcp` have beside.
+pub struct Mcp {
+    /// Seals what callers keep for the upstream: session ids, states, addresses.
+    pub sealer: Arc<Sealer>,
+    /// What every tool looked like when somebody trusted it.
+    pub pins: Pins,
+    /// Whose a task is.
+    pub tasks: Tasks,
+    /// How much anybody may call.
+    pub budgets: Arc<Budgets>,
+    /// What callers are told of how to get a token.
+    pub metadata: Metadata,
+    /// Values of `Origin` that may call; whoever sends none is no browser's page.
+    pub origins: Vec<Box<str>>,
+    /// Names under which the connection is offered; empty for every name that leads to it.
+    pub hosts: Vec<Box<str>>,
+    /// Bytes of one message, either way.
+    pub message_bytes: u64,
+    /// Names this process in the ids of sessions.
+    pub replica: u64,
+    /// Set when the upstream is a server of the gateway's own.
+    pub inner: Option<Inner>,
+}
+
+/// How a server of the gateway's own is spoken to.
+pub struct Inner {
+    /// What it knows the gateway by.
+    pub secret: Secret,
+    /// It calls other connections in the caller's name, and is told the caller's token for it.
+    pub speaks_for_caller: bool,
 }
 
 /// The configured additions to the list of request fields that are forwarded.

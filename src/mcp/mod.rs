@@ -11,6 +11,7 @@
 //! - [`event`]: server-sent events, frame by frame, as the bytes that came.
 //! - [`answer`]: a server's message: what it ends, tells or asks.
 //! - [`filter`]: lists without what a caller may not know of.
+//! - [`inner`]: header fields between the gateway and servers of its own.
 //! - [`edit`]: changes to a text as a list of places.
 //! - [`pins`]: which tools are as they were when somebody looked, told by their [`mod@print`];
 //!   [`tasks`]: whose a task is.
@@ -27,6 +28,7 @@ pub mod envelope;
 pub mod event;
 pub mod fields;
 pub mod filter;
+pub mod inner;
 mod keys;
 pub mod message;
 pub mod mirror;

@@ -31,16 +31,10 @@ use futures_util::future::BoxFuture;
 
 use crate::base::secret::Secret;
 
+pub use crate::mcp::inner::{CALLER_HEADER, PRINCIPAL_HEADER, SECRET_HEADER};
 pub use host::Host;
 pub use stdio::StdioServer;
 pub use union::Union;
-
-/// The header that carries the host's secret.
-pub const SECRET_HEADER: &str = "sluice-inner";
-/// The header that carries the principal, as 64 hexadecimal digits.
-pub const PRINCIPAL_HEADER: &str = "sluice-principal";
-/// The header that carries the caller's own `Authorization` value, for unions only.
-pub const CALLER_HEADER: &str = "sluice-caller";
 
 /// What the host is to run.
 #[derive(Clone, Default)]

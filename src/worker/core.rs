@@ -182,7 +182,7 @@ impl CoreMain for Seed {
             D::spawn(listener::accept(
                 Rc::clone(&worker),
                 socket,
-                listener.tls,
+                listener.offers,
                 present,
             ));
         }

@@ -3,11 +3,9 @@
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConfig;
-
+use super::Offers;
 use super::core::Worker;
 use super::io::{Driver, Stream};
 use super::pump;
@@ -17,7 +15,7 @@ use super::wait::either;
 use crate::auth::LastBearer;
 use crate::base::buffers::Buffer;
 use crate::base::clock::Mono;
-use crate::exchange::{Account, Fixed, Refusal, ToCaller};
+use crate::exchange::{Account, Fixed, Refusal, ToCaller, Way};
 use crate::tls::TlsError;
 
 /// How long bytes that nobody will read are taken after the last answer, so that a reset does not
@@ -29,6 +27,8 @@ pub(super) struct Caller<S> {
     transport: Transport<S>,
     /// What has come and is not consumed; vacant while nothing is in flight.
     pub buffer: Buffer,
+    /// It comes from a server of the gateway's own.
+    inner: bool,
     /// The last bearer token, so that the next is compared before it is judged.
     pub last: LastBearer,
 }
@@ -46,8 +46,17 @@ pub(super) enum After {
 
 impl<S: Stream> Caller<S> {
     /// True when TLS protects it.
-    pub(super) fn is_secure(&self) -> bool {
+    fn is_secure(&self) -> bool {
         self.transport.is_secure()
+    }
+
+    /// How it came.
+    pub(super) fn way(&self) -> Way {
+        match (self.inner, self.is_secure()) {
+            (true, _) => Way::Inner,
+            (false, true) => Way::Secure,
+            (false, false) => Way::Plain,
+        }
     }
 
     /// Where it comes from.
@@ -159,17 +168,19 @@ pub(super) async fn write<'b, D: Driver, S: Stream>(
 }
 
 /// Serves a caller's connection until it ends.
-pub(super) async fn serve<D: Driver>(
-    worker: &Rc<Worker<D>>,
-    stream: D::Stream,
-    tls: Option<Arc<ServerConfig>>,
-) {
+pub(super) async fn serve<D: Driver>(worker: &Rc<Worker<D>>, stream: D::Stream, offers: Offers) {
+    let (tls, inner) = match offers {
+        Offers::Plain => (None, false),
+        Offers::Tls(tls) => (Some(tls), false),
+        Offers::Inner => (None, true),
+    };
     let Ok(transport) = Transport::server(stream, tls) else {
         return;
     };
     let mut caller = Caller {
         transport,
         buffer: Buffer::default(),
+        inner,
         last: LastBearer::default(),
     };
     // Boxed, like the end: a connection in between keeps no room for either.

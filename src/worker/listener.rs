@@ -1,10 +1,8 @@
 //! Where a request's route begins: a connection is accepted and served until it ends.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
-use rustls::ServerConfig;
-
+use super::Offers;
 use super::core::{Listening, Worker};
 use super::downstream;
 use super::io::{Driver, accept_backlog, accept_patiently};
@@ -14,7 +12,7 @@ use super::wait::either;
 pub(super) async fn accept<D: Driver>(
     worker: Rc<Worker<D>>,
     listener: D::Listener,
-    tls: Option<Arc<ServerConfig>>,
+    offers: Offers,
     present: Listening<D>,
 ) {
     let _present = present;
@@ -26,26 +24,26 @@ pub(super) async fn accept<D: Driver>(
             None
         };
         match either(accepted, drained).await {
-            Some(Ok((stream, _))) => admit(&worker, stream, &tls),
+            Some(Ok((stream, _))) => admit(&worker, stream, &offers),
             Some(Err(error)) => return worker.fail(error),
             None => break,
         }
     }
     // Closing a listener resets what its queue holds.
-    let _ = accept_backlog::<D>(&listener, |stream, _| admit(&worker, stream, &tls));
+    let _ = accept_backlog::<D>(&listener, |stream, _| admit(&worker, stream, &offers));
 }
 
-fn admit<D: Driver>(worker: &Rc<Worker<D>>, stream: D::Stream, tls: &Option<Arc<ServerConfig>>) {
+fn admit<D: Driver>(worker: &Rc<Worker<D>>, stream: D::Stream, offers: &Offers) {
     if worker.connections() >= worker.limit(|limits| limits.connections_per_worker) {
-        if tls.is_none() {
+        if !matches!(offers, Offers::Tls(_)) {
             downstream::turn_away(&stream);
         }
         return;
     }
-    let (worker, tls) = (Rc::clone(worker), tls.clone());
+    let (worker, offers) = (Rc::clone(worker), offers.clone());
     let present = worker.enter();
     D::spawn(async move {
         let _present = present;
-        downstream::serve(&worker, stream, tls).await;
+        downstream::serve(&worker, stream, offers).await;
     });
 }

@@ -26,6 +26,17 @@ pub use self::core::Seed;
 pub struct Listener {
     /// Bound and listening.
     pub socket: std::net::TcpListener,
-    /// TLS towards callers; `None` speaks plain HTTP.
-    pub tls: Option<Arc<ServerConfig>>,
+    /// Who comes there, and how.
+    pub offers: Offers,
+}
+
+/// What a listener offers.
+#[derive(Clone)]
+pub enum Offers {
+    /// Plain HTTP to callers.
+    Plain,
+    /// HTTPS to callers.
+    Tls(Arc<ServerConfig>),
+    /// Plain HTTP to servers of the gateway's own, which show a secret.
+    Inner,
 }

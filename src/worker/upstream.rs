@@ -1,6 +1,7 @@
 //! Connections to upstreams: opened, kept for the next exchange, and let go of.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use hashbrown::HashMap;
@@ -15,7 +16,7 @@ use crate::base::counters::Event;
 use crate::base::credential::Credential;
 use crate::base::limits::UPSTREAM_IDLE;
 use crate::exchange::rules::Connection;
-use crate::exchange::{Refusal, ToUpstream};
+use crate::exchange::{McpRefusal, Refusal, ToUpstream};
 
 /// What two exchanges must have in common to use one connection after each other: configuration
 /// (which includes TLS), upstream, and the credential that it has seen.
@@ -39,6 +40,7 @@ impl Key {
 /// A connection to an upstream, in use by one exchange.
 pub(super) struct Upstream<S> {
     key: Key,
+    address: SocketAddr,
     transport: Transport<S>,
     /// What has come and is not consumed.
     pub buffer: Buffer,
@@ -86,6 +88,11 @@ impl<S: Stream> Mouth<'_, S> {
 }
 
 impl<S: Stream> Upstream<S> {
+    /// Which of the upstream's addresses it leads to.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The two directions, for use side by side.
     pub(super) fn split(&mut self) -> Directions<'_, S> {
         let transport = &self.transport;
@@ -108,15 +115,18 @@ impl<S: Stream> Upstream<S> {
     pub(super) fn keep<D: Driver<Stream = S>>(self, worker: &Worker<D>) {
         let Upstream {
             key,
+            address,
             transport,
             buffer,
         } = self;
         worker.pool.borrow_mut().give_back(buffer);
         let since = worker.now().mono;
-        worker
-            .upstreams
-            .borrow_mut()
-            .put(key, Idle { transport, since });
+        let idle = Idle {
+            address,
+            transport,
+            since,
+        };
+        worker.upstreams.borrow_mut().put(key, idle);
     }
 }
 
@@ -126,6 +136,7 @@ pub(super) struct Upstreams<D: Driver> {
 }
 
 struct Idle<S> {
+    address: SocketAddr,
     transport: Transport<S>,
     since: Mono,
 }
@@ -146,9 +157,13 @@ impl<D: Driver> Upstreams<D> {
         }
     }
 
-    /// The one used last: it is the least likely to have been closed.
-    fn take(&mut self, key: Key) -> Option<Idle<D::Stream>> {
-        self.idle.get_mut(&key)?.pop()
+    /// The one used last, to that address where one is given: it is the least likely to have been
+    /// closed.
+    fn take(&mut self, key: Key, to: Option<SocketAddr>) -> Option<Idle<D::Stream>> {
+        let kept = self.idle.get_mut(&key)?;
+        let fits = |idle: &Idle<_>| to.is_none_or(|to| idle.address == to);
+        let at = kept.iter().rposition(fits)?;
+        Some(kept.remove(at))
     }
 
     /// Closes what has been idle for too long.
@@ -160,41 +175,54 @@ impl<D: Driver> Upstreams<D> {
     }
 }
 
-/// A connection for an exchange: one that is kept and still open, else a new one.
+/// A connection for an exchange: one that is kept and still open, else a new one; to that address,
+/// where one is given.
 pub(super) async fn checkout<D: Driver>(
     worker: &Worker<D>,
     connection: &Connection,
     credential: Option<&Credential>,
+    to: Option<SocketAddr>,
 ) -> Result<Upstream<D::Stream>, Refusal> {
     let key = Key::new(connection, credential);
     let (idle_time, connect_time) =
         worker.limit(|limits| (limits.upstream_idle_time, limits.connect_time));
     let now = worker.now().mono;
     loop {
-        let kept = worker.upstreams.borrow_mut().take(key);
-        let Some(Idle { transport, since }) = kept else {
+        let kept = worker.upstreams.borrow_mut().take(key, to);
+        let Some(Idle {
+            address,
+            transport,
+            since,
+        }) = kept
+        else {
             break;
         };
         if now.since(since) < idle_time && is_quiet(worker, &transport) {
             worker.count(Event::UpstreamReused);
             return Ok(Upstream {
                 key,
+                address,
                 transport,
                 buffer: Buffer::default(),
             });
         }
     }
     // Boxed, as it is rare: else every connection would keep room for it.
-    let opening = worker.within(now.after(connect_time), open(worker, connection));
+    let opening = worker.within(now.after(connect_time), open(worker, connection, to));
     let opened = Box::pin(opening).await;
     let (event, upstream) = match opened {
-        Some(Ok((transport, buffer))) => (
+        Some(Ok((address, transport, buffer))) => (
             Event::UpstreamOpened,
             Ok(Upstream {
                 key,
+                address,
                 transport,
                 buffer,
             }),
+        ),
+        Some(Err(why)) if to.is_some() && why.kind() == io::ErrorKind::NotFound => (
+            Event::UpstreamFailed,
+            Err(Refusal::Mcp(McpRefusal::SessionUnknown)),
         ),
         Some(Err(why)) => {
             let refusal = Refusal::UpstreamConnect(why.to_string().into());
@@ -214,11 +242,13 @@ fn is_quiet<D: Driver>(worker: &Worker<D>, transport: &Transport<D::Stream>) -> 
     matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
-/// Opens a connection to the first address that takes one, TLS handshake included.
+/// Opens a connection to the first address that takes one, TLS handshake included. `NotFound` means
+/// that the upstream has no such address (any more).
 async fn open<D: Driver>(
     worker: &Worker<D>,
     connection: &Connection,
-) -> io::Result<(Transport<D::Stream>, Buffer)> {
+    to: Option<SocketAddr>,
+) -> io::Result<(SocketAddr, Transport<D::Stream>, Buffer)> {
     let addresses = worker
         .core
         .borrow_mut()
@@ -227,7 +257,8 @@ async fn open<D: Driver>(
         .addresses
         .of(connection.index);
     let mut failed = io::Error::from(io::ErrorKind::NotFound);
-    for address in addresses.iter() {
+    let fits = |address: &&SocketAddr| to.is_none_or(|to| **address == to);
+    for address in addresses.iter().filter(fits) {
         let stream = match D::connect(*address).await {
             Ok(stream) => stream,
             Err(error) => {
@@ -238,7 +269,7 @@ async fn open<D: Driver>(
         let transport = Transport::client(stream, connection.upstream.tls.as_ref())?;
         let mut buffer = worker.pool.borrow_mut().lend();
         transport.handshake(&mut buffer, &worker.pool).await?;
-        return Ok((transport, buffer));
+        return Ok((*address, transport, buffer));
     }
     Err(failed)
 }

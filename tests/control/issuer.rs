@@ -22,6 +22,8 @@ use tokio_rustls::TlsAcceptor;
 
 /// The only tenant.
 pub const TENANT: &str = "7e2f0000-0000-0000-0000-000000000001";
+/// The application that most tokens are for.
+pub const CLIENT: &str = "0b1c0000-0000-0000-0000-000000000003";
 
 /// How it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,11 +117,15 @@ impl LocalIssuer {
 
     /// A caller's token, signed by the current key.
     pub fn token(&self, kid: &str, now: u64) -> String {
+        self.token_of(kid, now, "0b1c0000-0000-0000-0000-000000000002", CLIENT)
+    }
+
+    /// A token of the application `client` whose object is `object`.
+    pub fn token_of(&self, kid: &str, now: u64, object: &str, client: &str) -> String {
         let header = format!(r#"{{"alg":"ES256","typ":"JWT","kid":"{kid}"}}"#);
         let claims = format!(
             r#"{{"iss":"{}/{TENANT}/v2.0","ver":"2.0","aud":"us","tid":"{TENANT}","idtyp":"app",
-                "oid":"0b1c0000-0000-0000-0000-000000000002","sub":"0b1c0000-0000-0000-0000-000000000002",
-                "azp":"0b1c0000-0000-0000-0000-000000000003","azpacr":"1",
+                "oid":"{object}","sub":"{object}","azp":"{client}","azpacr":"1",
                 "iat":{now},"nbf":{now},"exp":{}}}"#,
             self.url(),
             now + 600

@@ -48,13 +48,13 @@ pub const DOORS: &[Door] = &[
     door("Receipt", WRITER, WRITER, &["settle"], true),
     door("Body", WRITER, WRITER, &["request_chunk", "request_withheld"], true),
     door("ExchangeLog", "src/record/writer/exchange.rs", "src/record/writer/ring.rs", &["open"], true),
-    door("ToUpstream", FORWARD, FORWARD, &["head", "body"], true),
+    door("ToUpstream", FORWARD, FORWARD, &["head", "body", "aside"], true),
     door("ResponseHead", "src/http/head.rs", "src/http/response.rs", &["finish"], true),
     door("Masked", "src/mask/mod.rs", "src/mask/", &["unmasked", "advance"], true),
     door("MaskedHead", "src/mask/head.rs", "src/mask/head.rs", &["masked_head"], true),
     door("Recorded", WRITER, WRITER, &["reply_head", "reply_chunk"], true),
-    door("ToCaller", REPLY, REPLY, &["next"], true),
-    door("Fixed", REFUSAL, REFUSAL, &["answer", "proceed"], false),
+    door("ToCaller", REPLY, REPLY, &["released"], true),
+    door("Fixed", REFUSAL, REFUSAL, &["whole", "proceed"], false),
 ];
 
 /// Fields that more than their own module sees.
@@ -130,13 +130,13 @@ pub const WIDE_MAKERS: &[Excepted] = &[
     },
     Excepted {
         path: REPLY,
-        what: "ToCaller: next",
+        what: "ToCaller: released",
         why: "it has nothing to put in but what is Recorded, and framing",
     },
     Excepted {
         path: REFUSAL,
-        what: "Fixed: answer",
-        why: "the one place where a refusal becomes an answer",
+        what: "Fixed: whole",
+        why: "only refusals and public documents are made of it, in this room",
     },
     Excepted {
         path: REFUSAL,

@@ -5,8 +5,8 @@ use sluice::base::buffers::Buffer;
 use sluice::base::clock::Mono;
 use sluice::base::limits::BUFFER_BYTES;
 use sluice::exchange::{
-    Account, Envelope, Forwarding, Inbound, Refusal, ReplyHalf, ReplyStep, RequestHalf,
-    RequestStep, Step,
+    Account, Envelope, Fixed, Forwarding, Inbound, Refusal, ReplyHalf, ReplyStep, RequestHalf,
+    RequestStep, Step, Way,
 };
 use sluice::record::Outcome;
 
@@ -308,9 +308,13 @@ impl Drive {
 
     fn judge(&mut self, mut inbound: Inbound, rig: &mut Rig, caller: &mut Caller) -> Turn {
         let step = inbound.advance(
-            &caller.buffer,
+            &mut caller.buffer,
             &mut caller.last,
-            caller.secure,
+            if caller.secure {
+                Way::Secure
+            } else {
+                Way::Plain
+            },
             &mut rig.core,
             rig.now,
         );
@@ -335,6 +339,14 @@ impl Drive {
             Step::Forward(forwarding) => {
                 self.state = State::Connecting(Box::new((inbound, forwarding)));
                 return Turn::Waits(vec![Wait::Connect]);
+            }
+            Step::Answer(answer) => {
+                let envelope = inbound.envelope();
+                let account = inbound.into_account(&mut rig.core);
+                account.answered(&answer, &mut rig.core, rig.now);
+                let close = envelope.is_none_or(|it| it.has_body || !it.keep_alive);
+                self.say(&answer.answer(close), envelope, close, caller);
+                return Turn::Over;
             }
             Step::Refuse(refusal) => {
                 let envelope = inbound.envelope();
@@ -561,12 +573,22 @@ impl Drive {
         account.refuse(&refusal, &mut rig.core, rig.now);
         let unread = envelope.is_none_or(|it| it.has_body || !it.keep_alive);
         let close = last || unread || refusal.loses_framing();
+        self.say(&refusal.answer(close), envelope, close, caller);
+        self.end.refusal = Some(refusal);
+    }
+
+    /// `pump::say`.
+    fn say(
+        &mut self,
+        answer: &Fixed,
+        envelope: Option<Envelope>,
+        close: bool,
+        caller: &mut Caller,
+    ) {
         let head_only = envelope.is_some_and(|envelope| envelope.head_only);
-        let answer = refusal.answer(close);
         self.end
             .to_caller
             .extend_from_slice(answer.bytes(head_only));
-        self.end.refusal = Some(refusal);
         self.end.after = After::Close;
         if let Some(envelope) = envelope.filter(|_| !close) {
             caller.buffer.consume(envelope.head_bytes);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sluice::base::clock::Mono;
 use sluice::base::limits::Limits;
 use sluice::base::secret::Secret;
-use sluice::exchange::{Account, Inbound, Refusal, Step};
+use sluice::exchange::{Account, Inbound, Refusal, Step, Way};
 use sluice::record::{Class, Decision, Outcome, State};
 
 use super::check;
@@ -28,6 +28,8 @@ fn name(refusal: &Refusal) -> &'static str {
         Refusal::Upgrade => "Upgrade",
         Refusal::Trace => "Trace",
         Refusal::NoRoute => "NoRoute",
+        // Has cases of its own.
+        Refusal::Mcp(_) | Refusal::Told { .. } => "Mcp",
         Refusal::NoToken => "NoToken",
         Refusal::Token(_) => "Token",
         Refusal::KeysUnavailable(_) => "KeysUnavailable",
@@ -544,9 +546,9 @@ fn fill(rig: &mut Rig, request: &str) {
         let mut inbound = Inbound::new(&mut rig.core, rig.now, Mono(u64::MAX));
         caller.buffer.append(request.as_bytes());
         let step = inbound.advance(
-            &caller.buffer,
+            &mut caller.buffer,
             &mut caller.last,
-            true,
+            Way::Secure,
             &mut rig.core,
             rig.now,
         );
@@ -746,9 +748,9 @@ fn a_refused_exchange_refuses_for_ever() {
     let mut inbound = Inbound::new(&mut rig.core, rig.now, Mono(u64::MAX));
     for want in ["Head", "Overloaded"] {
         let step = inbound.advance(
-            &caller.buffer,
+            &mut caller.buffer,
             &mut caller.last,
-            true,
+            Way::Secure,
             &mut rig.core,
             rig.now,
         );

@@ -15,7 +15,7 @@ use sluice::base::credential::Credentials;
 use sluice::base::ids::ExchangeId;
 use sluice::base::limits::Limits;
 use sluice::base::secret::Secret;
-use sluice::exchange::rules::{Connection, ForwardFields, Route, Upstream};
+use sluice::exchange::rules::{Connection, ForwardFields, InnerWay, Route, Upstream};
 use sluice::exchange::{Core, Journal, Refusal, Rules};
 use sluice::mask::{Links, MaskSpec, Masks, Recogniser};
 use sluice::policy::compile::policy;
@@ -362,6 +362,7 @@ fn rules(shape: &Shape, credentials: &Arc<Credentials>) -> Rules {
             ForwardFields::Listed(vec!["x-listed".into()])
         },
         reply_fields: vec!["x-told".into()],
+        mcp: None,
     };
     Rules {
         generation: shape.generation,
@@ -375,5 +376,6 @@ fn rules(shape: &Shape, credentials: &Arc<Credentials>) -> Rules {
         limits: shape.limits,
         credentials: Arc::clone(credentials),
         addresses: Arc::new(Addresses::new(1)),
+        inner: InnerWay::default(),
     }
 }

@@ -10,6 +10,7 @@ use rustls::ServerConfig;
 use tokio::sync::watch;
 
 use super::pseudonyms;
+use super::servers::{self, Servers};
 use crate::auth::{Authenticator, SharedTokens};
 use crate::base::clock::Clock;
 use crate::base::counters::{Counters, Labels};
@@ -17,18 +18,21 @@ use crate::base::limits::{BACKLOG, Limits};
 use crate::cli::Failure;
 use crate::cli::failure::Doing;
 use crate::control::config::{self, Config, Io};
+use crate::control::rules;
 use crate::control::{self, Control, Handles, Parts, Probe, StoreKeeper};
 use crate::exchange::{Core, Journal, Refusal, Rules};
+use crate::mcp::Sealer;
 use crate::record::{Health, Outcome, SessionTable, Sessions, State, Writer};
 use crate::recorder::{self, Recorder, Settings};
 use crate::tls;
 use crate::worker::io::{IoChoice, check_free, listen_reuseport};
-use crate::worker::{Listener, Seed};
+use crate::worker::{Listener, Offers, Seed};
 
 /// A running gateway. Dropping it without [`Gateway::stop`] leaves its threads to the process's end.
 pub struct Gateway {
     control: Control,
     keeper: StoreKeeper,
+    servers: Servers,
     recorder: Recorder,
     cores: Vec<JoinHandle<io::Result<()>>>,
     stop: watch::Sender<bool>,
@@ -70,7 +74,11 @@ impl Gateway {
             Control::start(config, clock, parts).map_err(|why| Failure::new(why.to_string()))?;
         let handles = control.handles().clone();
         let key = pseudonyms::key(&config.data)?;
-        let rules = control::rules::compile(config, 1, &handles, &key)
+        let servers = Servers::start(config, doors.inner)?;
+        servers.publish(config, &handles.addresses);
+        keeper.configure(config);
+        let mcp = mcp(config, &keeper, &servers)?;
+        let rules = control::rules::compile(config, 1, &handles, &key, &mcp, None)
             .map_err(|why| Failure::new(why.to_string()))?;
         let shared = Shared {
             rules: Arc::new(ArcSwap::from_pointee(rules)),
@@ -94,6 +102,7 @@ impl Gateway {
         Ok(Gateway {
             control,
             keeper,
+            servers,
             recorder,
             cores,
             stop,
@@ -145,6 +154,7 @@ impl Gateway {
             .recorder
             .close()
             .map_err(|why| Failure::new(why.to_string()));
+        self.servers.stop();
         self.keeper.stop();
         self.control.stop();
         failed.map_or(sealed, Err)
@@ -155,6 +165,8 @@ impl Gateway {
 struct Doors {
     sockets: Vec<Vec<Listener>>,
     addresses: Vec<SocketAddr>,
+    /// Where servers of the gateway's own call back.
+    inner: SocketAddr,
 }
 
 impl Doors {
@@ -162,25 +174,53 @@ impl Doors {
         let mut doors = Doors {
             sockets: (0..config.workers).map(|_| Vec::new()).collect(),
             addresses: Vec::new(),
+            inner: servers::INNER,
         };
         for listener in &config.listeners {
-            let tls = listener.tls.as_ref().map(server_config).transpose()?;
-            let mut address = listener.bind;
-            check_free(address).doing(format!("listen on {address}"))?;
-            for sockets in &mut doors.sockets {
-                let socket =
-                    listen_reuseport(address, BACKLOG).doing(format!("listen on {address}"))?;
-                // With port 0, the first socket's port is everyone's.
-                address = socket.local_addr().doing(format!("listen on {address}"))?;
-                sockets.push(Listener {
-                    socket,
-                    tls: tls.clone(),
-                });
-            }
+            let offers = match &listener.tls {
+                Some(identity) => Offers::Tls(server_config(identity)?),
+                None => Offers::Plain,
+            };
+            check_free(listener.bind).doing(format!("listen on {}", listener.bind))?;
+            let address = doors.add(listener.bind, &offers)?;
             doors.addresses.push(address);
         }
+        doors.inner = doors.add(servers::INNER, &Offers::Inner)?;
         Ok(doors)
     }
+
+    /// A socket for every worker on the same address, which it answers.
+    fn add(&mut self, mut address: SocketAddr, offers: &Offers) -> Result<SocketAddr, Failure> {
+        for sockets in &mut self.sockets {
+            let socket =
+                listen_reuseport(address, BACKLOG).doing(format!("listen on {address}"))?;
+            // With port 0, the first socket's port is everyone's.
+            address = socket.local_addr().doing(format!("listen on {address}"))?;
+            sockets.push(Listener {
+                socket,
+                offers: offers.clone(),
+            });
+        }
+        Ok(address)
+    }
+}
+
+/// What connections of protocol `mcp` share.
+fn mcp(config: &Config, keeper: &StoreKeeper, servers: &Servers) -> Result<rules::Shared, Failure> {
+    let keys =
+        control::session_keys::session_keys(config).map_err(|why| Failure::new(why.to_string()))?;
+    let keys = keys.iter().map(|key| (key.id.as_str(), &key.key));
+    let sealer = Sealer::new(keys).map_err(|why| Failure::new(why.to_string()))?;
+    let mut replica = [0; 8];
+    replica.copy_from_slice(&pseudonyms::fresh()?[..8]);
+    Ok(rules::Shared {
+        sealer: Arc::new(sealer),
+        pins: keeper.pins().clone(),
+        tasks: keeper.tasks().clone(),
+        replica: u64::from_le_bytes(replica),
+        servers_secret: servers.secret().clone(),
+        inner_secret: servers.inner_secret().clone(),
+    })
 }
 
 fn server_config(identity: &config::TlsIdentity) -> Result<Arc<ServerConfig>, Failure> {

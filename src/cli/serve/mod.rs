@@ -2,6 +2,7 @@
 
 mod gateway;
 mod pseudonyms;
+mod servers;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,25 +1,28 @@
 //! The request head as the upstream gets it.
 
 use crate::base::credential::Credential;
-use crate::exchange::inbound::Judged;
+use crate::exchange::dialogue::Dialogue;
+use crate::exchange::phase::Judged;
+use crate::exchange::received::Received;
+use crate::exchange::rules::Mcp;
 use crate::exchange::{Core, fields};
-use crate::http::{HeadWriter, RequestHead, WriteError};
+use crate::http::{HeadWriter, WriteError};
+use crate::mcp::inner::{CALLER_HEADER, PRINCIPAL_HEADER, SECRET_HEADER};
 
 /// The head that goes upstream, `Host` first: the caller's listed fields, then the gateway's own.
 ///
 /// Caller and configuration were checked before, so only a credential can be unwritable.
 pub(in crate::exchange) fn head(
-    head: &RequestHead,
+    received: &Received,
     bytes: &[u8],
     judged: &Judged,
     credential: Option<&Credential>,
     core: &mut Core,
 ) -> Result<Vec<u8>, WriteError> {
     let mut target = core.pool.lend_text();
-    target.extend_from_slice(judged.connection.upstream.base_path.as_bytes());
-    target.extend_from_slice(&judged.target);
+    write_target(judged, &mut target);
     let mut text = core.pool.lend_text();
-    let written = write_head(&mut text, &target, head, bytes, judged, credential);
+    let written = write_head(&mut text, &target, received, bytes, judged, credential);
     core.pool.give_back_text(target);
     match written {
         Ok(()) => Ok(text),
@@ -30,30 +33,87 @@ pub(in crate::exchange) fn head(
     }
 }
 
+/// The upstream's own path, then the caller's. An MCP server has one address, which nothing follows
+/// when the caller asked for just that.
+fn write_target(judged: &Judged, target: &mut Vec<u8>) {
+    let base = judged.connection.upstream.base_path.as_bytes();
+    let endpoint = judged.dialogue.as_ref().and_then(|it| it.endpoint.as_ref());
+    match endpoint {
+        Some(endpoint) => target.extend_from_slice(endpoint.as_bytes()),
+        None if judged.dialogue.is_some() && judged.path() == "/" && !base.is_empty() => {
+            target.extend_from_slice(base);
+            target.extend_from_slice(judged.query());
+        }
+        None => {
+            target.extend_from_slice(base);
+            target.extend_from_slice(&judged.target);
+        }
+    }
+}
+
 /// Nothing of the caller's that is not listed, that is meant for this hop, or that the credential
 /// stands for.
 fn write_head(
     out: &mut Vec<u8>,
     target: &[u8],
-    head: &RequestHead,
-    bytes: &[u8],
+    received: &Received,
+    caller: &[u8],
     judged: &Judged,
     credential: Option<&Credential>,
 ) -> Result<(), WriteError> {
+    let (head, bytes) = (&received.head, received.bytes(caller));
     let connection = &judged.connection;
     let mut writer = HeadWriter::request(out, head.method(bytes), target)?;
     writer.field("Host", connection.upstream.authority.as_bytes())?;
     for field in head.entries(bytes).filter(|field| !field.hop_by_hop) {
         let ours =
             credential.is_some_and(|credential| credential.field.eq_ignore_ascii_case(field.name));
-        let masked = connection.masks.is_some();
-        if !ours && fields::request_passes(field.name, &connection.forward, masked) {
+        let read = connection.masks.is_some() || connection.mcp.is_some();
+        let ours = ours || (connection.mcp.is_some() && is_session(field.name));
+        if !ours && fields::request_passes(field.name, &connection.forward, read) {
             writer.field(field.name, field.value)?;
         }
     }
+    write_own(&mut writer, credential)?;
+    if let (Some(mcp), Some(dialogue)) = (&connection.mcp, &judged.dialogue) {
+        write_inner(&mut writer, mcp, dialogue)?;
+        let speaks = mcp.inner.as_ref().is_some_and(|it| it.speaks_for_caller);
+        if let Some(token) = head.authorization(bytes).filter(|_| speaks) {
+            writer.field(CALLER_HEADER, token)?;
+        }
+    }
+    writer.body(received.framing())?;
+    writer.finish().map(|_| ())
+}
+
+/// Fields of MCP that mean the gateway: pages of others were turned away, sessions are sealed.
+fn is_session(name: &str) -> bool {
+    name.eq_ignore_ascii_case("mcp-session-id") || name.eq_ignore_ascii_case("origin")
+}
+
+/// The credential, which the caller never sees.
+pub(super) fn write_own(
+    writer: &mut HeadWriter<'_>,
+    credential: Option<&Credential>,
+) -> Result<(), WriteError> {
     if let Some(credential) = credential {
         writer.field(&credential.field, credential.value.expose())?;
     }
-    writer.body(head.body())?;
-    writer.finish().map(|_| ())
+    Ok(())
+}
+
+/// The upstream's own name of the session; and to a server of ours, who we are and who calls.
+pub(super) fn write_inner(
+    writer: &mut HeadWriter<'_>,
+    mcp: &Mcp,
+    dialogue: &Dialogue,
+) -> Result<(), WriteError> {
+    if let Some(session) = &dialogue.session {
+        writer.field("Mcp-Session-Id", session.upstream.as_bytes())?;
+    }
+    if let Some(inner) = &mcp.inner {
+        writer.field(SECRET_HEADER, inner.secret.expose())?;
+        writer.field(PRINCIPAL_HEADER, dialogue.principal_hex().as_bytes())?;
+    }
+    Ok(())
 }

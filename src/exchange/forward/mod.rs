@@ -1,13 +1,16 @@
 //! From a receipt to bytes for the upstream: the one room where they are made.
 
+mod aside;
 mod head;
+mod source;
 
-use std::ops::Range;
 use std::time::Duration;
 
+use self::source::{Piece, Source};
 use super::account::Account;
 use super::fields;
-use super::inbound::Judged;
+use super::phase::Judged;
+use super::received::Received;
 use super::refusal::Refusal;
 use super::rules::Connection;
 use super::{Core, Room};
@@ -19,6 +22,8 @@ use crate::mask::{self, ContentKind, Masked, Unreadable};
 use crate::policy::Permit;
 use crate::record::{Body, Pending, Receipt, Settle};
 
+pub use self::aside::{Aside, AsideStep};
+pub(super) use self::aside::{Owed, Return};
 pub(super) use self::head::head;
 
 /// What the caller-to-upstream direction needs, or has to send.
@@ -41,6 +46,7 @@ pub enum RequestStep<'a> {
 /// Bytes that may go upstream: made here only, of a spent [`Receipt`].
 #[must_use]
 pub struct ToUpstream<'a> {
+    head: &'a [u8],
     line: Option<SizeLine>,
     content: &'a [u8],
     tail: &'static [u8],
@@ -50,8 +56,9 @@ impl<'a> ToUpstream<'a> {
     fn head(receipt: Receipt<Permit>, head: &'a [u8]) -> ToUpstream<'a> {
         let _permit = receipt.spend();
         ToUpstream {
+            head,
             line: None,
-            content: head,
+            content: b"",
             tail: b"",
         }
     }
@@ -73,17 +80,24 @@ impl<'a> ToUpstream<'a> {
             (true, None, true) => LAST_CHUNK,
         };
         ToUpstream {
+            head: b"",
             line: size.map(SizeLine::new),
             content,
             tail,
         }
     }
 
+    /// A whole request of the gateway's own, whose body `receipt` vouches for.
+    fn aside(receipt: Receipt<Body>, head: &'a [u8], body: &'a [u8]) -> ToUpstream<'a> {
+        let whole = ToUpstream::body(receipt, body, false, true);
+        ToUpstream { head, ..whole }
+    }
+
     /// The bytes, in order; some may be empty.
     #[must_use]
-    pub fn slices(&self) -> [&[u8]; 3] {
+    pub fn slices(&self) -> [&[u8]; 4] {
         let line = self.line.as_ref().map_or(&b""[..], SizeLine::as_bytes);
-        [line, self.content, self.tail]
+        [self.head, line, self.content, self.tail]
     }
 }
 
@@ -91,7 +105,7 @@ impl<'a> ToUpstream<'a> {
 pub struct RequestHalf {
     stage: Stage,
     head: Vec<u8>,
-    decoder: BodyDecoder,
+    source: Source,
     chunked: bool,
     shown: Shown,
     left: u64,
@@ -119,13 +133,6 @@ enum Stage {
     Broken,
 }
 
-/// A piece of the body as it stands in the caller's buffer.
-struct Piece {
-    content: Range<usize>,
-    consumed: usize,
-    last: bool,
-}
-
 /// How the body is shown in the recording.
 enum Shown {
     AsIs,
@@ -139,19 +146,29 @@ impl RequestHalf {
     pub(super) fn new(
         receipt: Receipt<Permit>,
         text: Vec<u8>,
-        head: &RequestHead,
+        received: &mut Received,
         bytes: &[u8],
         judged: &Judged,
         core: &mut Core,
         now: Now,
     ) -> RequestHalf {
         let limits = &judged.rules.limits;
+        let shown = Shown::of(
+            &received.head,
+            received.bytes(bytes),
+            &judged.connection,
+            core,
+        );
+        let chunked = received.framing() == BodyLength::Chunked;
         RequestHalf {
             stage: Stage::Head(receipt),
             head: text,
-            decoder: BodyDecoder::new(head.body()),
-            chunked: head.body() == BodyLength::Chunked,
-            shown: Shown::of(head, bytes, &judged.connection, core),
+            source: match received.take_body() {
+                Some(body) => Source::Held { body, sent: 0 },
+                None => Source::Caller(BodyDecoder::new(received.head.body())),
+            },
+            chunked,
+            shown,
             left: limits.request_body_bytes,
             bound: limits.request_body_bytes,
             idle: limits.body_idle_time,
@@ -182,7 +199,7 @@ impl RequestHalf {
                 Stage::Gathered(piece) => self.record(piece, caller, account, core, now),
                 Stage::Settling { pending, piece } => match core.writer.settle(pending) {
                     Settle::Ready(receipt) => {
-                        let content = &caller.filled()[piece.content.clone()];
+                        let content = self.source.content(caller, &piece);
                         let bytes = ToUpstream::body(receipt, content, self.chunked, piece.last);
                         self.stage = Stage::Sending(piece);
                         return RequestStep::Send(bytes);
@@ -219,14 +236,14 @@ impl RequestHalf {
         self.stage = match std::mem::replace(&mut self.stage, Stage::Broken) {
             Stage::SendingHead => {
                 core.pool.give_back_text(std::mem::take(&mut self.head));
-                if self.decoder.is_done() {
+                if self.source.is_done() {
                     Stage::Done
                 } else {
                     Stage::Body
                 }
             }
             Stage::Sending(piece) => {
-                caller.consume(piece.consumed);
+                self.source.consume(caller, piece.consumed);
                 account.forwarded(piece.content.len());
                 if piece.last { Stage::Done } else { Stage::Body }
             }
@@ -240,6 +257,9 @@ impl RequestHalf {
     /// Returns what was lent.
     pub fn close(self, core: &mut Core) {
         core.pool.give_back_text(self.head);
+        if let Source::Held { body, .. } = self.source {
+            core.pool.give_back_text(body);
+        }
         if let Shown::Masked(stream) = self.shown {
             core.give_back_stream(stream);
         }
@@ -247,17 +267,9 @@ impl RequestHalf {
 
     /// Decodes what has come of the body.
     fn gather(&mut self, caller: &mut Buffer, now: Now) -> Result<Stage, RequestStep<'static>> {
-        let gathered = self
-            .decoder
-            .gather(caller.filled_mut())
-            .map_err(|why| RequestStep::Refuse(Refusal::Body(why)))?;
-        let piece = Piece {
-            content: gathered.content,
-            consumed: gathered.consumed,
-            last: gathered.done,
-        };
+        let piece = self.source.gather(caller).map_err(RequestStep::Refuse)?;
         if piece.content.is_empty() && !piece.last {
-            caller.consume(piece.consumed);
+            self.source.consume(caller, piece.consumed);
             let until = self.since.after(self.idle);
             return self.wait_or_refuse(now, until, Stage::Body, RequestStep::NeedBytes);
         }
@@ -279,7 +291,7 @@ impl RequestHalf {
         core: &mut Core,
         now: Now,
     ) -> Result<Stage, RequestStep<'static>> {
-        let content = &caller.filled()[piece.content.clone()];
+        let content = self.source.content(caller, &piece);
         let until = self.since.after(self.wait);
         match core.room(masked_room(content.len()), until, now) {
             Room::There => {}

@@ -51,6 +51,28 @@ told! {
         "This connection does not offer upgrades.";
     NO_ROUTE: 404 "Not Found", "no_route",
         "Nothing is served at this host and path.";
+    SESSION_UNKNOWN: 404 "Not Found", "session_unknown",
+        "There is no such session; begin a new one.";
+    BAD_MESSAGE: 400 "Bad Request", "bad_message",
+        "The message is malformed or ambiguous.";
+    BAD_MESSAGE_TYPE: 415 "Unsupported Media Type", "bad_message_type",
+        "Messages are JSON.";
+    STATE_UNKNOWN: 404 "Not Found", "state_unknown",
+        "There is no such state to go on from.";
+    TASK_UNKNOWN: 404 "Not Found", "task_unknown",
+        "There is no such task.";
+    TOOL_QUARANTINED: 403 "Forbidden", "tool_quarantined",
+        "The tool's definition has changed and waits for an approval.";
+    BUDGET_SPENT: 429 "Too Many Requests", "budget_spent",
+        "The budget for such calls is spent.";
+    RESULT_TOO_LARGE: 429 "Too Many Requests", "result_too_large",
+        "The result is larger than the budget for results.";
+    MISDIRECTED: 421 "Misdirected Request", "misdirected",
+        "The connection is not offered under this host.";
+    ORIGIN_REFUSED: 403 "Forbidden", "origin_refused",
+        "Requests from this origin are not allowed.";
+    METHOD_NOT_ALLOWED: 405 "Method Not Allowed", "method_not_allowed",
+        "This connection takes POST, GET and DELETE.";
     NO_TOKEN: 401 "Unauthorized", "no_token",
         "A bearer token is required.";
     INVALID_TOKEN: 401 "Unauthorized", "invalid_token",

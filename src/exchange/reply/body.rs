@@ -1,11 +1,15 @@
 //! The reply's body on its way: out of its framing, through masks and recording, into ours.
 
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use super::Pause;
+use super::hearing::{Ear, Hearing};
+use super::speech::Speech;
 use super::waits::Waits;
 use crate::base::buffers::Buffer;
 use crate::base::clock::Now;
+use crate::exchange::dialogue::{Dialogue, Visit};
 use crate::exchange::forward::{masked_room, pushed};
 use crate::exchange::rules::Connection;
 use crate::exchange::{Account, Core, Refusal, Room, fields};
@@ -26,6 +30,8 @@ pub(super) enum Framing {
 pub(super) struct ReplyBody {
     pub(super) decoder: BodyDecoder,
     pub(super) stream: Option<Box<mask::Stream>>,
+    /// Of MCP: what the server says is judged before it is masked.
+    pub(super) speech: Option<Box<Speech>>,
     pub(super) framing: Framing,
     /// Decoded in the upstream's buffer, and not in the recording yet.
     pub(super) gathered: Option<Gathered>,
@@ -50,6 +56,7 @@ impl ReplyBody {
         ReplyBody {
             decoder: BodyDecoder::new(BodyLength::None),
             stream: None,
+            speech: None,
             framing: Framing::None,
             gathered: None,
             over: true,
@@ -63,11 +70,12 @@ impl ReplyBody {
         head: &ResponseHead,
         bytes: &[u8],
         method: &str,
-        connection: &Connection,
+        connection: &Arc<Connection>,
         link_base: &[u8],
+        dialogue: &mut Option<Box<Dialogue>>,
         core: &mut Core,
     ) -> Result<ReplyBody, Refusal> {
-        let Connection { masks, hides, .. } = connection;
+        let Connection { masks, hides, .. } = &**connection;
         let length = head.body(method);
         let has_body = !matches!(length, BodyLength::None | BodyLength::Length(0));
         let kind = ContentKind::of(
@@ -83,10 +91,16 @@ impl ReplyBody {
             (Some(_), Err(why)) if *hides && has_body => return Err(Refusal::Unreadable(why)),
             _ => None,
         };
+        let speech = match dialogue.take_if(|_| has_body && head.status() == 200) {
+            Some(dialogue) => speech(dialogue, kind.ok(), connection, link_base, core)?,
+            None => None,
+        };
         // HEAD tells the length that GET would have, where that is known.
         let framing = match head.body("GET") {
             BodyLength::None => Framing::None,
-            BodyLength::Length(length) if length == 0 || (read.is_none() && !hides) => {
+            BodyLength::Length(length)
+                if length == 0 || (read.is_none() && !hides && speech.is_none()) =>
+            {
                 Framing::Length(length)
             }
             _ if method == "HEAD" => Framing::None,
@@ -97,6 +111,7 @@ impl ReplyBody {
             stream: read
                 .filter(|_| has_body)
                 .map(|(masks, kind)| core.stream(masks, kind, link_base)),
+            speech,
             framing,
             gathered: None,
             over: !has_body,
@@ -120,7 +135,11 @@ impl ReplyBody {
                 leftover: !upstream.is_empty(),
             };
         }
-        let piece = match self.gather(upstream, eof, waits, now) {
+        let gathered = match &self.speech {
+            None => self.gather(upstream, eof, waits, now),
+            Some(_) => self.hear(upstream, eof, waits, account, core, now),
+        };
+        let piece = match gathered {
             Ok(piece) => piece,
             Err(step) => return BodyStep::Idle(step),
         };
@@ -128,12 +147,16 @@ impl ReplyBody {
         match core.room(masked_room(piece.content.len()), until, now) {
             Room::There => {}
             Room::Wait => {
-                self.gathered = Some(piece);
+                // What was judged stays with the speech.
+                self.gathered = Some(piece).filter(|_| self.speech.is_none());
                 return BodyStep::Idle(Pause::NeedRoom(until));
             }
             Room::Never => return BodyStep::Idle(Pause::Refuse(Refusal::RecorderUnable)),
         }
-        let content = &upstream.filled()[piece.content];
+        let content = match &self.speech {
+            None => &upstream.filled()[piece.content],
+            Some(speech) => speech.piece(piece.content),
+        };
         let masked = match &mut self.stream {
             None => mask::unmasked(content),
             Some(stream) => match pushed(stream, content, piece.done) {
@@ -162,6 +185,46 @@ impl ReplyBody {
             _ => b"",
         };
         BodyStep::Piece(line, Some(recorded), tail)
+    }
+
+    /// The next piece of what the server said and the caller may hear.
+    fn hear(
+        &mut self,
+        upstream: &mut Buffer,
+        eof: bool,
+        waits: &mut Waits,
+        account: &mut Account,
+        core: &mut Core,
+        now: Now,
+    ) -> Result<Gathered, Pause> {
+        loop {
+            if let Some(ready) = self.speech.as_ref().and_then(|speech| speech.ready()) {
+                return Ok(ready);
+            }
+            let heard = self.gather(upstream, eof, waits, now)?;
+            let content = &upstream.filled()[heard.content];
+            if let Some(speech) = &mut self.speech {
+                let mut ear = Ear { account, core, now };
+                speech
+                    .push(content, heard.done, &mut ear)
+                    .map_err(Pause::Refuse)?;
+            }
+            upstream.consume(heard.consumed);
+        }
+    }
+
+    /// Of MCP, once the body is being read.
+    pub(super) fn dialogue(&self) -> Option<&Dialogue> {
+        self.speech.as_ref().map(|speech| speech.hearing.dialogue())
+    }
+
+    /// The caller has the piece that [`ReplyBody::next`] gave last.
+    pub(super) fn sent(&mut self, upstream: &mut Buffer) {
+        let count = std::mem::take(&mut self.consumed);
+        match &mut self.speech {
+            None => upstream.consume(count),
+            Some(speech) => speech.consume(count),
+        }
     }
 
     /// Takes what has come of the body out of its framing.
@@ -200,4 +263,23 @@ impl ReplyBody {
             Err(Pause::Refuse(Refusal::UpstreamTimeout))
         }
     }
+}
+
+/// What a server answers with 200 is a message, or many; only of the end of a session it may be
+/// anything.
+fn speech(
+    dialogue: Box<Dialogue>,
+    kind: Option<ContentKind>,
+    connection: &Arc<Connection>,
+    link_base: &[u8],
+    core: &mut Core,
+) -> Result<Option<Box<Speech>>, Refusal> {
+    let events = match kind {
+        _ if dialogue.visit == Visit::End => return Ok(None),
+        Some(ContentKind::Json) => false,
+        Some(ContentKind::EventStream) => true,
+        _ => return Err(Refusal::UpstreamMalformed("neither JSON nor events")),
+    };
+    let hearing = Hearing::new(Arc::clone(connection), dialogue, link_base);
+    Ok(Some(Box::new(Speech::new(hearing, events, core))))
 }

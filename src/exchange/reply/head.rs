@@ -1,7 +1,11 @@
 //! The reply head as the caller gets it.
 
+use std::net::SocketAddr;
+
 use super::body::Framing;
+use super::session;
 use crate::base::clock::Now;
+use crate::exchange::dialogue::Dialogue;
 use crate::exchange::rules::Connection;
 use crate::exchange::{Account, Core, Refusal, fields};
 use crate::http::{BodyLength, FieldRef, ResponseHead, WriteError};
@@ -18,6 +22,9 @@ pub(super) struct HeadParts<'r> {
     pub connection: &'r Connection,
     /// The gateway's own address of the connection.
     pub link_base: &'r [u8],
+    /// Of MCP: whom and where a session belongs to that the reply opens.
+    pub dialogue: Option<&'r Dialogue>,
+    pub address: Option<SocketAddr>,
     /// How the body will be delimited.
     pub framing: Framing,
     /// The connection to the caller ends with this reply.
@@ -35,7 +42,9 @@ impl HeadParts<'_> {
         now: Now,
     ) -> Result<Recorded<'t>, Refusal> {
         let malformed = |_| Refusal::UpstreamMalformed("head cannot be passed on");
-        let masked = self.write(text, scratch).map_err(malformed)?;
+        let session = session::sealed(self, now)?;
+        let session = session.as_deref();
+        let masked = self.write(session, text, scratch).map_err(malformed)?;
         let log = account.log().ok_or(Refusal::RecorderUnable)?;
         let unable = |_| Refusal::RecorderUnable;
         core.writer.reply_head(log, masked, now).map_err(unable)
@@ -45,6 +54,7 @@ impl HeadParts<'_> {
     /// our own.
     fn write<'t>(
         &self,
+        session: Option<&str>,
         text: &'t mut Vec<u8>,
         scratch: &mut Vec<u8>,
     ) -> Result<Masked<'t>, WriteError> {
@@ -54,11 +64,11 @@ impl HeadParts<'_> {
             .as_deref()
             .filter(|_| self.connection.hides);
         masked_head(text, scratch, masks, self.head.status(), |head| {
-            self.fill(head)
+            self.fill(session, head)
         })
     }
 
-    fn fill(&self, head: &mut MaskedHead<'_>) -> Result<(), WriteError> {
+    fn fill(&self, session: Option<&str>, head: &mut MaskedHead<'_>) -> Result<(), WriteError> {
         let Connection {
             hides,
             reply_fields,
@@ -68,7 +78,8 @@ impl HeadParts<'_> {
         let fields = self.head.entries(self.bytes);
         for FieldRef { name, value, .. } in fields.filter(|field| !field.hop_by_hop) {
             let replaced = *hides && name.eq_ignore_ascii_case("cache-control");
-            if replaced || !fields::reply_passes(name, reply_fields) {
+            let ours = self.connection.mcp.is_some() && name.eq_ignore_ascii_case(session::FIELD);
+            if replaced || ours || !fields::reply_passes(name, reply_fields) {
                 continue;
             }
             let link = name.eq_ignore_ascii_case("location");
@@ -76,6 +87,9 @@ impl HeadParts<'_> {
                 Some(path) => head.joined(name, &[self.link_base, path])?,
                 None => head.field(name, value)?,
             }
+        }
+        if let Some(session) = session {
+            head.field("Mcp-Session-Id", session.as_bytes())?;
         }
         if *hides {
             head.fixed("Cache-Control", "no-store")?;

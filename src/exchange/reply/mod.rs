@@ -1,88 +1,35 @@
 //! From the upstream's bytes to bytes for the caller: decoded, masked, recorded, released.
 
 mod body;
+mod endpoint;
 mod head;
+mod hearing;
+mod session;
+mod speech;
+mod step;
 mod waits;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use self::body::{BodyStep, ReplyBody};
 use self::head::HeadParts;
+use self::step::{Pause, released};
+pub use self::step::{ReplyEnd, ReplyStep, ToCaller};
 use self::waits::Waits;
 use super::account::Account;
-use super::forward::masked_room;
-use super::inbound::Judged;
+use super::dialogue::Dialogue;
+use super::forward::{Aside, Return, masked_room};
+use super::phase::Judged;
 use super::refusal::Refusal;
 use super::rules::Connection;
 use super::{Core, Room};
 use crate::base::buffers::Buffer;
-use crate::base::clock::{Mono, Now};
+use crate::base::clock::Now;
+use crate::base::credential::Credential;
 use crate::base::limits::INTERIM_REPLIES;
-use crate::http::{ResponseHead, ResponseScanner, SizeLine};
+use crate::http::{ResponseHead, ResponseScanner};
 use crate::mask::ContentKind;
-use crate::record::Recorded;
-
-/// What the upstream-to-caller direction needs, or has to send.
-#[must_use]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it lives for one turn of the pump; a box would allocate"
-)]
-pub enum ReplyStep<'a> {
-    /// Send this, then call [`ReplyHalf::sent`].
-    Send(ToCaller<'a>),
-    /// More bytes from the upstream.
-    NeedBytes(Mono),
-    /// Room in the recording ring.
-    NeedRoom(Mono),
-    /// The reply is with the caller, whole.
-    Done(ReplyEnd),
-    /// The reply cannot go on: an answer where none has begun, else both connections end.
-    Refuse(Refusal),
-}
-
-/// Why nothing is sent now.
-enum Pause {
-    NeedBytes(Mono),
-    NeedRoom(Mono),
-    Refuse(Refusal),
-}
-
-impl From<Pause> for ReplyStep<'_> {
-    fn from(pause: Pause) -> Self {
-        match pause {
-            Pause::NeedBytes(until) => ReplyStep::NeedBytes(until),
-            Pause::NeedRoom(until) => ReplyStep::NeedRoom(until),
-            Pause::Refuse(refusal) => ReplyStep::Refuse(refusal),
-        }
-    }
-}
-
-/// What may happen to the connections after a whole reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReplyEnd {
-    /// The upstream connection can carry another exchange.
-    pub upstream_reusable: bool,
-}
-
-/// Bytes that may go to the caller: recorded ones, and the framing between them.
-#[must_use]
-pub struct ToCaller<'a> {
-    head: Option<Recorded<'a>>,
-    line: Option<SizeLine>,
-    body: Option<Recorded<'a>>,
-    tail: &'static [u8],
-}
-
-impl ToCaller<'_> {
-    /// The bytes, in order; some may be empty.
-    pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
-        let line = self.line.as_ref().map_or(&b""[..], SizeLine::as_bytes);
-        let head = self.head.iter().flat_map(Recorded::slices);
-        let body = self.body.iter().flat_map(Recorded::slices);
-        head.chain([line]).chain(body).chain([self.tail])
-    }
-}
 
 /// The upstream-to-caller direction of an exchange.
 pub struct ReplyHalf {
@@ -98,6 +45,13 @@ pub struct ReplyHalf {
     interim: u32,
     waits: Waits,
     reusable: bool,
+    /// Of MCP, until the body begins.
+    dialogue: Option<Box<Dialogue>>,
+    /// What the gateway shows upstream, for what it says there itself.
+    credential: Option<Arc<Credential>>,
+    /// Which of its addresses the upstream was reached at.
+    address: Option<SocketAddr>,
+    outlives_caller: bool,
 }
 
 enum Stage {
@@ -114,10 +68,16 @@ impl ReplyHalf {
     pub(super) fn new(
         head_only: bool,
         judged: &mut Judged,
+        credential: Option<Arc<Credential>>,
         core: &mut Core,
         now: Now,
     ) -> ReplyHalf {
+        let dialogue = judged.dialogue.take();
         ReplyHalf {
+            outlives_caller: dialogue.as_ref().is_some_and(|it| it.outlives_caller()),
+            credential: credential.filter(|_| dialogue.is_some()),
+            dialogue,
+            address: None,
             stage: Stage::Head(core.response_scanner()),
             text: core.pool.lend_text(),
             scratch: core.pool.lend_text(),
@@ -143,6 +103,44 @@ impl ReplyHalf {
         self.waits.owed = true;
         self.waits.since = now.mono;
         self.close |= !whole;
+    }
+
+    /// The upstream was reached at this address.
+    pub fn connected(&mut self, address: SocketAddr) {
+        self.address = Some(address);
+    }
+
+    /// Whether the reply is read to its end also when nobody listens any more.
+    #[must_use]
+    pub fn outlives_caller(&self) -> bool {
+        self.outlives_caller
+    }
+
+    /// What the gateway has to say to the upstream beside this exchange, after [`ReplyHalf::next`].
+    ///
+    /// # Errors
+    /// When it cannot be said: then the exchange cannot go on.
+    pub fn take_aside(
+        &mut self,
+        account: &mut Account,
+        core: &mut Core,
+        now: Now,
+    ) -> Result<Option<Aside>, Refusal> {
+        let Some(speech) = &mut self.body.speech else {
+            return Ok(None);
+        };
+        let Some(owed) = speech.hearing.take_owed() else {
+            return Ok(None);
+        };
+        let back = Return {
+            connection: &self.connection,
+            dialogue: speech.hearing.dialogue(),
+            credential: self.credential.as_ref(),
+            address: self.address,
+            path: speech.hearing.path(),
+            until: now.mono.after(self.waits.limits.wait_time),
+        };
+        back.aside(&owed, account, core, now).map(Some)
     }
 
     /// The connection to the caller ends with this reply.
@@ -179,6 +177,8 @@ impl ReplyHalf {
             close,
             waits,
             reusable,
+            dialogue,
+            address,
             ..
         } = self;
         let (mut opened, mut status) = (None, None);
@@ -188,6 +188,8 @@ impl ReplyHalf {
                 bytes: upstream.filled(),
                 connection,
                 link_base,
+                dialogue: body.dialogue().or(dialogue.as_deref()),
+                address: *address,
                 framing: body.framing,
                 close: *close,
             };
@@ -211,27 +213,13 @@ impl ReplyHalf {
         if let Some(status) = status {
             account.replied(status, now);
         }
-        let (line, body, tail) = match step {
-            BodyStep::Piece(line, recorded, tail) => (line, recorded, tail),
-            BodyStep::Idle(pause) if opened.is_none() => return pause.into(),
-            BodyStep::Over { leftover } if opened.is_none() => {
-                let upstream_reusable = *reusable && !leftover && !eof;
-                return ReplyStep::Done(ReplyEnd { upstream_reusable });
-            }
-            BodyStep::Idle(_) | BodyStep::Over { .. } => (None, None, &b""[..]),
-        };
-        ReplyStep::Send(ToCaller {
-            head: opened,
-            line,
-            body,
-            tail,
-        })
+        released(step, opened, *reusable && !eof)
     }
 
     /// The pump has sent what [`ReplyHalf::next`] gave it last.
     pub fn sent(&mut self, upstream: &mut Buffer, now: Now) {
         self.waits.since = now.mono;
-        upstream.consume(std::mem::take(&mut self.body.consumed));
+        self.body.sent(upstream);
     }
 
     /// Returns what was lent.
@@ -246,6 +234,9 @@ impl ReplyHalf {
         core.pool.give_back_text(self.scratch);
         if let Some(stream) = self.body.stream {
             core.give_back_stream(stream);
+        }
+        if let Some(speech) = self.body.speech {
+            speech.close(core);
         }
     }
 
@@ -351,8 +342,15 @@ impl ReplyHalf {
     fn plan(&mut self, head: &ResponseHead, bytes: &[u8], core: &mut Core) -> Result<(), Refusal> {
         let method = if self.head_only { "HEAD" } else { "GET" };
         self.reusable = head.reusable(method, bytes);
-        let (connection, link_base) = (&self.connection, &self.link_base);
-        self.body = ReplyBody::plan(head, bytes, method, connection, link_base, core)?;
+        self.body = ReplyBody::plan(
+            head,
+            bytes,
+            method,
+            &self.connection,
+            &self.link_base,
+            &mut self.dialogue,
+            core,
+        )?;
         self.waits.endless = self.body.kind == Some(ContentKind::EventStream);
         Ok(())
     }

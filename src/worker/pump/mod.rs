@@ -1,9 +1,11 @@
 //! Moves bytes through one exchange: asks it what it needs, waits for that, and asks again.
 
+mod aside;
 mod relay;
 
 use std::cell::RefCell;
 use std::io;
+use std::rc::Rc;
 
 use self::relay::{Sent, side_by_side};
 use super::core::Worker;
@@ -13,13 +15,15 @@ use super::upstream::{self, Upstream};
 use crate::auth::{AuthError, KeyWanted};
 use crate::base::clock::Mono;
 use crate::exchange::{
-    Account, Envelope, Forwarding, Inbound, Refusal, ReplyHalf, RequestHalf, Step,
+    Account, Envelope, Fixed, Forwarding, Inbound, Published, Refusal, ReplyHalf, RequestHalf, Step,
 };
 use crate::record::Outcome;
 
 /// Why an exchange that went upstream ended before its reply did.
 enum Stop {
     Refused(Refusal),
+    /// The gateway answers by itself.
+    Answered(Published),
     CallerGone,
     /// The process ends, and cannot wait any longer.
     Drained,
@@ -27,7 +31,7 @@ enum Stop {
 
 /// One request and its reply. `last` says that the connection ends with it.
 pub(super) async fn exchange<D: Driver>(
-    worker: &Worker<D>,
+    worker: &Rc<Worker<D>>,
     caller: &mut Caller<D::Stream>,
     last: bool,
 ) -> After {
@@ -42,6 +46,13 @@ pub(super) async fn exchange<D: Driver>(
             let envelope = inbound.envelope();
             let account = inbound.into_account(&mut worker.core.borrow_mut());
             Box::pin(refuse(worker, caller, account, envelope, refusal, last)).await
+        }
+        Err(Stop::Answered(answer)) => {
+            let envelope = inbound.envelope();
+            let account = inbound.into_account(&mut worker.core.borrow_mut());
+            account.answered(&answer, &mut worker.core.borrow_mut(), worker.now());
+            let close = closes(worker, envelope, last);
+            Box::pin(say(worker, caller, envelope, &answer.answer(close), close)).await
         }
         Err(stop @ (Stop::CallerGone | Stop::Drained)) => {
             let core = &mut *worker.core.borrow_mut();
@@ -58,6 +69,7 @@ impl Stop {
         match self {
             Stop::Drained => Outcome::Drained,
             Stop::Refused(refusal) => refusal.outcome(),
+            Stop::Answered(_) => Outcome::Complete,
             Stop::CallerGone => Outcome::CallerGone,
         }
     }
@@ -69,13 +81,13 @@ async fn judge<D: Driver>(
     caller: &mut Caller<D::Stream>,
     inbound: &mut Inbound,
 ) -> Result<Forwarding, Stop> {
-    let secure = caller.is_secure();
+    let way = caller.way();
     loop {
         let recorder = worker.link.changed();
         let step = inbound.advance(
-            &caller.buffer,
+            &mut caller.buffer,
             &mut caller.last,
-            secure,
+            way,
             &mut worker.core.borrow_mut(),
             worker.now(),
         );
@@ -97,6 +109,7 @@ async fn judge<D: Driver>(
                 let sent = Box::pin(mouth.send_fixed(worker, &fixed, true)).await;
                 sent.map_err(|_| Stop::CallerGone)?;
             }
+            Step::Answer(answer) => return Err(Stop::Answered(answer)),
             Step::Forward(forwarding) => return Ok(forwarding),
             Step::Refuse(refusal) => return Err(Stop::Refused(refusal)),
         }
@@ -138,17 +151,27 @@ async fn refuse<D: Driver>(
     last: bool,
 ) -> After {
     account.refuse(&refusal, &mut worker.core.borrow_mut(), worker.now());
+    let close = closes(worker, envelope, last) || refusal.loses_framing();
+    say(worker, caller, envelope, &refusal.answer(close), close).await
+}
+
+/// Whether the connection ends with an answer of the gateway's own.
+fn closes<D: Driver>(worker: &Worker<D>, envelope: Option<Envelope>, last: bool) -> bool {
     let unread = envelope.is_none_or(|envelope| envelope.has_body || !envelope.keep_alive);
-    let close = last || unread || refusal.loses_framing() || worker.is_draining();
+    last || unread || worker.is_draining()
+}
+
+/// Sends an answer of the gateway's own, and says whether the connection can go on.
+async fn say<D: Driver>(
+    worker: &Worker<D>,
+    caller: &mut Caller<D::Stream>,
+    envelope: Option<Envelope>,
+    answer: &Fixed,
+    close: bool,
+) -> After {
     let head_only = envelope.is_some_and(|envelope| envelope.head_only);
-    let answer = refusal.answer(close);
-    if caller
-        .split()
-        .1
-        .send_fixed(worker, &answer, head_only)
-        .await
-        .is_err()
-    {
+    let mut mouth = caller.split().1;
+    if mouth.send_fixed(worker, answer, head_only).await.is_err() {
         return After::Abort;
     }
     match envelope {
@@ -162,7 +185,7 @@ async fn refuse<D: Driver>(
 
 /// An exchange that may go on, from a connection to the upstream to what becomes of both connections.
 async fn forward<D: Driver>(
-    worker: &Worker<D>,
+    worker: &Rc<Worker<D>>,
     caller: &mut Caller<D::Stream>,
     inbound: Inbound,
     forwarding: Forwarding,
@@ -171,13 +194,14 @@ async fn forward<D: Driver>(
     let Forwarding {
         connection,
         credential,
+        address,
         mut request,
         mut reply,
     } = forwarding;
     let envelope = inbound.envelope();
     let account = RefCell::new(inbound.into_account(&mut worker.core.borrow_mut()));
-    let checkout = upstream::checkout(worker, &connection, credential.as_deref());
-    let mut upstream = match checkout.await {
+    let shown = credential.as_deref();
+    let mut upstream = match upstream::checkout(worker, &connection, shown, address).await {
         Ok(upstream) => upstream,
         Err(refusal) => {
             let account = account.into_inner();
@@ -185,6 +209,7 @@ async fn forward<D: Driver>(
             return Box::pin(refuse(worker, caller, account, envelope, refusal, last)).await;
         }
     };
+    reply.connected(upstream.address());
     if let Some(envelope) = envelope {
         caller.buffer.consume(envelope.head_bytes);
         if last || !envelope.keep_alive || worker.is_draining() {
@@ -206,11 +231,8 @@ async fn forward<D: Driver>(
     let account = account.into_inner();
     match ended {
         Ok(end) => {
-            account.close(
-                Outcome::Complete,
-                &mut worker.core.borrow_mut(),
-                worker.now(),
-            );
+            let core = &mut *worker.core.borrow_mut();
+            account.close(Outcome::Complete, core, worker.now());
             if !request_sent.whole.get() {
                 // It answered without waiting for the rest, which will not come.
                 upstream.abort(worker);
@@ -258,7 +280,7 @@ async fn stopped<D: Driver>(
             let _ = refuse(worker, caller, account, envelope, refusal, true).await;
             After::Close
         }
-        Stop::CallerGone | Stop::Drained => {
+        Stop::CallerGone | Stop::Drained | Stop::Answered(_) => {
             let core = &mut *worker.core.borrow_mut();
             account.close(stop.outcome(), core, worker.now());
             After::Abort

@@ -2,9 +2,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::rc::Rc;
 
-use super::Stop;
+use super::{Stop, aside};
 use crate::base::clock::Mono;
+use crate::base::limits::UNHEARD_TIME;
 use crate::exchange::{Account, Refusal, ReplyEnd, ReplyHalf, ReplyStep, RequestHalf, RequestStep};
 use crate::worker::core::Worker;
 use crate::worker::flag::Flag;
@@ -24,7 +26,7 @@ pub(super) struct Sent {
 
 /// Both directions of an exchange, until its reply is with the caller or it cannot go on.
 pub(super) async fn side_by_side<D: Driver>(
-    worker: &Worker<D>,
+    worker: &Rc<Worker<D>>,
     caller: &mut downstream::Caller<D::Stream>,
     upstream: &mut upstream::Upstream<D::Stream>,
     (request, reply): (&mut RequestHalf, &mut ReplyHalf),
@@ -50,7 +52,7 @@ pub(super) async fn side_by_side<D: Driver>(
     let down = relay_reply(
         worker,
         from_upstream,
-        &mut mouth,
+        Some(&mut mouth),
         reply,
         account,
         request_sent,
@@ -59,7 +61,12 @@ pub(super) async fn side_by_side<D: Driver>(
         worker.cut.raised().await;
         Err(Stop::Drained)
     };
-    either(either(down, up), cut).await
+    let ended = either(either(down, up), cut).await;
+    let gone = matches!(ended, Err(Stop::CallerGone)) && request_sent.whole.get();
+    if gone && reply.outlives_caller() {
+        Box::pin(unheard(worker, upstream, reply, account, request_sent)).await;
+    }
+    ended
 }
 
 /// Caller to upstream, until all of the request is there. An upstream that takes no more may have
@@ -134,11 +141,32 @@ async fn caller_gone<D: Driver>(
     std::future::pending().await
 }
 
-/// Upstream to caller, until all of the reply is there.
+/// The caller is gone, and the call goes on without it: the rest of the reply is read and recorded,
+/// for no longer than [`UNHEARD_TIME`].
+async fn unheard<D: Driver>(
+    worker: &Rc<Worker<D>>,
+    upstream: &mut upstream::Upstream<D::Stream>,
+    reply: &mut ReplyHalf,
+    account: &RefCell<Account>,
+    request_sent: &Sent,
+) {
+    let until = worker.now().mono.after(UNHEARD_TIME);
+    let mut directions = upstream.split();
+    let ear = &mut directions.ear;
+    let rest = relay_reply(worker, ear, None, reply, account, request_sent);
+    let cut = async {
+        worker.cut.raised().await;
+        Err(Stop::Drained)
+    };
+    // However it ends, nobody is told.
+    let _ = worker.within(until, either(rest, cut)).await;
+}
+
+/// Upstream to caller, until all of the reply is there; without a mouth to nobody.
 async fn relay_reply<D: Driver>(
-    worker: &Worker<D>,
+    worker: &Rc<Worker<D>>,
     ear: &mut upstream::Ear<'_, D::Stream>,
-    mouth: &mut downstream::Mouth<'_, D::Stream>,
+    mut mouth: Option<&mut downstream::Mouth<'_, D::Stream>>,
     reply: &mut ReplyHalf,
     account: &RefCell<Account>,
     request_sent: &Sent,
@@ -163,14 +191,17 @@ async fn relay_reply<D: Driver>(
         match step {
             ReplyStep::Send(bytes) => {
                 let size = bytes.slices().map(<[u8]>::len).sum();
-                mouth
-                    .send(worker, bytes)
-                    .await
-                    .map_err(|_| Stop::CallerGone)?;
+                let sent = match &mut mouth {
+                    Some(mouth) => mouth.send(worker, bytes).await,
+                    None => Ok(()),
+                };
                 reply.sent(ear.buffer, worker.now());
+                aside::send_all(worker, reply, account)?;
+                sent.map_err(|_| Stop::CallerGone)?;
                 turn.spend(size);
             }
             ReplyStep::NeedBytes(until) => {
+                aside::send_all(worker, reply, account)?;
                 let read = async { Some(ear.read(worker, until).await) };
                 let sent = async {
                     if owed {

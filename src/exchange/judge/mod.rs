@@ -3,27 +3,34 @@
 //! Nothing of a judgement survives a wait but the head: it is made again from the start, under the
 //! rules and keys then in force.
 
+mod mcp;
+
 use std::sync::Arc;
 
-use super::inbound::{Judged, Phase, Step, Turn};
-use super::refusal::Refusal;
-use super::rules::Rules;
+use super::metadata::{self, Reply, Seen};
+use super::phase::Judged;
+use super::refusal::{McpRefusal, Published, Refusal};
+use super::rules::{Route, Rules};
+use super::step::Way;
 use super::{Account, Core};
 use crate::auth::{AuthError, Identity, KeyWanted, LastBearer, Verdict, bearer};
 use crate::base::clock::{Mono, Now};
 use crate::http::uri::{self, CanonicalTarget};
 use crate::http::{BodyLength, RequestHead};
+use crate::mcp::inner::SECRET_HEADER;
 use crate::policy::{Arguments, Call, Decision, Facts, Fields, Permit};
 use crate::record::{Pending, RecordError};
 
 /// What a judgement is made of.
 pub(super) struct Judge<'a> {
-    /// The caller's bytes, the head first.
+    /// The bytes of the head.
     pub bytes: &'a [u8],
+    /// The body, where it is held.
+    pub body: Option<&'a [u8]>,
     /// The last bearer token of this caller connection.
     pub last: &'a mut LastBearer,
-    /// True when the caller came by TLS.
-    pub secure: bool,
+    /// How the caller came.
+    pub way: Way,
     /// This core.
     pub core: &'a mut Core,
     /// What is told of the exchange in the end.
@@ -34,11 +41,27 @@ pub(super) struct Judge<'a> {
     pub until: Mono,
 }
 
-/// Why the call may not go on, yet or at all.
-enum Stop {
-    Refused(Refusal),
+/// Why a call does not go on, yet or at all.
+pub(super) enum Stop {
+    /// The head may go on; the body, of at most so many bytes, is to be judged too.
+    NeedBody(u64),
+    /// A signing key is missing.
     NeedKey(KeyWanted),
+    /// The ring is full.
     NeedRoom,
+    /// The gateway answers by itself.
+    Answer(Published),
+    /// The call may not go on.
+    Refused(Refusal),
+}
+
+/// A call that may go on, and is in the recording's ring.
+pub(super) type Admitted = (Judged, Pending<Permit>);
+
+impl From<McpRefusal> for Stop {
+    fn from(why: McpRefusal) -> Stop {
+        Stop::Refused(why.into())
+    }
 }
 
 impl From<Refusal> for Stop {
@@ -49,31 +72,18 @@ impl From<Refusal> for Stop {
 
 impl Judge<'_> {
     /// Judges a whole head. `asked` is the key that was missing before and has been asked for.
-    pub(super) fn judge(mut self, head: RequestHead, asked: Option<KeyWanted>) -> Turn {
-        let until = self.until;
-        let again = |head, asked| Phase::Judging { head, asked };
-        match self.route_and_admit(&head, asked) {
-            Ok((judged, pending)) => Turn::On(Phase::Admitted {
-                head,
-                judged,
-                pending,
-            }),
-            Err(Stop::NeedKey(wanted)) => {
-                let phase = again(head, Some(wanted.clone()));
-                Turn::Wait(phase, Step::NeedKey(wanted, until))
-            }
-            Err(Stop::NeedRoom) => Turn::Wait(again(head, None), Step::NeedRoom(until)),
-            Err(Stop::Refused(refusal)) => Turn::Refuse(again(head, None), refusal),
-        }
-    }
-
-    fn route_and_admit(
-        &mut self,
+    pub(super) fn judge(
+        mut self,
         head: &RequestHead,
         asked: Option<KeyWanted>,
-    ) -> Result<(Judged, Pending<Permit>), Stop> {
-        let judged = self.route(head)?;
-        match self.prove_and_admit(head, &judged, asked) {
+    ) -> Result<Admitted, Stop> {
+        let mut judged = self.route(head)?;
+        let connection = Arc::clone(&judged.connection);
+        let admitted = match &connection.mcp {
+            Some(mcp) => self.converse(head, &mut judged, mcp, asked),
+            None => self.prove_and_admit(head, &judged, asked),
+        };
+        match admitted {
             Ok(pending) => Ok((judged, pending)),
             Err(stop) => {
                 judged.give_back(self.core);
@@ -96,17 +106,17 @@ impl Judge<'_> {
 
     /// Host and path choose the connection; the path is brought into the one form that is judged,
     /// recorded and forwarded.
-    fn route(&mut self, head: &RequestHead) -> Result<Judged, Refusal> {
+    fn route(&mut self, head: &RequestHead) -> Result<Judged, Stop> {
         if head.upgrade() {
-            return Err(Refusal::Upgrade);
+            return Err(Refusal::Upgrade.into());
         }
         if head.method(self.bytes).eq_ignore_ascii_case("TRACE") {
-            return Err(Refusal::Trace);
+            return Err(Refusal::Trace.into());
         }
         let mut scratch = self.core.pool.lend_text();
         let judged = uri::canonical(head.target(self.bytes), &mut scratch)
-            .map_err(Refusal::Target)
-            .and_then(|target| self.choose(head.host(self.bytes), &target));
+            .map_err(|why| Refusal::Target(why).into())
+            .and_then(|target| self.choose(head, &target));
         self.core.pool.give_back_text(scratch);
         let judged = judged?;
         self.account
@@ -114,13 +124,23 @@ impl Judge<'_> {
         Ok(judged)
     }
 
-    fn choose(&mut self, host: &str, target: &CanonicalTarget<'_>) -> Result<Judged, Refusal> {
+    fn choose(&mut self, head: &RequestHead, target: &CanonicalTarget<'_>) -> Result<Judged, Stop> {
+        let host = head.host(self.bytes);
         let rules: Arc<Rules> = Arc::clone(self.core.rules.load());
-        let (route, path) = rules.route(host, target.path()).ok_or(Refusal::NoRoute)?;
+        if let Some(document) = self.document(head, &rules, target.path()) {
+            return Err(Stop::Answer(document));
+        }
+        let found = match self.way {
+            Way::Inner => self.inner_route(head, &rules, target.path()),
+            Way::Plain | Way::Secure => rules.route(host, target.path()),
+        };
+        let (route, path) = found.ok_or(Refusal::NoRoute)?;
         let connection = rules.connections.get(route.connection);
         let connection = Arc::clone(connection.ok_or(Refusal::NoRoute)?);
+        let by_host = route.host.is_some();
 
-        let scheme: &[u8] = if self.secure { b"https://" } else { b"http://" };
+        let secure = self.way == Way::Secure;
+        let scheme: &[u8] = if secure { b"https://" } else { b"http://" };
         let mut link_base = self.core.pool.lend_text();
         for part in [scheme, host.as_bytes(), route.prefix.as_bytes()] {
             link_base.extend_from_slice(part);
@@ -137,6 +157,43 @@ impl Judge<'_> {
             target,
             path_len,
             link_base,
+            by_host,
+            dialogue: None,
+        })
+    }
+
+    /// A server of ours names the connection itself, and shows what only it knows.
+    fn inner_route<'r>(
+        &self,
+        head: &RequestHead,
+        rules: &'r Rules,
+        path: &str,
+    ) -> Option<(&'r Route, &'static str)> {
+        let secret = rules.inner.secret.as_ref()?;
+        let shown = head.field(self.bytes, SECRET_HEADER)?;
+        let route = (rules.inner.routes.iter()).find(|route| *route.prefix == *path)?;
+        secret.same(shown).then_some((route, "/"))
+    }
+
+    /// A document about a connection, which anybody may read.
+    fn document(&self, head: &RequestHead, rules: &Rules, path: &str) -> Option<Published> {
+        let host = head.host(self.bytes);
+        let mcp_of = |route: &Route| rules.connections.get(route.connection)?.mcp.as_deref();
+        let publishes = |route: &Route| mcp_of(route).is_some();
+        let route = metadata::document_asked(&rules.routes, host, path, publishes)?;
+        let mcp = mcp_of(route)?;
+        let seen = Seen::by(route, self.way == Way::Secure, host);
+        let Reply {
+            status,
+            phrase,
+            fields,
+            body,
+        } = mcp.metadata.reply(head.method(self.bytes), seen);
+        Some(Published {
+            status,
+            phrase,
+            fields: fields.to_owned(),
+            body,
         })
     }
 
@@ -166,15 +223,27 @@ impl Judge<'_> {
         judged: &Judged,
         identity: Identity,
     ) -> Result<Permit, Refusal> {
+        let facts = self.facts(head, judged);
+        let call = Call::http(identity, head.method(self.bytes), judged.path(), facts);
+        self.decided(call, judged)
+    }
+
+    /// What is known beside the call.
+    fn facts<'f>(&self, head: &'f RequestHead, judged: &'f Judged) -> Facts<'f>
+    where
+        Self: 'f,
+    {
         let query = judged.query().strip_prefix(b"?").unwrap_or_default();
-        let facts = Facts {
+        Facts {
             wall: self.now.wall.unix_seconds(),
             source: self.account.peer().map(|peer| peer.ip()),
             query: std::str::from_utf8(query).unwrap_or_default(),
             fields: Fields::Head(head, self.bytes),
             body: Arguments::Unknown,
-        };
-        let call = Call::http(identity, head.method(self.bytes), judged.path(), facts);
+        }
+    }
+
+    fn decided(&mut self, call: Call<'_>, judged: &Judged) -> Result<Permit, Refusal> {
         match call.decide(&judged.connection.policies) {
             Decision::Allowed(permit) => {
                 self.account.ruled(permit.rule());

@@ -1,0 +1,94 @@
+//! From the configuration's policies to those that judge.
+
+use crate::auth;
+use crate::control::config::{self, Config, Effect, IssuerKind, Mistake, Reach};
+use crate::policy::compile::{LineError, PolicyError};
+use crate::policy::{self, Line, Protocol, Who};
+
+/// The policies of one connection; what is wrong with them joins `mistakes`.
+pub(super) fn compile(
+    config: &Config,
+    connection: usize,
+    mistakes: &mut Vec<Mistake>,
+) -> Vec<policy::Policy> {
+    let protocol = match config.connections[connection].mcp {
+        Some(_) => Protocol::Mcp,
+        None => Protocol::Http,
+    };
+    let mut policies = Vec::new();
+    for policy in config
+        .policies
+        .iter()
+        .filter(|policy| policy.connection == connection)
+    {
+        let issuer = &config.issuers[policy.who.issuer];
+        let who = Who {
+            issuer: issuer.name.to_string(),
+            roles: policy.who.roles.clone(),
+            groups: ids(issuer, &policy.who.groups),
+            clients: ids(issuer, &policy.who.clients),
+            scopes: policy.who.scopes.clone(),
+        };
+        if matches!(issuer.kind, IssuerKind::Entra { .. })
+            && let Some(not) = who.clients.iter().find(|client| !auth::is_guid(client))
+        {
+            let why = format!("`{not}` is no client's id, which is a GUID: it would never match");
+            mistakes.push(Mistake::new(policy.place, why));
+        }
+        let lines = policy.rules.iter().map(line);
+        match policy::compile::policy(&policy.name, who, protocol, lines) {
+            Ok(policy) => policies.push(policy),
+            Err(PolicyError::Rule(number, why)) => {
+                let rule = &policy.rules[number - 1];
+                let place = match (&why, &rule.when) {
+                    (LineError::When(_), Some(when)) => when.place,
+                    _ => rule.place,
+                };
+                mistakes.push(Mistake::new(place, why.to_string()));
+            }
+            Err(why) => mistakes.push(Mistake::new(policy.place, why.to_string())),
+        }
+    }
+    policies.extend(members(config, connection));
+    policies
+}
+
+/// Through a virtual connection whoever may use a member comes; what of it, the member's own
+/// policies say.
+fn members(config: &Config, connection: usize) -> Vec<policy::Policy> {
+    let Reach::Virtual(members) = &config.connections[connection].reach else {
+        return Vec::new();
+    };
+    let open = |policy: policy::Policy| {
+        let everything = Line::from((policy::Effect::Allow, "*"));
+        policy::compile::policy(&policy.name, policy.who, Protocol::Mcp, [everything]).ok()
+    };
+    // What is wrong with a member's policies is told with the member.
+    let compiled = members
+        .iter()
+        .flat_map(|member| compile(config, *member, &mut Vec::new()));
+    compiled.filter_map(open).collect()
+}
+
+/// Ids as identities have them: Entra's GUIDs in lower case.
+fn ids(issuer: &config::Issuer, written: &[String]) -> Vec<String> {
+    let is_entra = matches!(issuer.kind, IssuerKind::Entra { .. });
+    let id = |text: &String| match is_entra && auth::is_guid(text) {
+        true => text.to_ascii_lowercase(),
+        false => text.clone(),
+    };
+    written.iter().map(id).collect()
+}
+
+fn line(rule: &config::Rule) -> Line<'_> {
+    Line {
+        effect: match rule.effect {
+            Effect::Allow => policy::Effect::Allow,
+            Effect::Deny => policy::Effect::Deny,
+            Effect::Approve { .. } => policy::Effect::Approve,
+        },
+        pattern: &rule.pattern,
+        when: rule.when.as_ref().map(|when| &*when.text),
+        shadow: rule.shadow,
+    }
+}

@@ -1,0 +1,334 @@
+//! The same for connections of protocol `mcp`, whose calls stand in bodies.
+
+mod checks;
+
+use self::checks::{call, calls, check_task, check_tool, result_bytes, unwrapped, whose};
+use super::{Judge, Stop};
+use crate::auth::Identity;
+use crate::exchange::dialogue::{Dialogue, ENDPOINT, Ids, Session, Visit, is_request, tool};
+use crate::exchange::metadata::{Seen, host_allowed, origin_allowed};
+use crate::exchange::phase::Judged;
+use crate::exchange::refusal::{McpRefusal, Refusal};
+use crate::exchange::rules::Mcp;
+use crate::exchange::step::Way;
+use crate::http::{BodyLength, RequestHead};
+use crate::mcp::{Digest, Fields, NO_PARAMS, Param, Post, Revision};
+use crate::policy::mcp::{ANSWER, END, LISTEN};
+use crate::policy::{Call, Denial, McpCall, Permit};
+use crate::record::Pending;
+
+/// What a POST was found to be.
+struct Found {
+    dialogue: Dialogue,
+    permit: Permit,
+}
+
+/// Who says what.
+struct Said<'s> {
+    identity: &'s Identity,
+    principal: &'s Digest,
+    post: &'s Post<'s>,
+    params: &'s [Param<'s>],
+}
+
+impl Judge<'_> {
+    /// Judges a request of MCP: who may come at all by its head, what is asked for by its body.
+    pub(super) fn converse(
+        &mut self,
+        head: &RequestHead,
+        judged: &mut Judged,
+        mcp: &Mcp,
+        asked: Option<crate::auth::KeyWanted>,
+    ) -> Result<Pending<Permit>, Stop> {
+        self.check_way(head, mcp)?;
+        let identity = match self.identify(head, asked) {
+            Err(Stop::Refused(refusal)) => {
+                return Err(self.challenge(refusal, head, judged, mcp).into());
+            }
+            other => other?,
+        };
+        let visit = Visit::of(head.method(self.bytes));
+        let visit = visit.ok_or(McpRefusal::MethodNotAllowed)?;
+        let found = match (visit, self.body) {
+            (Visit::Say, None) => return Err(self.ask_body(head, judged, mcp, identity)),
+            (Visit::Say, Some(body)) => {
+                let mut reader = std::mem::take(&mut self.core.reader);
+                let found = self.hear(head, judged, mcp, identity, body, &mut reader);
+                self.core.reader = reader;
+                found?
+            }
+            (Visit::Listen | Visit::End, _) => self.visit(head, judged, mcp, identity, visit)?,
+        };
+        let Found { dialogue, permit } = found;
+        judged.dialogue = Some(Box::new(dialogue));
+        self.admit(head, judged, permit)
+    }
+
+    /// A refusal for want of a token, or of more in it, says where to get one.
+    fn challenge(
+        &self,
+        refusal: Refusal,
+        head: &RequestHead,
+        judged: &Judged,
+        mcp: &Mcp,
+    ) -> Refusal {
+        let secure = self.way == Way::Secure;
+        let host = head.host(self.bytes);
+        let origin = if secure { "https://" } else { "http://" }.len() + host.len();
+        let prefix = judged.link_base.get(origin..).unwrap_or_default();
+        let seen = Seen {
+            secure,
+            host,
+            by_host: judged.by_host,
+            prefix: std::str::from_utf8(prefix).unwrap_or_default(),
+        };
+        let challenge = match &refusal {
+            Refusal::NoToken => mcp.metadata.unproven(false, seen),
+            Refusal::Token(_) => mcp.metadata.unproven(true, seen),
+            Refusal::Denied(Denial::ScopeMissing(scopes)) => {
+                mcp.metadata.insufficient(scopes, seen)
+            }
+            _ => return refusal,
+        };
+        refusal.challenging(challenge)
+    }
+
+    /// Neither a page of somebody else's nor a name that leads here by chance may even ask.
+    fn check_way(&self, head: &RequestHead, mcp: &Mcp) -> Result<(), Refusal> {
+        if !host_allowed(&mcp.hosts, head.host(self.bytes)) {
+            return Err(McpRefusal::Misdirected.into());
+        }
+        match head.field(self.bytes, "origin") {
+            Some(origin) if !origin_allowed(&mcp.origins, origin) => {
+                Err(McpRefusal::OriginRefused.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The body is asked for of those only who have any right here.
+    fn ask_body(
+        &mut self,
+        head: &RequestHead,
+        judged: &Judged,
+        mcp: &Mcp,
+        identity: Identity,
+    ) -> Stop {
+        let bound = mcp.message_bytes;
+        match head.body() {
+            BodyLength::Length(length) if length > bound => {
+                return Refusal::BodyTooLarge(bound).into();
+            }
+            _ => {}
+        }
+        match self.may(head, judged, identity, &[McpCall::bare(ANSWER, None)]) {
+            Ok(_) => Stop::NeedBody(bound),
+            Err(refusal) => refusal.into(),
+        }
+    }
+
+    /// GET and DELETE: nothing but the session tells one from another.
+    fn visit(
+        &mut self,
+        head: &RequestHead,
+        judged: &Judged,
+        mcp: &Mcp,
+        identity: Identity,
+        visit: Visit,
+    ) -> Result<Found, Refusal> {
+        let version = head.field(self.bytes, "mcp-protocol-version");
+        let revision = version.map_or(Some(Revision::UNSAID), Revision::parse);
+        let method = if visit == Visit::Listen { LISTEN } else { END };
+        self.account.asked(method, None);
+        let permit = self.may(
+            head,
+            judged,
+            identity.clone(),
+            &[McpCall::bare(method, None)],
+        )?;
+        let principal = whose(&identity);
+        // Of a version that nobody knows, the upstream may say what it likes.
+        let revision = revision.unwrap_or(Revision::UNSAID);
+        let session = self.session(head, judged, mcp, revision, &principal)?;
+        let dialogue = Dialogue {
+            visit,
+            revision,
+            identity,
+            principal,
+            session,
+            asks: false,
+            result_bytes: None,
+            edited: None,
+            endpoint: None,
+        };
+        Ok(Found { dialogue, permit })
+    }
+
+    /// POST: every message in it is judged, and the bytes judged are those that go on.
+    fn hear(
+        &mut self,
+        head: &RequestHead,
+        judged: &Judged,
+        mcp: &Mcp,
+        identity: Identity,
+        body: &[u8],
+        reader: &mut crate::mcp::Reader,
+    ) -> Result<Found, Refusal> {
+        let mut room = NO_PARAMS;
+        let fields = Fields::gather(head.entries(self.bytes), &mut room)
+            .map_err(|why| Refusal::from(McpRefusal::Message(why)).to(Ids::one(None)))?;
+        let post = reader.read(body, &fields).map_err(|refused| {
+            let id = refused.id.and_then(|at| body.get(at));
+            let id = id.and_then(|id| std::str::from_utf8(id).ok());
+            Refusal::from(McpRefusal::Message(refused.objection)).to(Ids::one(id))
+        })?;
+        let principal = whose(&identity);
+        let said = Said {
+            identity: &identity,
+            principal: &principal,
+            post: &post,
+            params: fields.params,
+        };
+        let heard = self.hear_all(head, judged, mcp, &said);
+        let (permit, session) = heard.map_err(|refusal| refusal.to(Ids::of(&post)))?;
+        let edited = unwrapped(&post, body, |state| {
+            let mut scratch = Vec::new();
+            let name = &judged.connection.name;
+            mcp.sealer
+                .open_state(state.as_bytes(), name, &principal, &mut scratch)
+                .map(|(state, _)| state.to_owned())
+                .map_err(|_| McpRefusal::StateUnknown.into())
+        })
+        .map_err(|refusal| refusal.to(Ids::of(&post)))?;
+        let endpoint = self.endpoint(judged, mcp, &principal)?;
+        let dialogue = Dialogue {
+            visit: Visit::Say,
+            revision: post.revision(),
+            asks: post.messages().iter().any(is_request),
+            result_bytes: result_bytes(mcp, &post),
+            identity,
+            principal,
+            session,
+            edited,
+            endpoint,
+        };
+        Ok(Found { dialogue, permit })
+    }
+
+    fn hear_all(
+        &mut self,
+        head: &RequestHead,
+        judged: &Judged,
+        mcp: &Mcp,
+        said: &Said<'_>,
+    ) -> Result<(Permit, Option<Session>), Refusal> {
+        let Said {
+            identity,
+            principal,
+            post,
+            params,
+        } = *said;
+        let connection = &judged.connection;
+        for message in post.messages() {
+            self.account
+                .asked(message.method.unwrap_or(ANSWER), message.name);
+            check_tool(message, connection, mcp, params)?;
+            check_task(message, connection, mcp, principal, self.now.wall)?;
+        }
+        let session = self.session(head, judged, mcp, post.revision(), principal)?;
+        let permit = match post
+            .only()
+            .filter(|one| one.subscriptions().next().is_none())
+        {
+            Some(message) => {
+                let name = &connection.name;
+                let claims = tool(message).and_then(|tool| mcp.pins.annotations(name, tool));
+                let call = call(message, claims.as_ref().map(|claims| claims.root()));
+                self.may(head, judged, identity.clone(), &[call])?
+            }
+            None => {
+                let calls: Vec<McpCall<'_>> = post.messages().iter().flat_map(calls).collect();
+                self.may(head, judged, identity.clone(), &calls)?
+            }
+        };
+        self.charge(mcp, identity, post)?;
+        Ok((permit, session))
+    }
+
+    /// What the requests cost, once for the exchange, however often it is judged.
+    fn charge(&mut self, mcp: &Mcp, identity: &Identity, post: &Post<'_>) -> Result<(), Refusal> {
+        if self.account.is_charged() {
+            return Ok(());
+        }
+        let requests = post.messages().iter().filter(|one| is_request(one));
+        let tools = requests.map(tool);
+        let slot = mcp
+            .budgets
+            .take_all(identity.principal().name(), tools, self.now)
+            .map_err(McpRefusal::Budget)?;
+        self.account.charge(slot);
+        Ok(())
+    }
+
+    fn may(
+        &mut self,
+        head: &RequestHead,
+        judged: &Judged,
+        identity: Identity,
+        calls: &[McpCall<'_>],
+    ) -> Result<Permit, Refusal> {
+        let facts = self.facts(head, judged);
+        let decided = self.decided(Call::mcp(identity, calls, facts), judged);
+        match &judged.connection.mcp {
+            Some(mcp) => decided.map_err(|refusal| self.challenge(refusal, head, judged, mcp)),
+            None => decided,
+        }
+    }
+
+    /// The session that the caller shows: sealed by this gateway or one with its keys, for this
+    /// principal and connection. The newest revision has none, and its header means nothing.
+    fn session(
+        &self,
+        head: &RequestHead,
+        judged: &Judged,
+        mcp: &Mcp,
+        revision: Revision,
+        principal: &Digest,
+    ) -> Result<Option<Session>, Refusal> {
+        let shown = head.field(self.bytes, "mcp-session-id");
+        let Some(shown) = shown.filter(|_| !revision.is_modern()) else {
+            return Ok(None);
+        };
+        let mut scratch = Vec::new();
+        let session = mcp
+            .sealer
+            .open_session(shown, &judged.connection.name, principal, &mut scratch)
+            .map_err(|_| McpRefusal::SessionUnknown)?;
+        // A server of this gateway's own lives in one process only.
+        if mcp.inner.is_some() && session.replica != mcp.replica {
+            return Err(McpRefusal::SessionUnknown.into());
+        }
+        Ok(Some(Session::of(&session)))
+    }
+
+    /// Of the transport of 2024-11-05: the sealed address that the upstream gave for messages.
+    fn endpoint(
+        &self,
+        judged: &Judged,
+        mcp: &Mcp,
+        principal: &Digest,
+    ) -> Result<Option<Box<str>>, Refusal> {
+        let query = judged.query().strip_prefix(b"?").unwrap_or_default();
+        let sealed = (query.split(|byte| *byte == b'&'))
+            .find_map(|pair| pair.strip_prefix(ENDPOINT.as_bytes())?.strip_prefix(b"="));
+        let Some(sealed) = sealed else {
+            return Ok(None);
+        };
+        let mut scratch = Vec::new();
+        let opened = mcp
+            .sealer
+            .open_endpoint(sealed, &judged.connection.name, principal, &mut scratch)
+            .map_err(|_| McpRefusal::SessionUnknown)?;
+        Ok(Some(opened.into()))
+    }
+}

@@ -1,0 +1,102 @@
+//! The states of an exchange before its call goes upstream, and what the judgement found.
+
+use std::sync::Arc;
+
+use super::Core;
+use super::dialogue::Dialogue;
+use super::received::Received;
+use super::rules::{Connection, Rules};
+use crate::auth::KeyWanted;
+use crate::base::clock::Mono;
+use crate::http::RequestScanner;
+use crate::policy::Permit;
+use crate::record::{Pending, Receipt};
+
+/// The states before forwarding. The bytes of the head stay in the caller's buffer throughout.
+pub(super) enum Phase {
+    /// The head is arriving.
+    Head(RequestScanner),
+    /// The head is whole. `asked` is a missing key that was asked for.
+    Judging {
+        received: Received,
+        asked: Option<KeyWanted>,
+    },
+    /// The head may go on, and what is judged next is the body, which is arriving.
+    Gathering {
+        received: Received,
+        bound: u64,
+        since: Mono,
+    },
+    /// The call is in the ring; in the durable class it waits for the disk.
+    Admitted {
+        received: Received,
+        judged: Judged,
+        pending: Pending<Permit>,
+    },
+    /// Recorded. Only the upstream's credential may be missing.
+    Ready {
+        received: Received,
+        judged: Judged,
+        receipt: Receipt<Permit>,
+    },
+    /// Taken out while being judged, and left so by every refusal.
+    Broken,
+}
+
+/// What the judgement found, besides the permit.
+pub(super) struct Judged {
+    /// The snapshot it was judged under.
+    pub rules: Arc<Rules>,
+    /// Where the call goes.
+    pub connection: Arc<Connection>,
+    /// Canonical path and query, without the route's prefix and the upstream's base path.
+    pub target: Vec<u8>,
+    /// Bytes of `target` before the query.
+    pub path_len: usize,
+    /// The gateway's own address of the connection, for links: `https://host/prefix`.
+    pub link_base: Vec<u8>,
+    /// Its host chose the connection, and not its path alone.
+    pub by_host: bool,
+    /// Of a connection of protocol `mcp`, once its call was judged.
+    pub dialogue: Option<Box<Dialogue>>,
+}
+
+impl Phase {
+    /// Returns what was lent.
+    pub(super) fn give_back(self, core: &mut Core) {
+        let (received, judged) = match self {
+            Phase::Head(scanner) => return core.recycle(scanner.into_spare()),
+            Phase::Judging { received, .. } | Phase::Gathering { received, .. } => (received, None),
+            Phase::Admitted {
+                received, judged, ..
+            }
+            | Phase::Ready {
+                received, judged, ..
+            } => (received, Some(judged)),
+            Phase::Broken => return,
+        };
+        received.give_back(core);
+        if let Some(judged) = judged {
+            judged.give_back(core);
+        }
+    }
+}
+
+impl Judged {
+    /// The path that policy sees.
+    pub(super) fn path(&self) -> &str {
+        // Canonical paths are ASCII; an impossible failure matches no rule.
+        std::str::from_utf8(&self.target[..self.path_len]).unwrap_or_default()
+    }
+
+    /// The query with its question mark; empty when there is none.
+    pub(super) fn query(&self) -> &[u8] {
+        &self.target[self.path_len..]
+    }
+
+    /// Returns the lent texts.
+    pub(super) fn give_back(self, core: &mut Core) {
+        core.pool.give_back_text(self.target);
+        core.pool.give_back_text(self.link_base);
+    }
+}

@@ -1,0 +1,152 @@
+//! Refusals as JSON-RPC errors: what a client of MCP shows to whoever called the tool.
+
+use super::{Fixed, McpRefusal, Published, Refusal};
+use crate::exchange::dialogue::Ids;
+use crate::mcp::{Objection, write_string};
+use crate::policy::Denial;
+
+/// In which way a refusal is answered.
+#[derive(Clone, Debug)]
+pub enum How {
+    /// As JSON-RPC errors, to these requests.
+    InCall(Ids),
+    /// In HTTP, with this challenge.
+    Challenging(Box<str>),
+}
+
+/// The codes of the gateway's own errors: outside of -32768 to -32000, which JSON-RPC and MCP keep.
+/// The first three digits are those of the HTTP status that says the same.
+mod code {
+    pub(super) const DENIED: i32 = 40300;
+    pub(super) const APPROVAL_NEEDED: i32 = 40301;
+    pub(super) const QUARANTINED: i32 = 40310;
+    pub(super) const UNKNOWN: i32 = 40400;
+    pub(super) const BUDGET: i32 = 42900;
+    pub(super) const OTHER: i32 = 50000;
+}
+
+/// A refusal as one JSON-RPC error.
+pub(super) struct InCall {
+    /// The HTTP status around it.
+    pub(super) status: u16,
+    phrase: &'static str,
+    code: i32,
+    retry_after: Option<u64>,
+    objection: Option<Objection>,
+}
+
+impl Refusal {
+    /// The same, answered to the requests that it refuses. What is about who calls stays HTTP's (the
+    /// authorization text of MCP), and so does what refuses no request.
+    #[must_use]
+    pub(in crate::exchange) fn to(self, ids: Ids) -> Refusal {
+        let in_http = matches!(
+            self,
+            Refusal::Told { .. }
+                | Refusal::Denied(Denial::ScopeMissing(_))
+                | Refusal::Mcp(McpRefusal::SessionUnknown)
+        );
+        if in_http || ids.ids.is_empty() {
+            return self;
+        }
+        Refusal::Told {
+            why: Box::new(self),
+            how: How::InCall(ids),
+        }
+    }
+
+    /// The same, with a challenge that says how to get in.
+    #[must_use]
+    pub(in crate::exchange) fn challenging(self, challenge: String) -> Refusal {
+        Refusal::Told {
+            why: Box::new(self),
+            how: How::Challenging(challenge.into()),
+        }
+    }
+
+    /// What it is as a JSON-RPC error.
+    pub(super) fn in_call(&self) -> InCall {
+        let ok = |code| InCall {
+            status: 200,
+            phrase: "OK",
+            code,
+            retry_after: None,
+            objection: None,
+        };
+        match self {
+            Refusal::Denied(_) => ok(code::DENIED),
+            Refusal::ApprovalNeeded(_) => ok(code::APPROVAL_NEEDED),
+            Refusal::Mcp(McpRefusal::Quarantined) => ok(code::QUARANTINED),
+            Refusal::Mcp(McpRefusal::TaskUnknown | McpRefusal::StateUnknown) => ok(code::UNKNOWN),
+            Refusal::Mcp(McpRefusal::ResultTooLarge) => ok(code::BUDGET),
+            Refusal::Mcp(McpRefusal::Budget(spent)) => InCall {
+                retry_after: Some(spent.retry_after_seconds()),
+                ..ok(code::BUDGET)
+            },
+            Refusal::Mcp(McpRefusal::Message(why)) => InCall {
+                status: why.http_status(),
+                phrase: self.told().phrase,
+                objection: Some(*why),
+                ..ok(why.rpc_code())
+            },
+            _ => ok(code::OTHER),
+        }
+    }
+
+    /// The JSON-RPC error object of this refusal.
+    #[must_use]
+    pub(in crate::exchange) fn rpc_error(&self) -> String {
+        let InCall {
+            code,
+            retry_after,
+            objection,
+            ..
+        } = self.in_call();
+        let mut error = format!("{{\"code\":{code},\"message\":").into_bytes();
+        let mut data = Vec::new();
+        match objection {
+            Some(why) => {
+                write_string(&why.to_string(), &mut error);
+                why.write_data(&mut data);
+            }
+            None => {
+                write_string(self.told().sentence, &mut error);
+                let mut members = serde_json::json!({"reason": self.code()});
+                if let Some(rule) = self.rule() {
+                    members["rule"] = (*rule.name).into();
+                }
+                if let Some(seconds) = retry_after {
+                    members["retryAfter"] = seconds.into();
+                }
+                data = members.to_string().into_bytes();
+            }
+        }
+        if !data.is_empty() {
+            error.extend_from_slice(b",\"data\":");
+            error.extend_from_slice(&data);
+        }
+        error.push(b'}');
+        String::from_utf8(error).unwrap_or_default()
+    }
+}
+
+impl InCall {
+    /// The answer to the requests that `why` refuses.
+    pub(super) fn answer(&self, why: &Refusal, ids: &Ids, close: bool) -> Fixed {
+        let error = why.rpc_error();
+        let answers: Vec<String> = (ids.ids.iter())
+            .map(|id| format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{error}}}"))
+            .collect();
+        let body = answers.join(",");
+        let retry = self
+            .retry_after
+            .map(|seconds| format!("Retry-After: {seconds}\r\n"));
+        let published = Published {
+            status: self.status,
+            phrase: self.phrase,
+            fields: format!("Cache-Control: no-store\r\n{}", retry.unwrap_or_default()),
+            body: if ids.batch { format!("[{body}]") } else { body },
+        };
+        published.answer(close)
+    }
+}
