@@ -151,7 +151,7 @@ fn scalar() -> impl Strategy<Value = serde_json::Value> {
 }
 
 /// Arguments whose members mostly have the kind that their names stand for.
-fn arguments() -> impl Strategy<Value = serde_json::Value> {
+pub(super) fn arguments() -> impl Strategy<Value = serde_json::Value> {
     let member = |usual: Vec<serde_json::Value>| {
         prop_oneof![
             6 => prop::sample::select(usual).prop_map(Some),
@@ -241,7 +241,7 @@ fn by_cel(text: &str, arguments: &serde_json::Value) -> Option<Value> {
 }
 
 /// What the language here says, with the arguments and before them.
-fn by_us(when: &When, arguments: &serde_json::Value) -> (Truth, Truth) {
+pub(super) fn by_us(when: &When, arguments: &serde_json::Value) -> (Truth, Truth) {
     let text = arguments.to_string();
     let document = Document::parse(text.as_bytes()).expect("JSON");
     let roles = [Box::from("a"), Box::from("Reader")];

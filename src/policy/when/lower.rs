@@ -41,7 +41,8 @@ pub(super) fn lower(text: &str, protocol: Protocol) -> Result<(Node, bool), When
     Ok((root, lowering.reads_body))
 }
 
-/// The first objection, which is on the line and column that it gives.
+/// The first objection, which is on the line and column that it gives. Some are about the parser's
+/// own inside, which says nothing to who wrote the text.
 fn unparsed(text: &str, errors: &cel::ParseErrors) -> WhenError {
     let Some(first) = errors.errors.first() else {
         return WhenError {
@@ -54,8 +55,15 @@ fn unparsed(text: &str, errors: &cel::ParseErrors) -> WhenError {
         usize::try_from(first.pos.1).unwrap_or(0),
     );
     let before = text.split_inclusive('\n').take(line.saturating_sub(1));
+    let told = first.msg.trim();
+    let told = told.strip_prefix("Syntax error: ").unwrap_or(told);
+    let why = match told {
+        told if told.contains("Recursion limit") => "the condition is nested too deep".to_owned(),
+        told if told.contains("Context") => "it cannot be read".to_owned(),
+        told => format!("it cannot be read: {told}"),
+    };
     WhenError {
-        why: format!("it cannot be read: {}", first.msg.trim()),
+        why,
         at: before.map(|line| line.chars().count()).sum::<usize>() + column.saturating_sub(1),
     }
 }

@@ -367,6 +367,8 @@ fn sizes_are_bounded() {
     let too_deep = format!("{}1{} == 1", "-(".repeat(60), ")".repeat(60));
     let too_deep_list = format!("name in {}1{}", "[".repeat(60), "]".repeat(60));
     let too_many = vec!["true"; 300].join("||");
+    let nested = When::parse(&"(".repeat(100), Protocol::Mcp).expect_err("too deep");
+    assert_eq!(nested.why, "the condition is nested too deep");
     for text in [too_long, too_deep, too_deep_list, too_many] {
         assert!(When::parse(&text, Protocol::Mcp).is_err(), "{text}");
     }
