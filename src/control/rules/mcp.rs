@@ -165,7 +165,7 @@ fn metadata(config: &Config, connection: &Connection, index: usize) -> Result<Me
         public_url: config.public_url.clone(),
         servers,
         scopes,
-        qualifier: issuers.iter().find_map(|issuer| qualifier(issuer)),
+        qualifier: common_qualifier(&issuers),
     };
     Metadata::new(spec).map_err(|why| why.to_string())
 }
@@ -183,10 +183,24 @@ fn server(issuer: &Issuer) -> String {
     }
 }
 
-/// Entra's scopes are asked for by the application's URI.
-fn qualifier(issuer: &Issuer) -> Option<String> {
-    let uri = |audience: &&String| audience.contains("://");
-    matches!(issuer.kind, IssuerKind::Entra { .. })
-        .then(|| issuer.audiences.iter().find(uri).cloned())
-        .flatten()
+/// What stands before a scope's name, where all issuers want the same there: a client asks one of
+/// them, and is told of all in one list.
+fn common_qualifier(issuers: &[&Issuer]) -> Option<String> {
+    let mut all = issuers.iter().map(|issuer| qualifier(issuer));
+    let first = all.next().flatten()?;
+    all.all(|other| other == Some(first))
+        .then(|| first.to_owned())
 }
+
+/// Entra's scopes are asked for under the application's URI, or its id: a bare name would be taken
+/// for one of Microsoft Graph's.
+fn qualifier(issuer: &Issuer) -> Option<&str> {
+    let IssuerKind::Entra { .. } = issuer.kind else {
+        return None;
+    };
+    let uri = issuer.audiences.iter().find(|one| one.contains("://"));
+    uri.or(issuer.audiences.first()).map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests;
