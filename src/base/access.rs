@@ -66,6 +66,8 @@ pub struct AccessEntry {
     pub rpc: Short<48>,
     /// Of MCP: what the method was about, such as the tool's name.
     pub tool: Short<96>,
+    /// Of MCP: a digest of the session's id.
+    pub session: Short<16>,
     /// Of MCP: items of lists that were taken out.
     pub hidden: u32,
     /// Its path, masked.

@@ -149,6 +149,8 @@ struct Line<'l> {
     rpc: &'l str,
     #[serde(rename = "mcp.tool.name", skip_serializing_if = "str::is_empty")]
     tool: &'l str,
+    #[serde(rename = "mcp.session.id", skip_serializing_if = "str::is_empty")]
+    session: &'l str,
     #[serde(skip_serializing_if = "is_zero")]
     hidden: u32,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -179,6 +181,7 @@ fn write(out: &mut impl Write, entry: &AccessEntry, connections: &[Arc<str>]) ->
         path_cut: entry.path.is_cut(),
         rpc: entry.rpc.as_str(),
         tool: entry.tool.as_str(),
+        session: entry.session.as_str(),
         hidden: entry.hidden,
         principal: entry.principal.as_str(),
         rule: entry.rule.as_str(),
@@ -209,6 +212,7 @@ mod tests {
             method: Short::new("GET"),
             rpc: Short::new(""),
             tool: Short::new(""),
+            session: Short::new(""),
             hidden: 0,
             path: Short::new(path),
             principal: Short::new(""),

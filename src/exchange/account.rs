@@ -1,14 +1,16 @@
 //! What is told of an exchange: its frames in the recording and its line in the access log.
 
+mod shown;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::shown::{show, show_asked, show_fields};
 use super::Core;
-use super::fields;
 use super::phase::Judged;
 use super::refusal::{Published, Refusal};
-use super::rules::{Connection, ForwardFields};
+use super::rules::Connection;
 use crate::auth::Identity;
 use crate::base::access::{AccessEntry, AccessSender, Short};
 use crate::base::clock::Now;
@@ -92,6 +94,7 @@ impl Account {
                 method: Short::new(""),
                 rpc: Short::new(""),
                 tool: Short::new(""),
+                session: Short::new(""),
                 hidden: 0,
                 path: Short::new(""),
                 principal: Short::new(""),
@@ -152,6 +155,17 @@ impl Account {
         self.entry.tool = Short::new(name.unwrap_or_default());
     }
 
+    /// The session of MCP that the call belongs to: a digest, for ids are what gets one in.
+    pub(super) fn within(&mut self, session: &str) {
+        let digest = ring::digest::digest(&ring::digest::SHA256, session.as_bytes());
+        let mut text = [0; 16];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(digest.as_ref()) {
+            const HEX: &[u8; 16] = b"0123456789abcdef";
+            pair.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+        }
+        self.entry.session = Short::new(std::str::from_utf8(&text).unwrap_or_default());
+    }
+
     /// So many items of lists were taken out.
     pub(super) fn hid(&mut self, items: usize) {
         self.entry.hidden += u32::try_from(items).unwrap_or(u32::MAX);
@@ -192,6 +206,9 @@ impl Account {
         show(&judged.connection, judged.path().as_bytes(), &mut path);
         show(&judged.connection, judged.query(), &mut query);
         show_fields(&judged.connection, head, bytes, &mut headers);
+        if head.field(bytes, "mcp-method").is_none() {
+            show_asked(&judged.connection, &self.entry, &mut headers);
+        }
         let rule = Arc::clone(permit.rule());
         let record = RequestRecord {
             decision: Decision::Allowed,
@@ -304,9 +321,16 @@ impl Account {
         let session = core
             .sessions
             .enter(identity.principal().name(), &connection.name, now);
+        let mut headers = core.pool.lend_text();
+        show_asked(connection, &self.entry, &mut headers);
         let record = RequestRecord {
             decision: match refusal {
                 Refusal::Denied(_) | Refusal::ApprovalNeeded(_) => Decision::Denied,
+                Refusal::Told { why, .. }
+                    if matches!(**why, Refusal::Denied(_) | Refusal::ApprovalNeeded(_)) =>
+                {
+                    Decision::Denied
+                }
                 _ => Decision::Refused,
             },
             rule: refusal.rule().map_or(refusal.code(), |rule| &rule.name),
@@ -314,12 +338,13 @@ impl Account {
             method: self.entry.method.as_str(),
             path: self.entry.path.as_str(),
             query: None,
-            headers: b"",
+            headers: &headers,
         };
         let end = self.end_record(refusal.outcome(), now);
         if core.writer.refusal(&session, &record, &end, now).is_err() {
             core.writer.refused_unproven(refusal.code(), now);
         }
+        core.pool.give_back_text(headers);
     }
 
     fn end_record(&self, outcome: Outcome, now: Now) -> EndRecord {
@@ -336,29 +361,5 @@ impl Account {
 
     fn since(&self, now: Now) -> u64 {
         now.mono.0.saturating_sub(self.opened.mono.0)
-    }
-}
-
-/// Appends `value` as it may be seen: through the connection's masks.
-fn show(connection: &Connection, value: &[u8], out: &mut Vec<u8>) -> usize {
-    match &connection.masks {
-        Some(masks) => masks.scrub(value, out),
-        None => {
-            out.extend_from_slice(value);
-            0
-        }
-    }
-}
-
-/// Appends the fields that are listed for recording: those of the fixed list that go upstream.
-fn show_fields(connection: &Connection, head: &RequestHead, bytes: &[u8], out: &mut Vec<u8>) {
-    const NOTHING_MORE: &ForwardFields = &ForwardFields::Listed(Vec::new());
-    for field in head.entries(bytes).filter(|field| !field.hop_by_hop) {
-        if fields::request_passes(field.name, NOTHING_MORE, connection.masks.is_some()) {
-            out.extend_from_slice(field.name.as_bytes());
-            out.extend_from_slice(b": ");
-            show(connection, field.value, out);
-            out.extend_from_slice(b"\r\n");
-        }
     }
 }

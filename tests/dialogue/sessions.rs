@@ -20,6 +20,10 @@ fn a_session_is_sealed_and_the_upstream_sees_its_own() {
     assert_eq!(call.field("authorization"), None);
     assert!(!call.head.contains(&agent.token));
     assert_eq!(call.target(), "/mcp");
+    let log = scene.access_log(2);
+    let named = log[1]["mcp.session.id"].as_str().unwrap();
+    assert_eq!(named.len(), 16);
+    assert_eq!(log[0].get("mcp.session.id"), None, "{}", log[0]);
 }
 
 #[test]

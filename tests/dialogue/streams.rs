@@ -44,13 +44,14 @@ fn read_head(caller: &mut Caller) -> String {
 fn events_pass_as_they_are_and_at_once() {
     const PRIMING: &str = "id: 1\r\nretry: 50\r\ndata:\r\n\r\n";
     const COMMENT: &str = ": still here\n\n";
+    const NOTHING: &str = "id: x\ndata: {}\n\n";
     const MESSAGE: &str = "event: message\nid: 2\ndata: {\"jsonrpc\":\"2.0\",\ndata: \"method\":\"notifications/progress\",\"params\":{\"n\":1.00}}\n\n";
     let (go, gone) = mpsc::channel::<()>();
     let gone = std::sync::Mutex::new(gone);
     let upstream = Origin::talking(None, move |mut conn| {
         let Some(_) = conn.head()? else { return Ok(()) };
         conn.send(EVENTS)?;
-        for part in [PRIMING, COMMENT, MESSAGE] {
+        for part in [PRIMING, COMMENT, NOTHING, MESSAGE] {
             conn.send(chunk(part))?;
             let _ = gone.lock().unwrap().recv_timeout(Duration::from_secs(10));
         }
@@ -62,7 +63,7 @@ fn events_pass_as_they_are_and_at_once() {
     caller.send(format!("{}\r\n", agent.head("GET")));
     let head = read_head(&mut caller);
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    for part in [PRIMING, COMMENT, MESSAGE] {
+    for part in [PRIMING, COMMENT, NOTHING, MESSAGE] {
         // The next is sent only once this one is here.
         assert_eq!(
             read_until(&mut caller, "\n\n".replace("\n\n", part).as_str()),

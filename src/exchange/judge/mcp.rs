@@ -288,7 +288,7 @@ impl Judge<'_> {
     /// The session that the caller shows: sealed by this gateway or one with its keys, for this
     /// principal and connection. The newest revision has none, and its header means nothing.
     fn session(
-        &self,
+        &mut self,
         head: &RequestHead,
         judged: &Judged,
         mcp: &Mcp,
@@ -308,6 +308,7 @@ impl Judge<'_> {
         if mcp.inner.is_some() && session.replica != mcp.replica {
             return Err(McpRefusal::SessionUnknown.into());
         }
+        self.account.within(session.upstream);
         Ok(Some(Session::of(&session)))
     }
 

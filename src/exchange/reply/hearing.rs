@@ -124,8 +124,10 @@ impl Hearing {
                 out.extend_from_slice(&error);
                 out.extend_from_slice(b"\n\n");
             }
-            // Under another name than a message's it need not be one.
+            // Under another name than a message's it need not be one; and nothing in braces says
+            // nothing: servers keep such events in what they replay.
             Err(Unreadable::Json(_)) if !plain => out.extend_from_slice(frame.raw),
+            Err(Unreadable::Shape) if is_empty_object(data) => out.extend_from_slice(frame.raw),
             Err(why) => return Err(unreadable(why)),
         }
         Ok(())
@@ -348,6 +350,13 @@ fn may_see(
         ..McpCall::bare(item.kind.used_by(), Some(item.name))
     };
     connection.policies.could(identity, &call, facts)
+}
+
+/// `{}`, with whatever white space.
+fn is_empty_object(data: &[u8]) -> bool {
+    let inner = data.trim_ascii().strip_prefix(b"{");
+    let inner = inner.and_then(|inner| inner.strip_suffix(b"}"));
+    inner.is_some_and(|inner| inner.trim_ascii().is_empty())
 }
 
 fn facts(ear: &Ear<'_>) -> Facts<'static> {

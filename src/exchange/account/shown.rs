@@ -1,0 +1,60 @@
+//! What the recording and the access log may see of a request.
+
+use crate::base::access::AccessEntry;
+use crate::exchange::fields;
+use crate::exchange::rules::{Connection, ForwardFields};
+use crate::http::RequestHead;
+
+/// Appends `value` as it may be seen: through the connection's masks.
+pub(super) fn show(connection: &Connection, value: &[u8], out: &mut Vec<u8>) -> usize {
+    match &connection.masks {
+        Some(masks) => masks.scrub(value, out),
+        None => {
+            out.extend_from_slice(value);
+            0
+        }
+    }
+}
+
+/// Appends the fields that are listed for recording: those of the fixed list that go upstream.
+pub(super) fn show_fields(
+    connection: &Connection,
+    head: &RequestHead,
+    bytes: &[u8],
+    out: &mut Vec<u8>,
+) {
+    const NOTHING_MORE: &ForwardFields = &ForwardFields::Listed(Vec::new());
+    for field in head.entries(bytes).filter(|field| !field.hop_by_hop) {
+        if fields::request_passes(field.name, NOTHING_MORE, connection.masks.is_some()) {
+            out.extend_from_slice(field.name.as_bytes());
+            out.extend_from_slice(b": ");
+            show(connection, field.value, out);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
+/// Appends what was asked for in the terms of MCP, in the way of the revision whose callers say
+/// it in header fields themselves.
+pub(super) fn show_asked(connection: &Connection, entry: &AccessEntry, out: &mut Vec<u8>) {
+    for (name, value) in [
+        ("mcp-method", entry.rpc.as_str()),
+        ("mcp-name", entry.tool.as_str()),
+    ] {
+        if value.is_empty() {
+            continue;
+        }
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b": ");
+        let from = out.len();
+        show(connection, value.as_bytes(), out);
+        // A name may hold anything; a field is one line.
+        for byte in out[from..]
+            .iter_mut()
+            .filter(|byte| byte.is_ascii_control())
+        {
+            *byte = b' ';
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+}
