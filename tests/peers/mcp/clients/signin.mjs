@@ -206,7 +206,7 @@ async function startGateway(entra, upstream) {
     for (const stream of [program.stdout, program.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
         const port = line.match(/listening on 127\.0\.0\.1:(\d+)/)?.[1];
-        if (port) done({ url: `http://127.0.0.1:${port}/mcp/tickets`, stop: () => program.kill() });
+        if (port) done({ url: `http://127.0.0.1:${port}/mcp/tickets`, stop: () => ended(program) });
         else if (process.env.VERBOSE) console.error(line);
       });
     }
@@ -280,6 +280,15 @@ async function signIn({ Client, StreamableHTTPClientTransport: Transport }, Unau
   await client.close();
 }
 
+/** Ends a program, and waits until it has. */
+function ended(program) {
+  program.removeAllListeners('exit');
+  return new Promise((done) => {
+    program.once('exit', done);
+    program.kill();
+  });
+}
+
 /** The one in Python opens the pages while its calls wait. */
 function signInWithPython(url) {
   const program = spawn(python, [script, url, join(place, 'ca.pem')], { stdio: 'inherit' });
@@ -301,7 +310,7 @@ for (const [name, signIn] of Object.entries(clients)) {
   await entra.start(pem('server.crt'), pem('server.key'));
   const gateway = await startGateway(entra, await startServer());
   await signIn(gateway.url);
-  gateway.stop();
+  await gateway.stop();
   const asked = entra.seen.map((scopes) => scopes.filter((scope) => scope.startsWith('api')));
   assert.equal(asked.length, 2, `${name} goes to Entra's page twice`);
   assert.deepEqual(asked[0], ['api://sluice/tickets.read']);

@@ -17,7 +17,7 @@ from .meet import Meetings, environment
 from .scripted import Scripted
 
 
-PARTS = ("bytes", "pairs", "union")
+PARTS = ("naive", "bytes", "pairs", "union")
 
 
 def arguments():
@@ -28,7 +28,7 @@ def arguments():
     parser.add_argument("--io", help="how the gateway drives its sockets: tokio, epoll, uring")
     parser.add_argument("--direct", action="store_true", help="no gateway: twice the direct way")
     parser.add_argument("--only", default="", help="CLIENT,SERVER: only pairs with these names")
-    parser.add_argument("--part", choices=PARTS, help="bytes, pairs or union alone")
+    parser.add_argument("--part", choices=PARTS, help="this part alone")
     parser.add_argument("--keep", action="store_true", help="leave configuration and logs there")
     options = parser.parse_args()
     options.node = cast.node_of(options.cache)
@@ -47,7 +47,7 @@ class Stage:
         self.clients = [c for c in everyone if c.name in names] or everyone
         self.servers = [s for s in anything if s.name in names] or anything
         self.whole = not names
-        if options.part == "bytes":
+        if options.part in ("naive", "bytes"):
             self.servers = []
         self.programs = []
         self.urls = {}
@@ -70,6 +70,7 @@ class Stage:
             connections["raw"] = {"protocol": "mcp", "upstream": self.scripted.url}
             denied = {server.name: [server.denied] for server in self.servers}
             connections["strict"] = connections["raw"]
+            connections["masked"] = connections["raw"] | {"masks": ["people"]}
             self.gateway.start(connections, {"raw": ["secret"]} | denied)
 
     def connection(self, server):
@@ -93,7 +94,6 @@ class Stage:
     def bytes(self, checks):
         """The checks of bytes, against a server that does as it is told."""
         direct = {"url": self.scripted.url}
-        naive.run(checks, self.scripted)
         raw.run(checks, self.scripted, direct, self.gateway.target("raw") if self.gateway else direct)
         if self.gateway:
             gate.run(checks, self.scripted, direct, self.gateway)
@@ -154,6 +154,8 @@ def run(options, place):
     started = time.monotonic()
     try:
         stage.start()
+        if "naive" in wanted and (stage.whole or options.part):
+            naive.run(checks, stage.scripted)
         if "bytes" in wanted and (stage.whole or options.part):
             stage.bytes(checks)
         if "pairs" in wanted:

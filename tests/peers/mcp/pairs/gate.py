@@ -23,12 +23,13 @@ def good(_, wire):
 
 
 class Gate(Raw):
-    """The two ways, another caller, one without a token, and a connection that allows tools alone."""
+    """The two ways, another caller, one without a token, one connection that allows tools alone, one with masks."""
 
     def __init__(self, checks, server, direct, gateway):
         super().__init__(checks, server, direct, gateway.target("raw"))
         self.other = Caller(gateway.target("raw", gateway.other))
         self.strict = Caller(gateway.target("strict"))
+        self.masked = Caller(gateway.target("masked"))
         self.stranger = Caller({"url": gateway.target("raw")["url"]})
 
     def run(self):
@@ -40,6 +41,7 @@ class Gate(Raw):
         self.rounds()
         self.sessions()
         self.doors()
+        self.masks()
         self.sizes()
 
     def through(self, play, body=b"", fields=(), method="POST", caller=None):
@@ -244,6 +246,29 @@ class Gate(Raw):
         with self.checks.check("an origin that is not allowed: 403, and nothing reaches the server"):
             answer, reached = self.through(good, body, [*some, ("Origin", "http://evil.example")])
             same((answer.status, reached), (403, []), "answer")
+
+    def masks(self):
+        """A value is hidden wherever it stands, and nothing beside it is touched."""
+        self.checks.heading("masks")
+        body, some = call(LEGACY)
+        said = r'{"content":[{"type":"text","text":"{\"mail\":\"%s\",\"n\":9007199254740993}"}],"structuredContent":{"z":1.0,"mail":"%s"}}'
+        shown, hidden = (result((said % (mail, mail)).encode()) for mail in ("ada@example.com", "[mail]"))
+        with self.checks.check("in a result, also in JSON within text; every other byte stays"):
+            answer, _ = self.through(lambda _, wire: wire.reply("200 OK", shown), body, some, caller=self.masked)
+            same(answer.body, hidden, "body")
+        stream = b": ping\n\nid: 1\nretry: 50\ndata:\n\n: c\r\nid: 2\r\nevent: message\r\ndata: %s\r\n\r\n"
+        with self.checks.check("in events; ids, retry, comments and line ends stay"):
+            answer, _ = self.through(
+                lambda _, wire: self.streamed(wire, [stream % shown]), body, some, caller=self.masked
+            )
+            same(answer.body, stream % hidden, "body")
+        with self.checks.check("an event does not wait for the one after it"):
+            note = b'data: {"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"x"}}\n\n'
+            answer, _ = self.through(
+                lambda _, wire: self.streamed(wire, [note, note, b"data: %s\n\n" % shown], 0.6), body, some, caller=self.masked
+            )
+            came = [at for at, part in answer.pieces if part]
+            true(len(came) >= 3 and came[0] < 0.5 and came[-1] - came[0] > 0.9, f"pieces came at {came}")
 
     def sizes(self):
         self.checks.heading("sizes")

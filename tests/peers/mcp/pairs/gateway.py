@@ -86,6 +86,7 @@ class Gateway:
             "connections": connections,
             "routes": [{"path": f"/mcp/{name}/**", "connection": name} for name in connections],
             "policies": policies,
+            "masks": {"people": {"fields": ["mail"], "replace": {"default": "[{kind}]"}}},
         }
 
     def _start(self, name, argv):
