@@ -46,7 +46,7 @@ class Driver {
 
   async connect() {
     return {
-      version: this.transport.protocolVersion ?? null,
+      // This client tells the version over HTTP alone.
       server: this.client.getServerVersion(),
       capabilities: this.client.getServerCapabilities(),
       instructions: this.client.getInstructions() ?? null,

@@ -16,7 +16,6 @@ from .gateway import Gateway
 from .meet import Meetings, environment
 from .scripted import Scripted
 
-
 PARTS = ("naive", "bytes", "pairs", "union")
 
 
@@ -179,7 +178,8 @@ def interrupted(*_):
 
 
 def main():
-    signal.signal(signal.SIGTERM, interrupted)
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, interrupted)
     options = arguments()
     place = Path(tempfile.mkdtemp(prefix="sluice-peers-mcp-"))
     try:

@@ -5,7 +5,7 @@ import json
 
 from suite.checks import same, true
 
-from .raw import COMPLETE, JSON, ACCEPT, LEGACY, MODERN, Raw, call, envelope, fields, result
+from .raw import ACCEPT, COMPLETE, JSON, LEGACY, MODERN, Raw, call, envelope, fields, result
 from .scripted import Caller
 
 DENIED, QUARANTINED = 40300, 40310
