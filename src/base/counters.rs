@@ -1,11 +1,14 @@
 //! Counts that each core keeps for itself and anybody may read: relaxed atomics, no lock, no label
 //! looked up. The control plane sums them when it is asked for metrics.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crossbeam::utils::CachePadded;
+
+use super::tally::{Row, Tally};
 
 /// Upper ends of the latency buckets, in microseconds. A gateway's own work is tens of
 /// microseconds; an upstream's is up to a minute.
@@ -42,6 +45,10 @@ pub struct Core {
     latencies: Box<[Latency]>,
     refusals: Box<[AtomicU64]>,
     events: [AtomicU64; Event::ALL.len()],
+    /// Of MCP: calls that went upstream, by method and name.
+    pub calls: Tally,
+    /// The same by principal.
+    pub callers: Tally,
 }
 
 /// A histogram over [`LATENCY_BUCKETS`]; the last bucket is for all beyond.
@@ -141,6 +148,16 @@ impl Counters {
         (sum, buckets)
     }
 
+    /// One of the tallies over all cores.
+    #[must_use]
+    pub fn tallied(&self, which: impl Fn(&Core) -> &Tally) -> BTreeMap<Row, u64> {
+        let mut sums = BTreeMap::new();
+        for core in &self.cores {
+            which(core).sum(&mut sums);
+        }
+        sums
+    }
+
     fn sum<'c>(&'c self, pick: impl Fn(&'c Core) -> Option<&'c AtomicU64>) -> u64 {
         let counts = self.cores.iter().filter_map(|core| pick(core));
         counts.map(|count| count.load(Relaxed)).sum()
@@ -160,6 +177,8 @@ impl Core {
                 .collect(),
             refusals: zeros(labels.refusals.len()),
             events: Default::default(),
+            calls: Tally::default(),
+            callers: Tally::default(),
         }
     }
 

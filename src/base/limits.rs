@@ -18,6 +18,9 @@ pub use union::*;
 /// that does not fit is refused rather than grown for.
 pub const BUFFER_BYTES: usize = 64 * 1024;
 
+/// Rows of one core's tally of tools, and of callers: as many as a person looks at.
+pub const TALLY_ROWS: usize = 512;
+
 // ---- http ----
 
 /// A request or response head, start line to blank line. Graph's longest real request heads are

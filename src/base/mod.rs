@@ -11,4 +11,5 @@ pub mod ids;
 pub mod limits;
 pub mod mailbox;
 pub mod secret;
+pub mod tally;
 pub mod visible;

@@ -59,6 +59,7 @@ impl Collector for Sources {
         self.events(&mut encoder)?;
         self.healths(&mut encoder)?;
         self.tools(&mut encoder)?;
+        self.calls(&mut encoder)?;
         let mut dropped = counter(
             &mut encoder,
             "access_log_dropped",
@@ -145,6 +146,26 @@ impl Sources {
         for each in &figures {
             let set = [("connection", &*each.connection)];
             count(&mut family.encode_family(&set)?, each.changes)?;
+        }
+        Ok(())
+    }
+
+    fn calls(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Calls of MCP that went upstream, by method and tool";
+        let mut family = counter(encoder, "mcp_calls", help)?;
+        for (row, calls) in self.counters.tallied(|core| &core.calls) {
+            let set = [
+                ("connection", &*row.connection),
+                ("mcp_method_name", &row.first),
+                ("mcp_tool_name", &row.second),
+            ];
+            count(&mut family.encode_family(&set)?, calls)?;
+        }
+        let help = "The same by who called";
+        let mut family = counter(encoder, "mcp_caller_calls", help)?;
+        for (row, calls) in self.counters.tallied(|core| &core.callers) {
+            let set = [("connection", &*row.connection), ("principal", &row.first)];
+            count(&mut family.encode_family(&set)?, calls)?;
         }
         Ok(())
     }

@@ -49,6 +49,20 @@ impl Journal {
         }
     }
 
+    /// A call of MCP went upstream.
+    fn called(&self, connection: &Arc<str>, entry: &AccessEntry) {
+        let Some(core) = self.counters.core(self.worker) else {
+            return;
+        };
+        // A URI or an id is no name to count by: there are as many as there are things.
+        let tool = match entry.rpc.as_str() {
+            "tools/call" | "prompts/get" => entry.tool.as_str(),
+            _ => "",
+        };
+        core.calls.add(connection, entry.rpc.as_str(), tool);
+        core.callers.add(connection, entry.principal.as_str(), "");
+    }
+
     fn note(&self, entry: &AccessEntry, outcome: Outcome, refusal: Option<&Refusal>, hits: u64) {
         self.access.tell(entry);
         let Some(core) = self.counters.core(self.worker) else {
@@ -306,6 +320,12 @@ impl Account {
     /// The end frame, and the journal.
     fn end(mut self, outcome: Outcome, refusal: Option<&Refusal>, core: &mut Core, now: Now) {
         self.entry.took = now.mono.since(self.opened.mono);
+        if let Some(connection) = &self.connection
+            && self.log.is_some()
+            && connection.mcp.is_some()
+        {
+            core.journal.called(&connection.name, &self.entry);
+        }
         if let Some(log) = self.log.take() {
             core.writer.end(log, &self.end_record(outcome, now), now);
         }

@@ -166,6 +166,12 @@ impl Scene {
         }
     }
 
+    /// What the operator is told of the gateway's counts.
+    pub fn metrics(&self) -> String {
+        let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        Caller::plain(self.admin).ask(request).text().to_owned()
+    }
+
     /// Ends the gateway in order.
     pub fn stop(mut self) {
         if let Some(gateway) = self.gateway.take() {

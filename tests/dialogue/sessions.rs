@@ -24,6 +24,19 @@ fn a_session_is_sealed_and_the_upstream_sees_its_own() {
     let named = log[1]["mcp.session.id"].as_str().unwrap();
     assert_eq!(named.len(), 16);
     assert_eq!(log[0].get("mcp.session.id"), None, "{}", log[0]);
+    let metrics = scene.metrics();
+    let told = metrics
+        .lines()
+        .find(|line| line.contains("mcp_tool_name=\"search_all\""));
+    let told = told.unwrap_or_else(|| panic!("{metrics}"));
+    assert!(
+        told.ends_with(" 1") && told.contains("mcp_method_name=\"tools/call\""),
+        "{told}"
+    );
+    assert!(
+        metrics.contains("mcp_caller_calls_total{connection=\"tickets\",principal="),
+        "{metrics}"
+    );
 }
 
 #[test]
