@@ -202,16 +202,29 @@ async function startGateway(entra, upstream) {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   process.on('exit', () => program.kill());
-  return new Promise((done, fail) => {
+  const port = await new Promise((done, fail) => {
     for (const stream of [program.stdout, program.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
         const port = line.match(/listening on 127\.0\.0\.1:(\d+)/)?.[1];
-        if (port) done({ url: `http://127.0.0.1:${port}/mcp/tickets`, stop: () => ended(program) });
+        if (port) done(port);
         else if (process.env.VERBOSE) console.error(line);
       });
     }
     program.on('exit', (code) => fail(new Error(`the gateway ended with ${code}`)));
   });
+  await knowsEntra(`http://127.0.0.1:${facade}/.well-known/oauth-authorization-server`);
+  return { url: `http://127.0.0.1:${port}/mcp/tickets`, stop: () => ended(program) };
+}
+
+/** Waits until the façade has read Entra's metadata: until then it has none to tell. */
+async function knowsEntra(metadata) {
+  for (const started = Date.now(); Date.now() - started < 20_000; ) {
+    const answer = await fetch(metadata).catch(() => undefined);
+    await answer?.body?.cancel();
+    if (answer?.ok) return;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  throw new Error('the façade knows nothing of Entra');
 }
 
 /** What a client keeps of a person's sign-in, and the page it wants opened. */
