@@ -230,3 +230,37 @@ fn a_server_of_the_oldest_transport_is_reached_by_a_sealed_address() {
     let nobody = posted.replace(&agent.token, &super::scene::token(STRANGER));
     assert_eq!(Caller::plain(scene.address).ask(nobody).status, 403);
 }
+
+#[test]
+fn an_accepted_notification_may_end_in_chunks_of_nothing_under_masks() {
+    let masked = |body: &'static str| {
+        let upstream = Origin::answering(move |_| {
+            let head = "HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n";
+            let body = if body.is_empty() {
+                String::new()
+            } else {
+                chunk(body)
+            };
+            format!("{head}{body}0\r\n\r\n").into_bytes()
+        });
+        let plan = Plan {
+            connection: "masks: [people]",
+            more: "masks: { people: { fields: [mail], recognise: [email] } }".to_owned(),
+            ..Plan::default()
+        };
+        let scene = plan.start(&upstream);
+        let body = json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string();
+        let mut agent = scene.agent(AGENT);
+        agent.caller.send(agent.posting(&body));
+        agent
+            .caller
+            .try_reply(false)
+            .map(|reply| (reply.status, reply.body))
+    };
+    assert_eq!(masked("").unwrap(), (202, Vec::new()));
+    let refused = masked("someone@example.com");
+    assert!(
+        refused.as_ref().is_ok_and(|(status, _)| *status == 502) || refused.is_err(),
+        "what nobody can read is not handed on: {refused:?}"
+    );
+}

@@ -15,7 +15,7 @@ use crate::exchange::rules::Connection;
 use crate::exchange::{Account, Core, Refusal, Room, fields};
 use crate::http::write::{CRLF, LAST_CHUNK};
 use crate::http::{BodyDecoder, BodyLength, Gathered, Known, ResponseHead, SizeLine};
-use crate::mask::{self, ContentKind};
+use crate::mask::{self, ContentKind, Unreadable};
 use crate::record::Recorded;
 
 /// How the body is delimited for the caller.
@@ -38,6 +38,8 @@ pub(super) struct ReplyBody {
     pub(super) over: bool,
     /// Bytes of the upstream's buffer that are with the pump.
     pub(super) consumed: usize,
+    /// Why nothing of it may be handed on, if anything comes.
+    withheld: Option<Unreadable>,
     /// What its head says it is, where that can be read.
     pub(super) kind: Option<ContentKind>,
 }
@@ -61,6 +63,7 @@ impl ReplyBody {
             gathered: None,
             over: true,
             consumed: 0,
+            withheld: None,
             kind: None,
         }
     }
@@ -82,15 +85,23 @@ impl ReplyBody {
             head.field(bytes, "content-type"),
             fields::coding(head.values(bytes, Known::ContentEncoding)),
         );
+        // Chunks of nothing need no name: servers end an accepted notification so.
+        let unnamed = head.field(bytes, "content-type").is_none();
+        let untold = !matches!(length, BodyLength::Length(_));
         let read = match (masks, kind) {
             (Some(masks), Ok(kind))
                 if *hides || (kind == ContentKind::Json && head.status() != 206) =>
             {
                 Some((masks, kind))
             }
-            (Some(_), Err(why)) if *hides && has_body => return Err(Refusal::Unreadable(why)),
+            (Some(_), Err(why)) if *hides && has_body && !(unnamed && untold) => {
+                return Err(Refusal::Unreadable(why));
+            }
             _ => None,
         };
+        // What comes all the same is not handed on.
+        let withheld = kind.as_ref().err().copied();
+        let withheld = withheld.filter(|_| *hides && masks.is_some() && has_body);
         let speech = match dialogue.take_if(|_| has_body && head.status() == 200) {
             Some(dialogue) => speech(dialogue, kind.ok(), connection, link_base, core)?,
             None => None,
@@ -116,6 +127,7 @@ impl ReplyBody {
             gathered: None,
             over: !has_body,
             consumed: 0,
+            withheld,
             kind: kind.ok(),
         })
     }
@@ -143,6 +155,9 @@ impl ReplyBody {
             Ok(piece) => piece,
             Err(step) => return BodyStep::Idle(step),
         };
+        if let Some(why) = self.withheld.filter(|_| !piece.content.is_empty()) {
+            return BodyStep::Idle(Pause::Refuse(Refusal::Unreadable(why)));
+        }
         let until = waits.room();
         match core.room(masked_room(piece.content.len()), until, now) {
             Room::There => {}

@@ -26,6 +26,8 @@ pub(super) struct Exchange {
     pub rule: String,
     pub method: String,
     pub path: String,
+    /// What was asked for, as the request's recorded head says: a method and what it was about.
+    pub rpc: Option<String>,
     pub request: Body,
     /// Bytes of the request's body that could not be read when they came.
     pub withheld: u64,
@@ -79,6 +81,7 @@ impl Gathering {
                     rule: request.rule.to_owned(),
                     method: request.method.to_owned(),
                     path: request.path.to_owned(),
+                    rpc: rpc(request.headers),
                     request: Body::default(),
                     withheld: 0,
                     head: String::new(),
@@ -103,6 +106,20 @@ impl Gathering {
         rest.sort_by_key(|exchange| exchange.began);
         rest
     }
+}
+
+/// `tools/call search`, of the fields that the gateway writes for every call of MCP.
+fn rpc(headers: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(headers);
+    let field = |name: &str| {
+        let mut lines = text.lines().filter_map(|line| line.split_once(": "));
+        lines.find_map(|(key, value)| key.eq_ignore_ascii_case(name).then(|| value.to_owned()))
+    };
+    let method = field("mcp-method")?;
+    Some(match field("mcp-name") {
+        Some(name) => format!("{method} {name}"),
+        None => method,
+    })
 }
 
 impl Exchange {
@@ -137,7 +154,7 @@ impl Exchange {
 
     /// Whether the request is in JSON-RPC.
     pub fn asks(&self) -> bool {
-        matches!(self.asked(), Content::Messages(_))
+        self.rpc.is_some() || matches!(self.asked(), Content::Messages(_))
     }
 
     /// What the caller said.

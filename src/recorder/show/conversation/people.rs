@@ -33,7 +33,10 @@ pub(super) fn print(
             }
         }
         content => {
-            let head = format!("{} {}", exchange.method, exchange.path);
+            let head = match &exchange.rpc {
+                Some(asked) => asked.clone(),
+                None => format!("{} {}", exchange.method, exchange.path),
+            };
             let mut lines = Vec::new();
             if let Content::Other(why) = content {
                 let bytes = exchange.request.bytes.len();
