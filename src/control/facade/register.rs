@@ -3,7 +3,8 @@
 //!
 //! Only redirect URIs on the client's own machine are taken (RFC 8252, section 7.3): for any other,
 //! whoever asks could have a person's code sent to a place of his own, in the name of an application
-//! that the person trusts. Entra compares them again with those of the application. Clients that run
+//! that the person trusts. Editors name others beside them, which are left out of the answer (RFC
+//! 7591, section 3.2.1). Entra compares them again with those of the application. Clients that run
 //! elsewhere are registered by the operator, and need no registration here.
 
 use axum::http::StatusCode;
@@ -36,11 +37,12 @@ pub(super) fn answer(body: &[u8], client_id: &str) -> Result<String, Wrong> {
     if uris.is_empty() || uris.len() > FACADE_REDIRECTS {
         return Err(redirect("too few or too many redirect_uris"));
     }
-    let uris: Option<Vec<_>> = uris
-        .into_iter()
-        .map(|uri| uri.filter(|uri| is_own(uri)))
-        .collect();
-    let uris = uris.ok_or(redirect("only http on loopback is taken"))?;
+    let texts: Option<Vec<_>> = uris.into_iter().collect();
+    let mut uris = texts.ok_or(redirect("redirect_uris are texts"))?;
+    uris.retain(|uri| is_own(uri));
+    if uris.is_empty() {
+        return Err(redirect("only http on loopback is taken"));
+    }
     let answer = json!({
         "client_id": client_id,
         "redirect_uris": uris,
@@ -132,8 +134,12 @@ mod tests {
             " http://localhost/",
             "",
         ] {
-            let asked = json!({"redirect_uris": ["http://localhost/cb", uri]});
+            let asked = json!({"redirect_uris": [uri]});
             assert_eq!(ask(&asked), Err("invalid_redirect_uri"), "{uri}");
+            // Beside one that is taken, as editors send them.
+            let asked = json!({"redirect_uris": [uri, "http://127.0.0.1:33418/"]});
+            let told = ask(&asked).map(|answer| answer["redirect_uris"].clone());
+            assert_eq!(told, Ok(json!(["http://127.0.0.1:33418/"])), "{uri}");
         }
         let long = format!("http://localhost/{}", "a".repeat(FACADE_URI_BYTES));
         for uris in [
