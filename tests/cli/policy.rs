@@ -11,7 +11,9 @@ issuers:
 connections:
   tickets: { protocol: mcp, upstream: http://127.0.0.1:3001/mcp, record: buffered }
   files: { protocol: http, upstream: https://files.example, record: buffered }
+  all: { protocol: mcp, virtual: { members: [tickets] } }
 routes:
+  - { path: /mcp/all/**, connection: all }
   - { path: /mcp/tickets/**, connection: tickets }
   - { path: /files/**, connection: files }
 policies:
@@ -217,7 +219,14 @@ fn a_condition_that_can_never_hold_is_shown_where_it_stands() {
     let text = stderr(&output);
     assert!(text.contains("did you mean `arguments`?"), "{text}");
     assert!(
-        text.contains(":17:15:"),
+        text.contains(":19:15:"),
         "the line of the condition: {text}"
     );
+}
+
+#[test]
+fn what_several_servers_as_one_allow_is_asked_of_each() {
+    let (code, says) = explained(&["tools/call", "tickets__search_x", "--connection", "all"]);
+    assert_eq!(code, Some(1), "{says}");
+    assert!(says.contains("--connection tickets"), "{says}");
 }

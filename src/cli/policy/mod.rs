@@ -158,6 +158,7 @@ impl Place {
         if let Some(index) = named
             && config.connections[index].mcp.is_some()
         {
+            members_judge(config, index)?;
             return Place::at(args, config, index, "", "");
         }
         let Some(about) = &args.about else {
@@ -204,6 +205,23 @@ impl Place {
             query: query.to_owned(),
         })
     }
+}
+
+/// What goes through a virtual connection is judged where it arrives, so there is the place to ask.
+fn members_judge(config: &config::Config, index: usize) -> Result<(), Failure> {
+    let connection = &config.connections[index];
+    let config::Reach::Virtual(members) = &connection.reach else {
+        return Ok(());
+    };
+    let members = members
+        .iter()
+        .map(|member| &*config.connections[*member].name);
+    Err(Failure::new(format!(
+        "`{}` is several servers as one, each of which judges its own calls: ask for one of them by \
+         its own names, with --connection {}",
+        connection.name,
+        members.collect::<Vec<_>>().join(" or ")
+    )))
 }
 
 fn by_name(config: &config::Config, name: &str) -> Result<usize, Failure> {
