@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use sluice::base::limits;
 use sluice::control::{config, rules};
 
 const README: &str = include_str!("../README.md");
@@ -10,12 +11,22 @@ const EXAMPLE: &str = include_str!("../examples/sluice.yaml");
 const MCP_EXAMPLE: &str = include_str!("../examples/mcp.yaml");
 
 #[test]
-fn the_readme_shows_the_example_as_it_is() {
-    let shown = README
-        .split_once("```yaml\n")
-        .and_then(|(_, rest)| rest.split_once("```"))
+fn the_readme_shows_the_examples_as_they_are() {
+    let mut shown = (README.split("```yaml\n").skip(1))
+        .filter_map(|rest| rest.split_once("```"))
         .map(|(yaml, _)| yaml);
-    assert_eq!(shown, Some(EXAMPLE));
+    assert_eq!(shown.next(), Some(EXAMPLE));
+    assert_eq!(shown.next(), Some(MCP_EXAMPLE));
+    // What is shown beside them is good where it belongs.
+    let keys = shown.next().expect("session keys");
+    assert_eq!(shown.next(), None);
+    let folder = tempfile::tempdir().expect("a directory");
+    for (name, digit) in [("k1.key", "1"), ("k2.key", "2")] {
+        fs::write(folder.path().join(name), digit.repeat(64)).expect("a key");
+    }
+    let path = folder.path().join("mcp.yaml");
+    let config = config::parse(&path, format!("{MCP_EXAMPLE}{keys}"), &|_: &str| None);
+    assert_eq!(config.map(|config| config.session_keys.len()).ok(), Some(2));
 }
 
 #[test]
@@ -42,6 +53,7 @@ fn the_example_with_mcp_is_a_good_configuration() -> Result<(), Box<dyn std::err
     assert!(matches!(files.reach, config::Reach::Stdio(_)));
     assert_eq!(all.reach, config::Reach::Virtual(vec![0, 1]));
     assert!(config.connections.iter().all(|each| each.mcp.is_some()));
+    rules::preview(&config)?;
     Ok(())
 }
 
@@ -63,6 +75,104 @@ fn a_slip_in_the_example_is_found_where_it_is() -> Result<(), Box<dyn std::error
     );
     assert!(message.contains("upstream"), "{message}");
     Ok(())
+}
+
+/// The code of every error of JSON-RPC that the gateway makes stands in the README's table.
+#[test]
+fn every_error_code_is_in_the_readme() {
+    let sources = [
+        include_str!("../src/exchange/refusal/rpc.rs"),
+        include_str!("../src/mcp/objection.rs"),
+    ];
+    let codes: Vec<_> = (sources.iter().flat_map(|source| source.lines()))
+        .filter_map(|line| line.split_once(": i32 = ")?.1.strip_suffix(';'))
+        .map(|code| code.replace('_', ""))
+        .collect();
+    assert_eq!(codes.len(), 11, "{codes:?}");
+    for code in codes {
+        assert!(README.contains(&format!("\n| {code} | ")), "{code}");
+    }
+}
+
+#[test]
+fn the_bounds_in_the_readme_are_those_of_the_program() {
+    let kib = |bytes: usize| bytes / 1024;
+    let mib = |bytes: u64| bytes / (1024 * 1024);
+    let rows = [
+        format!(
+            "One message, either way | {} MiB; `message_bytes` up to {} MiB",
+            mib(limits::MESSAGE_BYTES),
+            mib(limits::MESSAGE_BYTES_MAX)
+        ),
+        format!(
+            "Messages of a batch (2025-03-26) | {}",
+            limits::MCP_MESSAGES
+        ),
+        format!(
+            "A tool's definition; a longer one is hidden | {} KiB",
+            kib(limits::TOOL_DEFINITION_BYTES)
+        ),
+        format!(
+            "Tools remembered of one connection | {}",
+            limits::TOOLS_PER_CONNECTION
+        ),
+        format!(
+            "Owners of tasks that are remembered | {}, for {} h at most",
+            limits::TASKS,
+            limits::TASK_LIFE.as_secs() / 3600
+        ),
+        format!(
+            "A server's session id; its `requestState` | {} KiB; {} KiB",
+            kib(limits::MCP_SESSION_BYTES),
+            kib(limits::MCP_STATE_BYTES)
+        ),
+        format!(
+            "Budgets of one connection; callers that each remembers | {}; {}",
+            limits::BUDGETS,
+            limits::BUDGET_PRINCIPALS
+        ),
+        format!(
+            "A condition | {} KiB, {} operations, {} deep",
+            kib(limits::WHEN_BYTES),
+            limits::WHEN_NODES,
+            limits::WHEN_DEPTH
+        ),
+        format!(
+            "Processes of a `stdio` server | {}; `processes` up to {}",
+            limits::STDIO_PROCESSES,
+            limits::STDIO_PROCESSES_MAX
+        ),
+        format!(
+            "Memory of one, with its descendants | {} GiB; `memory`",
+            mib(limits::STDIO_MEMORY) / 1024
+        ),
+        format!(
+            "An idle one ends after | {} min; `idle` up to {} h",
+            limits::STDIO_IDLE.as_secs() / 60,
+            limits::STDIO_IDLE_MAX.as_secs() / 3600
+        ),
+        format!(
+            "Its first answer may take | {} s",
+            limits::STDIO_GREET_TIME.as_secs()
+        ),
+        format!("Members of a `virtual` server | {}", limits::UNION_MEMBERS),
+        format!(
+            "A list waits for members | {} s",
+            limits::UNION_LIST_TIME.as_secs()
+        ),
+        format!(
+            "Sessions of a `virtual` server; of one principal | {}; {}",
+            limits::UNION_SESSIONS,
+            limits::UNION_SESSIONS_PER_PRINCIPAL
+        ),
+        format!(
+            "A call whose caller went away goes on for | {} min",
+            limits::UNHEARD_TIME.as_secs() / 60
+        ),
+    ];
+    for row in rows {
+        assert!(README.contains(&format!("\n| {row} |\n")), "{row}");
+    }
 }
 
 fn write_what_it_refers_to(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
