@@ -12,6 +12,7 @@ pub fn send<'a>(
     _now: Now,
 ) -> Option<ToUpstream<'a>> {
     Some(ToUpstream {
+        head: b"",
         line: None,
         content: caller.filled(),
         tail: b"",
