@@ -37,19 +37,24 @@
 //!    │ worker/listener      accepts; worker/transport lays TLS between (tls)
 //!    ▼ worker/pump          asks the exchange what it needs, waits for that, asks again
 //!      exchange/inbound     the head (http) …
-//!      exchange/judge       … route, identity (auth), call and permit (policy), admission (record)
+//!      exchange/judge       … route, identity (auth), call (mcp) and permit (policy), admission (record)
 //!      exchange/forward     receipt (record) → the upstream's head and body (http/write)
 //!    │ worker/upstream      a pooled connection
 //!    ▼
 //!  upstream
 //!    │ worker/upstream
 //!    ▼ worker/pump
-//!      exchange/reply       out of its framing (http), masked (mask), recorded (record)
+//!      exchange/reply       out of its framing (http), heard (mcp), masked (mask), recorded (record)
 //!      exchange/refusal     or, from anywhere above, the one answer to a doubt
 //!    │ worker/downstream
 //!    ▼
 //!  caller
 //! ```
+//!
+//! A connection of protocol `mcp` takes two more turns: its call stands in the body, which
+//! `exchange/received` holds until it was judged whole, so that the bytes judged are the bytes
+//! forwarded; and `exchange/reply/hearing` judges what the server says, message by message. Where
+//! its server is a process or several servers as one, the upstream is [`servers`], over loopback.
 //!
 //! The pump calls the exchange, which never calls back: it answers with what it needs and until
 //! when, or with bytes to send. Keys and tokens that are missing are asked for by mailbox
