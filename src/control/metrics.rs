@@ -9,6 +9,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 use super::health::{Health, State};
+use super::ready::OwnServers;
 use crate::base::access::AccessSender;
 use crate::base::clock::Clock;
 use crate::base::counters::{Counters, Event, LATENCY_BUCKETS};
@@ -24,6 +25,7 @@ pub(super) struct Sources {
     pub healths: Arc<[Health]>,
     pub access: AccessSender,
     pub pins: Pins,
+    pub servers: OwnServers,
     pub clock: Clock,
 }
 
@@ -60,6 +62,7 @@ impl Collector for Sources {
         self.healths(&mut encoder)?;
         self.tools(&mut encoder)?;
         self.calls(&mut encoder)?;
+        self.servers(&mut encoder)?;
         let mut dropped = counter(
             &mut encoder,
             "access_log_dropped",
@@ -166,6 +169,19 @@ impl Sources {
         for (row, calls) in self.counters.tallied(|core| &core.callers) {
             let set = [("connection", &*row.connection), ("principal", &row.first)];
             count(&mut family.encode_family(&set)?, calls)?;
+        }
+        Ok(())
+    }
+
+    fn servers(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Whether a server of the gateway's own can be expected to answer";
+        let mut family = encoder.encode_descriptor("server_good", help, None, MetricType::Gauge)?;
+        for name in &self.counters.labels().connections {
+            if let Some(state) = (self.servers)(name) {
+                let is_good = i64::from(state.is_ok());
+                let set = [("connection", &**name)];
+                family.encode_family(&set)?.encode_gauge(&is_good)?;
+            }
         }
         Ok(())
     }

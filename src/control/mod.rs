@@ -60,7 +60,7 @@ use crate::base::mailbox::{Ask, Inbox, mailbox};
 use crate::mcp::pins::Pins;
 
 pub use health::State;
-pub use ready::Probe;
+pub use ready::{OwnServers, Probe};
 pub use storekeeper::StoreKeeper;
 
 /// What the data plane shares with the control plane. Clones share it all.
@@ -90,6 +90,8 @@ pub struct Parts {
     pub probes: Vec<Probe>,
     /// The tools, for their figures.
     pub pins: Pins,
+    /// How the gateway's own servers are.
+    pub servers: OwnServers,
 }
 
 /// Why the control plane cannot start.
@@ -162,15 +164,19 @@ impl Control {
         let fetched = credential_healths
             .iter()
             .filter_map(|(_, health)| health.clone());
+        // Nobody looks for the gateway's own servers.
+        let resolved = (config.connections.iter().zip(&upstream_healths))
+            .filter_map(|(connection, health)| connection.upstream().and(Some(health)));
         let sources = Sources {
             counters: handles.counters.clone(),
             healths: (issuer_healths.iter().cloned())
                 .chain(fetched)
-                .chain(upstream_healths.iter().cloned())
+                .chain(resolved.cloned())
                 .chain(facade_healths)
                 .collect(),
             access: handles.access.clone(),
             pins: parts.pins,
+            servers: parts.servers.clone(),
             clock,
         };
         let pages = Pages {
@@ -183,6 +189,7 @@ impl Control {
                 issuer_healths,
                 credential_healths,
                 upstream_healths,
+                servers: parts.servers,
                 probes: parts.probes,
             },
         };

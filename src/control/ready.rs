@@ -19,6 +19,11 @@ pub struct Probe {
     pub check: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
 }
 
+/// Tells how the server is that the gateway itself runs or puts together for the connection of that
+/// name: its state, or why it cannot be expected to answer. None for a connection that leads
+/// elsewhere.
+pub type OwnServers = Arc<dyn Fn(&str) -> Option<Result<String, String>> + Send + Sync>;
+
 /// What readiness depends on.
 pub(super) struct Readiness {
     pub clock: Clock,
@@ -31,6 +36,7 @@ pub(super) struct Readiness {
     pub credential_healths: Vec<(Arc<str>, Option<Health>)>,
     /// In the order of the configuration.
     pub upstream_healths: Vec<Health>,
+    pub servers: OwnServers,
     pub probes: Vec<Probe>,
 }
 
@@ -58,11 +64,8 @@ impl Readiness {
             .collect();
         let upstreams: Map<String, Value> = (self.upstream_healths.iter().enumerate())
             .map(|(connection, health)| {
-                let is_good = !self.addresses.of(connection).is_empty();
-                (
-                    health.name().to_owned(),
-                    part(is_good, detail(is_good, Some(health))),
-                )
+                let (is_known, detail) = self.upstream(connection, health);
+                (health.name().to_owned(), part(is_known, detail))
             })
             .collect();
         let others: Map<String, Value> = (self.probes.iter())
@@ -80,6 +83,20 @@ impl Readiness {
             "parts": others,
         });
         (is_ready, report)
+    }
+
+    /// Whether it is known where the upstream is, which the process's readiness depends on, and the
+    /// state of the upstream. A server of our own that cannot run is like an upstream that refuses
+    /// to be connected to: its line says so, and the others are served all the same.
+    fn upstream(&self, connection: usize, health: &Health) -> (bool, Value) {
+        let is_known = !self.addresses.of(connection).is_empty();
+        let mut told = detail(is_known, Some(health));
+        if let Some(state) = (self.servers)(health.name()) {
+            told["ready"] = json!(is_known && state.is_ok());
+            told["error"] = json!(state.as_ref().err());
+            told["state"] = json!(state.ok());
+        }
+        (is_known, told)
     }
 
     fn issuer(&self, health: &Health, now: Mono) -> (bool, Value) {

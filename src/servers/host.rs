@@ -116,8 +116,13 @@ impl Host {
     /// How the server of that name is; none if there is no such server.
     #[must_use]
     pub fn health(&self, name: &str) -> Option<Health> {
-        let stdio = self.servers.stdio.find(name).map(|server| server.health());
-        stdio.or_else(|| Some(self.servers.unions.find(name)?.health()))
+        self.servers.health(name)
+    }
+
+    /// The same for whoever outlives the host: of one that has ended there is none.
+    pub fn healths(&self) -> impl Fn(&str) -> Option<Health> + Send + Sync + use<> {
+        let servers = Arc::downgrade(&self.servers);
+        move |name| servers.upgrade()?.health(name)
     }
 
     /// Ends every server and waits until nothing is left of them.
@@ -137,6 +142,11 @@ impl Drop for Host {
 }
 
 impl Servers {
+    fn health(&self, name: &str) -> Option<Health> {
+        let stdio = self.stdio.find(name).map(|server| server.health());
+        stdio.or_else(|| Some(self.unions.find(name)?.health()))
+    }
+
     /// Forgets those that are gone.
     fn draining(&self) -> MutexGuard<'_, Vec<Weak<stdio::Server>>> {
         let mut draining = self.draining.lock().unwrap_or_else(PoisonError::into_inner);

@@ -82,6 +82,7 @@ impl Scene {
                 }),
             }],
             pins: pins.clone(),
+            servers: Arc::new(|_| None),
         };
         Scene {
             pins,

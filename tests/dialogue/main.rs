@@ -12,8 +12,10 @@ mod issuer;
 mod origin;
 mod scene;
 
+mod crossing;
 mod envelope;
 mod lists;
+mod own;
 mod sessions;
 mod streams;
 mod surface;

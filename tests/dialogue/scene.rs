@@ -61,24 +61,7 @@ impl Default for Plan {
 impl Plan {
     /// A gateway before `upstream`, whose connection `tickets` is at `/mcp/tickets`.
     pub fn start(self, upstream: &Origin) -> Scene {
-        let directory = tempfile::Builder::new()
-            .prefix("sluice-mcp-")
-            .tempdir_in("/dev/shm")
-            .or_else(|_| tempfile::tempdir())
-            .unwrap();
-        std::fs::write(directory.path().join("issuer.pem"), &ISSUER.ca).unwrap();
-        let path = directory.path().join("sluice.yaml");
-        std::fs::write(&path, self.yaml(&format!("{}/mcp", upstream.url()))).unwrap();
-        let config = config::load(&path).unwrap_or_else(|why| panic!("{why}"));
-        let gateway = Gateway::start(&config).unwrap_or_else(|why| panic!("{why}"));
-        let scene = Scene {
-            address: gateway.addresses()[0],
-            admin: gateway.admin_address(),
-            gateway: Some(gateway),
-            directory,
-        };
-        scene.await_ready();
-        scene
+        start(&self.yaml(&format!("{}/mcp", upstream.url())))
     }
 
     fn yaml(&self, upstream: &str) -> String {
@@ -88,21 +71,12 @@ impl Plan {
             more,
             data,
         } = self;
-        let authority = ISSUER.url();
         let data = data
             .as_ref()
             .map_or("data".into(), |path| path.display().to_string());
+        let before = prelude(&data);
         format!(
-            "listeners: [{{ bind: 127.0.0.1:0 }}]
-admin: {{ bind: 127.0.0.1:0 }}
-data: {data}
-workers: 1
-access_log: file:access.log
-limits: {{ drain_time: 1s, segment_bytes: 1MiB, reserve_bytes: 1 }}
-issuers:
-  local:
-    {{ kind: entra, tenant: {TENANT}, authority: \"{authority}\", ca_file: issuer.pem, audiences: [us] }}
-connections:
+            "{before}connections:
   tickets: {{ protocol: mcp, upstream: \"{upstream}\", record: buffered, {connection} }}
 routes: [{{ path: /mcp/tickets/**, connection: tickets }}]
 policies:
@@ -113,6 +87,51 @@ policies:
 {more}"
         )
     }
+}
+
+/// What every configuration begins with; the data is in the directory `data`.
+pub fn prelude(data: &str) -> String {
+    let authority = ISSUER.url();
+    format!(
+        "listeners: [{{ bind: 127.0.0.1:0 }}]
+admin: {{ bind: 127.0.0.1:0 }}
+data: {data}
+workers: 1
+access_log: file:access.log
+limits: {{ drain_time: 1s, segment_bytes: 1MiB, reserve_bytes: 1 }}
+issuers:
+  local:
+    {{ kind: entra, tenant: {TENANT}, authority: \"{authority}\", ca_file: issuer.pem, audiences: [us] }}
+"
+    )
+}
+
+/// A directory with that configuration, and what it needs beside it.
+pub fn place(yaml: &str) -> tempfile::TempDir {
+    let directory = tempfile::Builder::new()
+        .prefix("sluice-mcp-")
+        .tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .unwrap();
+    std::fs::write(directory.path().join("issuer.pem"), &ISSUER.ca).unwrap();
+    std::fs::write(directory.path().join("sluice.yaml"), yaml).unwrap();
+    directory
+}
+
+/// A gateway with that configuration.
+pub fn start(yaml: &str) -> Scene {
+    let directory = place(yaml);
+    let config = config::load(&directory.path().join("sluice.yaml"));
+    let config = config.unwrap_or_else(|why| panic!("{why}"));
+    let gateway = Gateway::start(&config).unwrap_or_else(|why| panic!("{why}"));
+    let scene = Scene {
+        address: gateway.addresses()[0],
+        admin: gateway.admin_address(),
+        gateway: Some(gateway),
+        directory,
+    };
+    scene.await_ready();
+    scene
 }
 
 /// A running gateway.
@@ -126,11 +145,16 @@ pub struct Scene {
 }
 
 impl Scene {
+    /// What the operator's listener says.
+    pub fn admin(&self, path: &str) -> Reply {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        Caller::plain(self.admin).ask(request)
+    }
+
     fn await_ready(&self) {
         let until = Instant::now() + Duration::from_secs(20);
-        let request = "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n";
         loop {
-            let reply = Caller::plain(self.admin).ask(request);
+            let reply = self.admin("/readyz");
             if reply.status == 200 {
                 return;
             }
@@ -159,6 +183,7 @@ impl Scene {
     pub fn agent(&self, client: &str) -> Agent {
         Agent {
             caller: Caller::plain(self.address),
+            path: "/mcp/tickets",
             token: token(client),
             version: "2025-11-25",
             session: None,
@@ -191,6 +216,8 @@ impl Drop for Scene {
 /// A caller that speaks MCP.
 pub struct Agent {
     pub caller: Caller,
+    /// Where the connection is.
+    pub path: &'static str,
     pub token: String,
     pub version: &'static str,
     pub session: Option<String>,
@@ -202,6 +229,7 @@ impl Agent {
     /// The head of a request, without its end.
     pub fn head(&self, method: &str) -> String {
         let Agent {
+            path,
             token,
             version,
             session,
@@ -212,7 +240,7 @@ impl Agent {
             .as_ref()
             .map_or(String::new(), |id| format!("Mcp-Session-Id: {id}\r\n"));
         format!(
-            "{method} /mcp/tickets HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
              Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: {version}\r\n{session}{fields}"
         )
     }
@@ -235,7 +263,7 @@ impl Agent {
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         let reply = self.post(&body.to_string());
         assert_eq!(reply.status, 200, "{method}: {}", reply.text());
-        serde_json::from_str(reply.text()).unwrap_or_else(|why| panic!("{why}: {}", reply.text()))
+        answer(&reply)
     }
 
     /// Opens a session.
@@ -249,8 +277,17 @@ impl Agent {
         let reply = self.post(&body.to_string());
         assert_eq!(reply.status, 200, "{}", reply.text());
         self.session = reply.field("mcp-session-id").map(str::to_owned);
-        serde_json::from_str(reply.text()).unwrap()
+        answer(&reply)
     }
+}
+
+/// The answer to the one request, which is a stream's last event.
+pub fn answer(reply: &Reply) -> Value {
+    let text = match reply.field("content-type") {
+        Some("text/event-stream") => reply.text().trim_end().rsplit("data: ").next().unwrap(),
+        _ => reply.text(),
+    };
+    serde_json::from_str(text).unwrap_or_else(|why| panic!("{why}: {}", reply.text()))
 }
 
 /// The JSON that an upstream was asked with.

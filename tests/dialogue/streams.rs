@@ -18,7 +18,7 @@ fn chunk(text: &str) -> String {
 }
 
 /// The bytes of a chunked body as they come, until `end` is among them.
-fn read_until(caller: &mut Caller, end: &str) -> String {
+pub fn read_until(caller: &mut Caller, end: &str) -> String {
     let mut text = String::new();
     while !text.contains(end) {
         let mut line = String::new();
@@ -32,7 +32,7 @@ fn read_until(caller: &mut Caller, end: &str) -> String {
     text
 }
 
-fn read_head(caller: &mut Caller) -> String {
+pub fn read_head(caller: &mut Caller) -> String {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         assert!(caller.wire.read_line(&mut head).unwrap() > 0, "{head}");

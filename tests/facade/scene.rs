@@ -79,6 +79,7 @@ access_log: file:access.log
             counters: Arc::new(Counters::new(labels, 1)),
             probes: Vec::new(),
             pins: Pins::new().0,
+            servers: Arc::new(|_| None),
         };
         let control = Control::start(&config, Clock::start(), parts).unwrap();
         Scene {

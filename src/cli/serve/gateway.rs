@@ -62,6 +62,7 @@ impl Gateway {
         let counters = Arc::new(Counters::new(labels(config), config.workers));
         let keeper = StoreKeeper::start(&config.data, clock).doing("the store")?;
         keeper.configure(config);
+        let servers = Servers::start(config, doors.inner)?;
         let parts = Parts {
             counters,
             probes: vec![
@@ -69,12 +70,12 @@ impl Gateway {
                 keeper.probe(),
             ],
             pins: keeper.pins().clone(),
+            servers: servers.states(),
         };
         let control =
             Control::start(config, clock, parts).map_err(|why| Failure::new(why.to_string()))?;
         let handles = control.handles().clone();
         let key = pseudonyms::key(&config.data)?;
-        let servers = Servers::start(config, doors.inner)?;
         servers.publish(config, &handles.addresses);
         keeper.configure(config);
         let mcp = mcp(config, &keeper, &servers)?;

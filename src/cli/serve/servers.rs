@@ -1,12 +1,14 @@
 //! The servers of the gateway's own, as the configuration has them.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use super::pseudonyms::fresh;
 use crate::base::addresses::Addresses;
 use crate::base::secret::Secret;
 use crate::cli::Failure;
 use crate::cli::failure::Doing;
+use crate::control::OwnServers;
 use crate::control::config::{Config, Reach, Share};
 use crate::servers::stdio;
 use crate::servers::{Host, Inner, Plan, StdioServer, Union};
@@ -41,6 +43,19 @@ impl Servers {
     /// What the gateway knows them by.
     pub(super) fn inner_secret(&self) -> &Secret {
         &self.inner.secret
+    }
+
+    /// Tells how they are, for the operator.
+    pub(super) fn states(&self) -> OwnServers {
+        let healths = self.host.healths();
+        Arc::new(move |name| {
+            let health = healths(name)?;
+            let told = health.to_string();
+            Some(match health.is_good() {
+                true => Ok(told),
+                false => Err(told),
+            })
+        })
     }
 
     /// Says where the connections of `config` are that lead to them.
