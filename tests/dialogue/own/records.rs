@@ -5,8 +5,8 @@ use std::path::Path;
 use sluice::recorder::read::{Filter, recordings, sessions};
 use sluice::recorder::show::json_lines;
 
-use super::super::scene::AGENT;
-use super::{call, caller, gateway, tickets};
+use super::super::scene::{AGENT, start};
+use super::{call, caller, tickets, yaml};
 
 /// The files below `directory` that contain `text`.
 fn holding(directory: &Path, text: &str, found: &mut Vec<String>) {
@@ -27,7 +27,8 @@ fn holding(directory: &Path, text: &str, found: &mut Vec<String>) {
 #[test]
 fn both_hops_are_recorded_and_the_token_is_nowhere() {
     let upstream = tickets();
-    let scene = gateway(&upstream);
+    let data = tempfile::tempdir().unwrap();
+    let scene = start(&yaml(&upstream, &data.path().display().to_string()));
     let mut agent = caller(&scene, AGENT, "/mcp/all");
     call(&mut agent, "tickets__search_a");
     call(&mut agent, "files__read_file");
@@ -39,9 +40,13 @@ fn both_hops_are_recorded_and_the_token_is_nowhere() {
         });
         assert_eq!(lines.count(), calls, "{connection}: {log:?}");
     }
-    let directory = scene.directory.path().to_owned();
-    let data = directory.join("data");
-    let recordings = recordings(&data).unwrap();
+    let mut held = Vec::new();
+    for secret in agent.token.split('.').skip(1) {
+        holding(scene.directory.path(), secret, &mut held);
+    }
+    // The recording is whole once it is sealed.
+    scene.stop();
+    let recordings = recordings(data.path()).unwrap();
     let (found, unread) = sessions(&recordings, &Filter::default()).unwrap();
     assert!(unread.is_empty(), "{unread:?}");
     for connection in ["all", "tickets", "files"] {
@@ -59,10 +64,9 @@ fn both_hops_are_recorded_and_the_token_is_nowhere() {
     assert!(exported.contains("search_a") && exported.contains("read_file"));
     for secret in agent.token.split('.').skip(1) {
         assert!(!exported.contains(secret));
-        let mut held = Vec::new();
-        holding(&directory, secret, &mut held);
-        assert!(held.is_empty(), "{held:?}");
+        holding(data.path(), secret, &mut held);
     }
+    assert!(held.is_empty(), "{held:?}");
     // What the upstream was shown is not the caller's token either.
     assert!(
         upstream
@@ -70,5 +74,4 @@ fn both_hops_are_recorded_and_the_token_is_nowhere() {
             .iter()
             .all(|request| !request.head.contains(&agent.token))
     );
-    scene.stop();
 }
