@@ -164,14 +164,11 @@ impl Control {
         let fetched = credential_healths
             .iter()
             .filter_map(|(_, health)| health.clone());
-        // Nobody looks for the gateway's own servers.
-        let resolved = (config.connections.iter().zip(&upstream_healths))
-            .filter_map(|(connection, health)| connection.upstream().and(Some(health)));
         let sources = Sources {
             counters: handles.counters.clone(),
             healths: (issuer_healths.iter().cloned())
                 .chain(fetched)
-                .chain(resolved.cloned())
+                .chain(looked_for(config, &upstream_healths))
                 .chain(facade_healths)
                 .collect(),
             access: handles.access.clone(),
@@ -363,6 +360,12 @@ impl Start<'_> {
         }
         healths
     }
+}
+
+/// Those whose address is looked for: nobody looks for the gateway's own servers.
+fn looked_for(config: &Config, upstreams: &[Health]) -> impl Iterator<Item = Health> {
+    (config.connections.iter().zip(upstreams))
+        .filter_map(|(connection, health)| connection.upstream().map(|_| health.clone()))
 }
 
 fn runtime() -> io::Result<Runtime> {

@@ -15,7 +15,8 @@ use super::upstream::{self, Upstream};
 use crate::auth::{AuthError, KeyWanted};
 use crate::base::clock::Mono;
 use crate::exchange::{
-    Account, Envelope, Fixed, Forwarding, Inbound, Published, Refusal, ReplyHalf, RequestHalf, Step,
+    Account, Envelope, Fixed, Forwarding, Inbound, Published, Refusal, ReplyHalf, RequestHalf,
+    Step, Way,
 };
 use crate::record::Outcome;
 
@@ -38,7 +39,11 @@ pub(super) async fn exchange<D: Driver>(
     let now = worker.now();
     let until = now.mono.after(worker.limit(|limits| limits.head_time));
     let mut inbound = Inbound::new(&mut worker.core.borrow_mut(), now, until);
-    inbound.account.came_from(caller.peer());
+    // Whoever a server of our own speaks for came from elsewhere; conditions must not take this
+    // machine for where.
+    if caller.way() != Way::Inner {
+        inbound.account.came_from(caller.peer());
+    }
     match judge(worker, caller, &mut inbound).await {
         Ok(forwarding) => forward(worker, caller, inbound, forwarding, last).await,
         // Boxed like all that is rare: else every connection would keep room for it.

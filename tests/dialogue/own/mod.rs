@@ -54,6 +54,8 @@ policies:
     rules:
       - allow: tools/call search_*
       - deny: tools/call delete_*
+      - allow: tools/call near
+        when: source.ip == \"127.0.0.1\"
   - name: tickets-other
     connection: tickets
     who: {{ issuer: local, clients: [{OTHER}] }}

@@ -168,3 +168,14 @@ fn a_session_of_the_whole_is_sealed_to_its_principal_and_ends() {
         assert_eq!(agent.post(ping).status, 404, "{path}: it is over");
     }
 }
+
+#[test]
+fn in_the_whole_nobody_comes_from_this_machine() {
+    let upstream = tickets();
+    let scene = gateway(&upstream);
+    let mut direct = caller(&scene, AGENT, "/mcp/tickets");
+    assert!(call(&mut direct, "near")["error"].is_null());
+    let mut agent = caller(&scene, AGENT, ALL);
+    let answer = call(&mut agent, "tickets__near");
+    assert_eq!(answer["error"]["code"], 40300, "{answer}");
+}
