@@ -74,7 +74,11 @@ fn a_hundred_thousand_calls_with_equal_ids_do_not_cross() {
     let sessions = Arc::new(AtomicUsize::new(0));
     let opened = Arc::clone(&sessions);
     let upstream = Origin::talking(None, move |conn| serve(conn, &sessions));
-    let scene = Plan::default().start(&upstream);
+    let plan = Plan {
+        workers: 2,
+        ..Plan::default()
+    };
+    let scene = plan.start(&upstream);
     let answered: usize = std::thread::scope(|scope| {
         let talks: Vec<_> = (0..CONNECTIONS)
             .map(|connection| {

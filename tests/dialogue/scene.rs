@@ -41,6 +41,8 @@ pub struct Plan {
     pub more: String,
     /// Where the data is; a directory of the scene's own without one.
     pub data: Option<PathBuf>,
+    /// How many cores serve.
+    pub workers: usize,
 }
 
 impl Default for Plan {
@@ -54,6 +56,7 @@ impl Default for Plan {
       - deny: tools/call delete_*",
             more: String::new(),
             data: None,
+            workers: 1,
         }
     }
 }
@@ -70,11 +73,12 @@ impl Plan {
             rules,
             more,
             data,
+            workers,
         } = self;
         let data = data
             .as_ref()
             .map_or("data".into(), |path| path.display().to_string());
-        let before = prelude(&data);
+        let before = prelude(&data).replace("workers: 1", &format!("workers: {workers}"));
         format!(
             "{before}connections:
   tickets: {{ protocol: mcp, upstream: \"{upstream}\", record: buffered, {connection} }}
