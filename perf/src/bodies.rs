@@ -89,6 +89,55 @@ pub fn events(size: usize, chunk: usize) -> Vec<u8> {
     body
 }
 
+/// What a caller of an MCP server sends: one call of a tool.
+pub const TOOL_CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"search_tickets","arguments":{"query":"disk is full","limit":20,"status":["open","waiting"]}}}"#;
+
+/// What the server answers, about a kibibyte.
+pub fn result() -> String {
+    let text = "A disk is full, and nobody was told. ".repeat(26);
+    format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{{\"content\":\
+         [{{\"type\":\"text\",\"text\":\"{text}\"}}],\"isError\":false}}}}"
+    )
+}
+
+/// The same as the only event of a stream that ends.
+pub fn result_event() -> Vec<u8> {
+    let mut body = chunk(&format!("event: message\ndata: {}\n\n", result()));
+    body.extend_from_slice(b"0\r\n\r\n");
+    body
+}
+
+/// Notifications as server-sent events in chunks of `chunk` bytes each, `size` bytes in all.
+pub fn notifications(size: usize, chunk: usize) -> Vec<u8> {
+    let (open, close) = (
+        "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":\
+         {\"level\":\"info\",\"data\":\"",
+        "\"}}\n\n",
+    );
+    let text = "n".repeat(chunk - open.len() - close.len());
+    self::chunk(&format!("{open}{text}{close}")).repeat(size / chunk)
+}
+
+/// What stands before the time in a tick.
+pub const TICK_MARK: &[u8] = b"\"progress\":";
+/// Digits of the time in a tick.
+pub const TICK_DIGITS: usize = 19;
+
+/// A notification that tells the time in nanoseconds, as a chunk.
+pub fn tick(nanoseconds: u64) -> Vec<u8> {
+    // The leading one keeps it a JSON number of always the same length.
+    let time = 10_u64.pow(TICK_DIGITS as u32 - 1) + nanoseconds;
+    chunk(&format!(
+        "data: {{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":\
+         {{\"progressToken\":1,\"progress\":{time}}}}}\n\n"
+    ))
+}
+
+fn chunk(text: &str) -> Vec<u8> {
+    format!("{:x}\r\n{text}\r\n", text.len()).into_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

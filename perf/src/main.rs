@@ -10,6 +10,7 @@ mod origin;
 mod pinned;
 mod poll;
 mod run;
+mod streams;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,8 @@ enum Command {
     Run(run::RunArgs),
     /// Send requests, and print what came of it as one line of JSON.
     Load(load::LoadArgs),
+    /// Hold event streams open, and print what came of it as one line of JSON.
+    Streams(streams::StreamsArgs),
     /// Answer requests; prints the address it listens on.
     Origin(origin::OriginArgs),
     /// Run a command on one core.
@@ -39,10 +42,26 @@ enum Command {
     Pinned(pinned::PinnedArgs),
 }
 
+/// Nanoseconds of a clock that all processes of the machine share.
+fn clock() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+/// Lets this process, and all it starts, open as many files as it may; says how many.
+fn raise_files() -> Outcome<u64> {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit)?;
+    Ok(limit.maximum.unwrap_or(u64::MAX))
+}
+
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Load(args) => load::run(&args),
+        Command::Streams(args) => streams::run(&args),
         Command::Origin(args) => origin::run(&args),
         Command::Pinned(args) => pinned::run(&args),
     };

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+use crate::bodies::TOOL_CALL;
 use crate::poll::Poll;
 use crate::{Outcome, pinned};
 use connection::{Connection, Progress};
@@ -39,6 +40,9 @@ pub struct LoadArgs {
     /// A file with the bearer token to send.
     #[arg(long)]
     token_file: Option<PathBuf>,
+    /// Calls a tool by POST, as MCP has it, instead of GET.
+    #[arg(long)]
+    call: bool,
     /// The only core to run on.
     #[arg(long)]
     core: Option<usize>,
@@ -75,10 +79,20 @@ pub fn run(args: &LoadArgs) -> Outcome<()> {
         Some(token) => format!("Authorization: Bearer {}\r\n", token.trim()),
         None => String::new(),
     };
-    let request = format!(
-        "GET {} HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\n{authorization}\r\n",
-        args.target, args.to
-    );
+    let (target, to) = (&args.target, args.to);
+    let request = if args.call {
+        format!(
+            "POST {target} HTTP/1.1\r\nHost: {to}\r\nMCP-Protocol-Version: 2025-06-18\r\n\
+             Accept: application/json, text/event-stream\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n{authorization}\r\n{TOOL_CALL}",
+            TOOL_CALL.len()
+        )
+    } else {
+        format!(
+            "GET {target} HTTP/1.1\r\nHost: {to}\r\nAccept: application/json\r\n\
+             {authorization}\r\n"
+        )
+    };
     let mut load = Load::connect(args, request.into_bytes())?;
     match args.rate {
         None => load.closed(args)?,

@@ -5,6 +5,8 @@
 pub struct Case {
     pub name: &'static str,
     pub target: &'static str,
+    /// It is a call of a tool, as MCP has it.
+    pub mcp: bool,
     pub connections: usize,
     /// Requests a second in the open loop: well below what any proxy here can take.
     pub rate: f64,
@@ -25,6 +27,17 @@ pub enum Proxy {
 pub struct Cell {
     pub case: Case,
     pub proxy: Proxy,
+}
+
+impl Cell {
+    /// What the load asks for.
+    pub fn target(&self) -> String {
+        let prefix = match self.case.mcp {
+            true => "/mcp",
+            false => self.proxy.prefix(),
+        };
+        format!("{prefix}{}", self.case.target)
+    }
 }
 
 impl Proxy {
@@ -64,18 +77,35 @@ const SMALL: Case = Case {
     target: "/1k",
     connections: 32,
     rate: 15_000.0,
+    mcp: false,
 };
 const MIDDLE: Case = Case {
     name: "10 KiB",
     target: "/10k",
     connections: 32,
     rate: 5_000.0,
+    mcp: false,
 };
 const LARGE: Case = Case {
     name: "100 KiB",
     target: "/100k",
     connections: 32,
     rate: 1_000.0,
+    mcp: false,
+};
+/// A call of a tool that is answered by JSON.
+const CALL: Case = Case {
+    name: "MCP JSON",
+    target: "/call",
+    connections: 32,
+    rate: 5_000.0,
+    mcp: true,
+};
+/// The same, answered by an event stream of one event.
+const CALLED: Case = Case {
+    name: "MCP SSE",
+    target: "/called",
+    ..CALL
 };
 
 /// All lines, in the order in which they are measured and shown.
@@ -103,6 +133,8 @@ pub fn all() -> Vec<Cell> {
                 Proxy::SluiceMasked,
             ],
         ),
+        (CALL, &[Proxy::Nginx, Proxy::Sluice]),
+        (CALLED, &[Proxy::Nginx, Proxy::Sluice]),
     ];
     lines
         .into_iter()

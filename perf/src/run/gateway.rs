@@ -92,7 +92,12 @@ fn configuration(issued: &Issued, origin: SocketAddr) -> String {
              links: false, {rest} }}\n"
         )
     };
+    let mcp = format!(
+        "  mcp: {{ protocol: mcp, upstream: \"http://{origin}/mcp\", credential: upstream, \
+         record: buffered }}\n"
+    );
     let connections = [
+        mcp,
         connection("plain", "record: buffered"),
         connection("masked", "record: buffered, masks: [perf]"),
         connection("durable", "record: durable"),
@@ -126,7 +131,14 @@ credentials:
   upstream: {{ kind: bearer, token: file:upstream.token }}
 connections:
 {connections}routes:
+  - {{ path: /mcp/**, connection: mcp }}
 {routes}policies:
+  - name: mcp
+    connection: mcp
+    who: {{ issuer: perf, roles: [{ROLE}] }}
+    rules:
+      - {{ deny: tools/call delete_* }}
+      - {{ allow: tools/call search_* }}
 {policies}masks:
   perf: {{ fields: [{fields}], literals: file:literals.txt }}
 "#

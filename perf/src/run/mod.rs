@@ -6,6 +6,7 @@ mod issuer;
 mod nginx;
 mod placement;
 mod process;
+mod streams;
 mod table;
 
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use crate::load::Report;
 use cases::{Case, Cell, Proxy};
 use gateway::Gateway;
 use nginx::Nginx;
+pub use process::resident_kib;
 use process::{Child, Cpu};
 
 /// Arguments of `run`.
@@ -79,7 +81,8 @@ pub fn run(args: &RunArgs) -> Outcome<()> {
         Some(path) => path.clone(),
         None => build_sluice()?,
     };
-    let stage = Stage::set(args, &sluice)?;
+    let files = crate::raise_files()?;
+    let stage = Stage::set(args, &sluice, files)?;
     if args.hold {
         return stage.hold();
     }
@@ -98,9 +101,12 @@ pub fn run(args: &RunArgs) -> Outcome<()> {
             samples.push(stage.measure(args, cell, round, seconds)?);
         }
     }
-    table::print(&cells, &samples);
+    if !cells.is_empty() {
+        table::print(&cells, &samples);
+    }
+    let streams = streams::measure(&stage, args, files)?;
     let path = results_path()?;
-    std::fs::write(&path, serde_json::to_vec_pretty(&samples)?)?;
+    std::fs::write(&path, serde_json::to_vec_pretty(&(&samples, &streams))?)?;
     println!("\nAll samples: {}", path.display());
     let failed: u64 = samples
         .iter()
@@ -147,7 +153,7 @@ fn results_path() -> Outcome<PathBuf> {
 }
 
 impl Stage {
-    fn set(args: &RunArgs, sluice: &Path) -> Outcome<Stage> {
+    fn set(args: &RunArgs, sluice: &Path, files: u64) -> Outcome<Stage> {
         let directory = tempfile::Builder::new().prefix("sluice-perf-").tempdir()?;
         let origin = Child::start(Command::new(std::env::current_exe()?).args([
             "origin",
@@ -155,7 +161,7 @@ impl Stage {
             &args.load_core.to_string(),
         ]))?;
         let origin_address: SocketAddr = origin.first_line()?.trim().parse()?;
-        let nginx = Nginx::start(directory.path(), origin_address, args.proxy_core)?;
+        let nginx = Nginx::start(directory.path(), origin_address, args.proxy_core, files)?;
         let gateway = Gateway::start(
             sluice,
             directory.path(),
@@ -254,14 +260,14 @@ impl Stage {
             .arg("load")
             .args(["--core", &args.load_core.to_string()])
             .args(["--to", &self.address(cell.proxy).to_string()])
-            .args([
-                "--target",
-                &format!("{}{}", cell.proxy.prefix(), cell.case.target),
-            ])
+            .args(["--target", &cell.target()])
             .args(["--connections", &connections.to_string()])
             .args(["--seconds", &seconds.to_string()])
             .arg("--token-file")
             .arg(&self.gateway.token_file);
+        if cell.case.mcp {
+            command.arg("--call");
+        }
         if let Some(rate) = rate {
             command.args(["--rate", &rate.to_string()]);
         }

@@ -19,13 +19,14 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    pub fn start(directory: &Path, origin: SocketAddr, core: usize) -> Outcome<Nginx> {
+    /// `files` is how many it may open at once.
+    pub fn start(directory: &Path, origin: SocketAddr, core: usize, files: u64) -> Outcome<Nginx> {
         let version = version()?;
         let directory = directory.join("nginx");
         fs::create_dir_all(&directory)?;
         let address = free_address()?;
         let file = directory.join("nginx.conf");
-        fs::write(&file, configuration(&directory, address, origin))?;
+        fs::write(&file, configuration(&directory, address, origin, files))?;
         let master = Child::start(
             pinned::on_core(core, "nginx")?
                 .arg("-p")
@@ -80,7 +81,7 @@ fn free_address() -> Outcome<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-fn configuration(directory: &Path, address: SocketAddr, origin: SocketAddr) -> String {
+fn configuration(directory: &Path, address: SocketAddr, origin: SocketAddr, files: u64) -> String {
     let directory = directory.display();
     let mut filters = String::new();
     for literal in bodies::LITERALS {
@@ -89,9 +90,10 @@ fn configuration(directory: &Path, address: SocketAddr, origin: SocketAddr) -> S
     format!(
         r"daemon off;
 worker_processes 1;
+worker_rlimit_nofile {files};
 pid {directory}/pid;
 error_log {directory}/error.log warn;
-events {{ worker_connections 4096; }}
+events {{ worker_connections {files}; }}
 http {{
   access_log off;
   client_body_temp_path {directory}/client;
@@ -115,6 +117,12 @@ http {{
     proxy_buffers 16 16k;
     proxy_max_temp_file_size 0;
     location / {{ proxy_pass http://origin; }}
+    location /mcp/ {{
+      proxy_pass http://origin;
+      proxy_buffering off;
+      proxy_buffer_size 4k;
+      proxy_read_timeout 600s;
+    }}
     location /masked/ {{
       proxy_pass http://origin;
       sub_filter_types *;

@@ -251,16 +251,22 @@ impl RequestHalf {
         };
         if matches!(self.stage, Stage::Done) {
             account.sent(now);
+            self.release(core);
         }
     }
 
     /// Returns what was lent.
-    pub fn close(self, core: &mut Core) {
-        core.pool.give_back_text(self.head);
-        if let Source::Held { body, .. } = self.source {
-            core.pool.give_back_text(body);
+    pub fn close(mut self, core: &mut Core) {
+        self.release(core);
+    }
+
+    /// Returns what was lent, also while the reply goes on: it may be a stream that lasts for days.
+    fn release(&mut self, core: &mut Core) {
+        core.pool.give_back_text(std::mem::take(&mut self.head));
+        if let Source::Held { body, .. } = &mut self.source {
+            core.pool.give_back_text(std::mem::take(body));
         }
-        if let Shown::Masked(stream) = self.shown {
+        if let Shown::Masked(stream) = std::mem::replace(&mut self.shown, Shown::AsIs) {
             core.give_back_stream(stream);
         }
     }

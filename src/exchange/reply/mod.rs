@@ -163,6 +163,9 @@ impl ReplyHalf {
         core: &mut Core,
         now: Now,
     ) -> ReplyStep<'a> {
+        if let Stage::Body = self.stage {
+            self.release_texts(core);
+        }
         let head = match self.open(upstream, eof, core, now) {
             Ok(head) => head,
             Err(pause) => return pause.into(),
@@ -223,20 +226,25 @@ impl ReplyHalf {
     }
 
     /// Returns what was lent.
-    pub fn close(self, core: &mut Core) {
+    pub fn close(mut self, core: &mut Core) {
+        self.release_texts(core);
         match self.stage {
             Stage::Head(scanner) => core.recycle(scanner.into_spare()),
             Stage::Opening(head) => core.recycle(head.into_spare()),
             Stage::Body | Stage::Broken => {}
         }
-        core.pool.give_back_text(self.text);
-        core.pool.give_back_text(self.link_base);
-        core.pool.give_back_text(self.scratch);
         if let Some(stream) = self.body.stream {
             core.give_back_stream(stream);
         }
         if let Some(speech) = self.body.speech {
             speech.close(core);
+        }
+    }
+
+    /// Returns the texts, which nothing needs once the head is sent: the body may last for days.
+    fn release_texts(&mut self, core: &mut Core) {
+        for text in [&mut self.text, &mut self.link_base, &mut self.scratch] {
+            core.pool.give_back_text(std::mem::take(text));
         }
     }
 
