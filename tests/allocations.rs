@@ -4,6 +4,9 @@
 //! has served an exchange of the same kind before: a GET through `Inbound`, `RequestHalf` and
 //! `ReplyHalf`, recorded in the buffered class, with a reply of a stated length or in chunks.
 //! Masked: 0 too, as long as nothing in reply or head has to be masked.
+//!
+//! A call of a tool of an MCP server is held and judged message by message, which takes
+//! [`PER_TOOL_CALL`] allocations.
 
 #[path = "route/rig.rs"]
 #[expect(dead_code, reason = "shared with tests/route, which uses all of it")]
@@ -18,6 +21,7 @@ use sluice::base::buffers::Buffer;
 use sluice::base::clock::{Mono, Now};
 use sluice::base::limits::BUFFER_BYTES;
 use sluice::exchange::{Forwarding, Inbound, ReplyStep, RequestStep, Step, Way};
+use sluice::policy::Effect;
 use sluice::policy::budget::{BudgetSpec, Budgets, Limit};
 use sluice::record::Outcome;
 
@@ -35,11 +39,12 @@ fn exchange(rig: &mut Rig, wires: &mut Wires, request: &[u8], reply: &[u8]) {
     let (core, now) = (&mut rig.core, rig.now);
     wires.caller.append(request);
     let mut inbound = Inbound::new(core, now, Mono(u64::MAX));
-    let Step::Forward(forwarding) =
-        inbound.advance(&mut wires.caller, &mut wires.last, Way::Secure, core, now)
-    else {
-        panic!("allowed at once");
-    };
+    let forwarding =
+        match inbound.advance(&mut wires.caller, &mut wires.last, Way::Secure, core, now) {
+            Step::Forward(forwarding) => forwarding,
+            Step::Refuse(refusal) => panic!("{refusal}"),
+            _ => panic!("allowed at once"),
+        };
     let Forwarding {
         mut request,
         reply: mut back,
@@ -83,23 +88,49 @@ fn exchange(rig: &mut Rig, wires: &mut Wires, request: &[u8], reply: &[u8]) {
     account.close(Outcome::Complete, core, now);
 }
 
-/// Allocations of the hundred exchanges that follow the first ones.
+/// Allocations of a hundred GETs that follow the first ones.
 fn allocations(hiding: Hiding, reply: &str) -> u64 {
-    let mut rig = Rig::new(Shape {
+    let shape = Shape {
         hiding,
         ..Shape::default()
-    });
-    let mut wires = Wires {
-        caller: Buffer::with_capacity(BUFFER_BYTES),
-        upstream: Buffer::with_capacity(BUFFER_BYTES),
-        last: LastBearer::default(),
-        moved: 0,
     };
     let request = format!(
         "GET /up/v1.0/users?$top=5 HTTP/1.1\r\nHost: gw.example\r\nAccept: application/json\r\n\
          User-Agent: agent/1.0\r\nAuthorization: Bearer {}\r\n\r\n",
         signer::good()
     );
+    allocations_of(shape, &request, reply)
+}
+
+/// Allocations of a hundred calls of a tool that follow the first ones.
+fn tool_call_allocations(reply: &str) -> u64 {
+    let shape = Shape {
+        mcp: true,
+        lines: vec![
+            (Effect::Deny, "tools/call delete_*"),
+            (Effect::Allow, "tools/call search_*"),
+        ],
+        ..Shape::default()
+    };
+    let request = format!(
+        "POST /up HTTP/1.1\r\nHost: gw.example\r\nAccept: application/json, text/event-stream\r\n\
+         MCP-Protocol-Version: 2025-06-18\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nAuthorization: Bearer {}\r\n\r\n{TOOL_CALL}",
+        TOOL_CALL.len(),
+        signer::good()
+    );
+    allocations_of(shape, &request, reply)
+}
+
+/// Allocations of the hundred exchanges that follow the first ones.
+fn allocations_of(shape: Shape, request: &str, reply: &str) -> u64 {
+    let mut rig = Rig::new(shape);
+    let mut wires = Wires {
+        caller: Buffer::with_capacity(BUFFER_BYTES),
+        upstream: Buffer::with_capacity(BUFFER_BYTES),
+        last: LastBearer::default(),
+        moved: 0,
+    };
     let mut run = |rig: &mut Rig| exchange(rig, &mut wires, request.as_bytes(), reply.as_bytes());
     for _ in 0..10 {
         run(&mut rig);
@@ -116,6 +147,22 @@ const LENGTH: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate:
     Content-Length: 17\r\n\r\n{\"value\":[1,2,3]}";
 const CHUNKS: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\
     Transfer-Encoding: chunked\r\n\r\n9\r\n{\"value\":\r\n8\r\n[1,2,3]}\r\n0\r\n\r\n";
+
+const TOOL_CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"search_tickets","arguments":{"query":"disk"}}}"#;
+const RESULT: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\
+    Content-Length: 57\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":[{\"a\":\"b\"}]}}";
+const EVENT: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
+    Transfer-Encoding: chunked\r\n\r\n\
+    41\r\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":[{\"a\":\"b\"}]}}\n\n\r\n0\r\n\r\n";
+
+/// What a call of a tool takes, answered by JSON and by an event stream.
+const PER_TOOL_CALL: [u64; 2] = [3, 7];
+
+#[test]
+fn a_call_of_a_tool_allocates_little() {
+    let counted = [RESULT, EVENT].map(tool_call_allocations);
+    assert_eq!(counted, PER_TOOL_CALL.map(|count| 100 * count));
+}
 
 #[test]
 fn an_unmasked_exchange_allocates_nothing() {

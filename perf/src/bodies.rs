@@ -121,16 +121,14 @@ pub fn notifications(size: usize, chunk: usize) -> Vec<u8> {
 
 /// What stands before the time in a tick.
 pub const TICK_MARK: &[u8] = b"\"progress\":";
-/// Digits of the time in a tick.
+/// Digits of the time in a tick, from 2001 to 2286.
 pub const TICK_DIGITS: usize = 19;
 
-/// A notification that tells the time in nanoseconds, as a chunk.
+/// A notification that tells the time in nanoseconds since 1970, as a chunk.
 pub fn tick(nanoseconds: u64) -> Vec<u8> {
-    // The leading one keeps it a JSON number of always the same length.
-    let time = 10_u64.pow(TICK_DIGITS as u32 - 1) + nanoseconds;
     chunk(&format!(
         "data: {{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":\
-         {{\"progressToken\":1,\"progress\":{time}}}}}\n\n"
+         {{\"progressToken\":1,\"progress\":{nanoseconds}}}}}\n\n"
     ))
 }
 

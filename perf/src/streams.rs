@@ -211,7 +211,7 @@ fn await_head(mut socket: &TcpStream) -> Outcome<()> {
 fn note_ticks(bytes: &[u8], delays: &mut Histogram<u64>) {
     let now = clock();
     for at in memmem::find_iter(bytes, TICK_MARK) {
-        let digits = bytes[at + TICK_MARK.len()..].get(1..TICK_DIGITS);
+        let digits = bytes[at + TICK_MARK.len()..].get(..TICK_DIGITS);
         let text = digits.and_then(|digits| std::str::from_utf8(digits).ok());
         if let Some(sent) = text.and_then(|text| text.parse::<u64>().ok()) {
             delays.saturating_record(now.saturating_sub(sent).max(1));

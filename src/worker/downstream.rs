@@ -140,9 +140,9 @@ pub(super) async fn read<D: Driver, S: Stream>(
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 decided => return decided,
             }
-            worker.pool.borrow_mut().reclaim(buffer);
         }
         wait_first = false;
+        worker.pool.borrow_mut().reclaim(buffer);
         worker
             .within(until, transport.readable())
             .await

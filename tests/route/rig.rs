@@ -15,9 +15,14 @@ use sluice::base::credential::Credentials;
 use sluice::base::ids::ExchangeId;
 use sluice::base::limits::Limits;
 use sluice::base::secret::Secret;
-use sluice::exchange::rules::{Connection, ForwardFields, InnerWay, Route, Upstream};
+use sluice::exchange::metadata::{Metadata, MetadataSpec};
+use sluice::exchange::rules::{Connection, ForwardFields, InnerWay, Mcp, Route, Upstream};
 use sluice::exchange::{Core, Journal, Refusal, Rules};
 use sluice::mask::{Links, MaskSpec, Masks, Recogniser};
+use sluice::mcp::Sealer;
+use sluice::mcp::pins::{Pins, ToolPolicy};
+use sluice::mcp::tasks::Tasks;
+use sluice::policy::budget::Budgets;
 use sluice::policy::compile::policy;
 use sluice::policy::pattern::PathPattern;
 use sluice::policy::{Effect, Policies, Protocol, Who};
@@ -48,6 +53,8 @@ pub struct Shape {
     pub forward_all: bool,
     pub limits: Limits,
     pub lines: Vec<(Effect, &'static str)>,
+    /// The upstream is an MCP server, and the lines are about what is said to it.
+    pub mcp: bool,
 }
 
 impl Default for Shape {
@@ -64,6 +71,7 @@ impl Default for Shape {
                 (Effect::Deny, "* /secret/**"),
                 (Effect::Approve, "* /careful/**"),
             ],
+            mcp: false,
         }
     }
 }
@@ -326,17 +334,39 @@ fn read(bytes: &[u8]) -> Told {
     }
 }
 
+fn mcp() -> Mcp {
+    let key = Secret::new(vec![7; 32]);
+    let pins = Pins::new().0;
+    pins.set_connections(&[("up".into(), ToolPolicy::default())]);
+    Mcp {
+        sealer: Arc::new(Sealer::new([("k1", &key)]).expect("a key")),
+        pins,
+        tasks: Tasks::new().0,
+        budgets: Arc::new(Budgets::compile(&[]).expect("no budgets")),
+        metadata: Metadata::new(MetadataSpec::default()).expect("nothing to tell"),
+        origins: Vec::new(),
+        hosts: Vec::new(),
+        message_bytes: 4 << 20,
+        replica: 1,
+        inner: None,
+    }
+}
+
 fn rules(shape: &Shape, credentials: &Arc<Credentials>) -> Rules {
     let who = Who {
         issuer: "test".into(),
         roles: vec!["reader".into()],
         ..Who::default()
     };
+    let protocol = if shape.mcp {
+        Protocol::Mcp
+    } else {
+        Protocol::Http
+    };
+    let lines = shape.lines.iter().copied();
     let policies = Policies {
         generation: shape.generation,
-        policies: vec![
-            policy("p", who, Protocol::Http, shape.lines.iter().copied()).expect("a policy"),
-        ],
+        policies: vec![policy("p", who, protocol, lines).expect("a policy")],
     };
     let connection = Connection {
         name: "up".into(),
@@ -362,7 +392,7 @@ fn rules(shape: &Shape, credentials: &Arc<Credentials>) -> Rules {
             ForwardFields::Listed(vec!["x-listed".into()])
         },
         reply_fields: vec!["x-told".into()],
-        mcp: None,
+        mcp: shape.mcp.then(|| Box::new(mcp())),
     };
     Rules {
         generation: shape.generation,

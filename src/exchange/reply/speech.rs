@@ -33,13 +33,14 @@ impl Speech {
     /// `events` says that the reply is an event stream.
     pub(super) fn new(hearing: Hearing, events: bool, core: &mut Core) -> Speech {
         let bound = hearing.message_bytes();
+        let (form, out) = match events {
+            true => (Form::Events(Events::new(bound)), Vec::new()),
+            false => (Form::Json(core.pool.lend_text()), core.pool.lend_text()),
+        };
         Speech {
-            form: match events {
-                true => Form::Events(Events::new(bound)),
-                false => Form::Json(core.pool.lend_text()),
-            },
+            form,
             hearing,
-            out: Vec::new(),
+            out,
             at: 0,
             over: false,
         }
@@ -116,6 +117,7 @@ impl Speech {
     pub(super) fn close(self, core: &mut Core) {
         if let Form::Json(message) = self.form {
             core.pool.give_back_text(message);
+            core.pool.give_back_text(self.out);
         }
     }
 }
