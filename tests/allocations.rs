@@ -156,7 +156,7 @@ const EVENT: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
     41\r\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":[{\"a\":\"b\"}]}}\n\n\r\n0\r\n\r\n";
 
 /// What a call of a tool takes, answered by JSON and by an event stream.
-const PER_TOOL_CALL: [u64; 2] = [3, 7];
+const PER_TOOL_CALL: [u64; 2] = [3, 6];
 
 #[test]
 fn a_call_of_a_tool_allocates_little() {
