@@ -5,35 +5,54 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-/// The addresses of every connection's upstream, in the order of the configuration.
-#[derive(Debug)]
-pub struct Addresses(Box<[ArcSwap<Vec<SocketAddr>>]>);
+/// The addresses of one upstream. It lives on with whoever still goes there, whatever becomes of the
+/// configuration that it came from.
+#[derive(Debug, Default)]
+pub struct Place(ArcSwap<Vec<SocketAddr>>);
+
+impl Place {
+    /// What is known of it; empty when nothing is. Takes no lock and does not allocate.
+    #[must_use]
+    pub fn get(&self) -> Arc<Vec<SocketAddr>> {
+        self.0.load_full()
+    }
+
+    /// Puts addresses in force; an order that has not changed is not published again.
+    pub fn publish(&self, addresses: Vec<SocketAddr>) {
+        if **self.0.load() != addresses {
+            self.0.store(Arc::new(addresses));
+        }
+    }
+}
+
+/// The places of every connection's upstream, in the order of one configuration.
+#[derive(Debug, Default)]
+pub struct Addresses(Box<[Arc<Place>]>);
 
 impl Addresses {
     /// `count` upstreams that have no address yet.
     #[must_use]
     pub fn new(count: usize) -> Addresses {
-        Addresses(
-            (0..count)
-                .map(|_| ArcSwap::from_pointee(Vec::new()))
-                .collect(),
-        )
+        (0..count).map(|_| Arc::default()).collect()
     }
 
-    /// What is known of an upstream; empty when nothing is. Takes no lock and does not allocate.
+    /// The place of an upstream.
+    #[must_use]
+    pub fn place(&self, connection: usize) -> Option<&Arc<Place>> {
+        self.0.get(connection)
+    }
+
+    /// What is known of an upstream; empty when nothing is.
     #[must_use]
     pub fn of(&self, connection: usize) -> Arc<Vec<SocketAddr>> {
-        self.0
-            .get(connection)
-            .map_or_else(Arc::default, ArcSwap::load_full)
+        self.place(connection)
+            .map_or_else(Arc::default, |place| place.get())
     }
+}
 
-    /// Puts addresses in force; an order that has not changed is not published again.
-    pub fn publish(&self, connection: usize, addresses: Vec<SocketAddr>) {
-        if let Some(slot) = self.0.get(connection)
-            && **slot.load() != addresses
-        {
-            slot.store(Arc::new(addresses));
-        }
+impl FromIterator<Arc<Place>> for Addresses {
+    /// Of places that may be known from another configuration.
+    fn from_iter<I: IntoIterator<Item = Arc<Place>>>(places: I) -> Addresses {
+        Addresses(places.into_iter().collect())
     }
 }

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use crossbeam::utils::CachePadded;
 
+use super::limits::ROWS_ADDED;
 use super::tally::{Row, Tally};
 
 /// Upper ends of the latency buckets, in microseconds. A gateway's own work is tens of
@@ -17,7 +19,8 @@ pub const LATENCY_BUCKETS: [u64; 16] = [
     1_000_000, 5_000_000, 15_000_000, 60_000_000,
 ];
 
-/// What is counted, by the names that are shown. Fixed when the configuration is loaded.
+/// What is counted, by the names that are shown. Fixed at start; see [`Counters::row`] for
+/// connections that come later.
 #[derive(Clone, Debug, Default)]
 pub struct Labels {
     /// Connections, in the order of the configuration.
@@ -32,8 +35,13 @@ pub struct Labels {
 #[derive(Debug)]
 pub struct Counters {
     labels: Labels,
+    /// Names of connections: those of the start, then those that came later.
+    rows: ArcSwap<Vec<Arc<str>>>,
     cores: Box<[CachePadded<Core>]>,
 }
+
+/// The row of all connections that came when no row was left.
+const OTHERS: &str = "(others)";
 
 /// The counts of one core. Each is written by that core only.
 #[derive(Debug)]
@@ -103,8 +111,34 @@ impl Counters {
         let core = |_| CachePadded::new(Core::new(&labels));
         Counters {
             cores: (0..cores).map(core).collect(),
+            rows: ArcSwap::from_pointee(labels.connections.clone()),
             labels,
         }
+    }
+
+    /// The row of a connection, by which it is counted as long as the process lives. A name that is
+    /// new gets one of the [`ROWS_ADDED`] that are kept free at start; beyond them, all share one
+    /// that is called `(others)`.
+    pub fn row(&self, connection: &str) -> usize {
+        let most = self.labels.connections.len() + ROWS_ADDED;
+        let mut row = 0;
+        self.rows.rcu(|rows| {
+            let known = rows.iter().position(|name| **name == *connection);
+            row = known.unwrap_or(rows.len().min(most));
+            let mut rows = Vec::clone(rows);
+            if row == rows.len() {
+                let name = if row == most { OTHERS } else { connection };
+                rows.push(name.into());
+            }
+            rows
+        });
+        row
+    }
+
+    /// The names of all rows.
+    #[must_use]
+    pub fn rows(&self) -> Arc<Vec<Arc<str>>> {
+        self.rows.load_full()
     }
 
     /// What is counted.
@@ -167,14 +201,11 @@ impl Counters {
 impl Core {
     fn new(labels: &Labels) -> Core {
         let zeros = |count| (0..count).map(|_| AtomicU64::new(0)).collect();
+        let rows = labels.connections.len() + ROWS_ADDED + 1;
         Core {
             outcomes_each: labels.outcomes.len(),
-            exchanges: zeros(labels.connections.len() * labels.outcomes.len()),
-            latencies: labels
-                .connections
-                .iter()
-                .map(|_| Latency::default())
-                .collect(),
+            exchanges: zeros(rows * labels.outcomes.len()),
+            latencies: (0..rows).map(|_| Latency::default()).collect(),
             refusals: zeros(labels.refusals.len()),
             events: Default::default(),
             calls: Tally::default(),
@@ -237,7 +268,7 @@ mod tests {
             let core = counters.core(core).unwrap();
             core.exchange(1, 0, Duration::from_micros(100));
             core.exchange(1, 2, Duration::from_secs(3600));
-            core.exchange(9, 0, Duration::ZERO);
+            core.exchange(999, 0, Duration::ZERO);
             core.refused(0);
             core.refused(1);
             core.count(Event::CallerIn, 7);
@@ -249,6 +280,27 @@ mod tests {
         assert_eq!(sum, 2 * (100 + 3_600_000_000));
         assert_eq!((buckets[0], buckets[LATENCY_BUCKETS.len()]), (2, 2));
         assert!(counters.core(2).is_none());
+    }
+
+    #[test]
+    fn connections_that_come_later_get_rows_while_there_are_some() {
+        let labels = Labels {
+            connections: vec!["a".into()],
+            outcomes: &["done"],
+            refusals: &[],
+        };
+        let counters = Counters::new(labels, 1);
+        assert_eq!((counters.row("a"), counters.row("b")), (0, 1));
+        for more in 2..=ROWS_ADDED {
+            assert_eq!(counters.row(&more.to_string()), more);
+        }
+        let others = ROWS_ADDED + 1;
+        assert_eq!((counters.row("y"), counters.row("z")), (others, others));
+        assert_eq!((counters.row("b"), counters.rows().len()), (1, others + 1));
+        let core = counters.core(0).unwrap();
+        core.exchange(others, 0, Duration::ZERO);
+        assert_eq!(counters.exchanges(others, 0), 1);
+        assert_eq!(&*counters.rows()[others], OTHERS);
     }
 
     #[test]

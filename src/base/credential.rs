@@ -20,21 +20,16 @@ pub struct Credential {
     pub generation: u64,
 }
 
-/// All configured credentials, one slot each, in the order of the configuration.
-#[derive(Debug)]
-pub struct Credentials(Box<[ArcSwapOption<Credential>]>);
+/// Where one credential is put in force. It lives on with whoever shares it, whatever becomes of the
+/// configuration that it came from.
+#[derive(Debug, Default)]
+pub struct Slot(ArcSwapOption<Credential>);
 
-impl Credentials {
-    /// `count` empty slots.
+impl Slot {
+    /// The credential, while it may be used. Takes no lock and does not allocate.
     #[must_use]
-    pub fn new(count: usize) -> Credentials {
-        Credentials((0..count).map(|_| ArcSwapOption::empty()).collect())
-    }
-
-    /// The credential in a slot, while it may be used. Takes no lock and does not allocate.
-    #[must_use]
-    pub fn current(&self, slot: usize, now: Mono) -> Option<Arc<Credential>> {
-        let credential = self.0.get(slot)?.load_full()?;
+    pub fn current(&self, now: Mono) -> Option<Arc<Credential>> {
+        let credential = self.0.load_full()?;
         credential
             .expires
             .is_none_or(|expires| now < expires)
@@ -42,6 +37,37 @@ impl Credentials {
     }
 
     /// Puts a credential in force; answers its generation.
+    pub fn publish(&self, field: &str, value: Secret, expires: Option<Mono>) -> u64 {
+        let last = self.0.load();
+        let generation = last.as_ref().map_or(1, |last| last.generation + 1);
+        self.0.store(Some(Arc::new(Credential {
+            field: field.into(),
+            value,
+            expires,
+            generation,
+        })));
+        generation
+    }
+}
+
+/// All configured credentials, one slot each, in the order of one configuration.
+#[derive(Debug, Default)]
+pub struct Credentials(Box<[Arc<Slot>]>);
+
+impl Credentials {
+    /// `count` empty slots.
+    #[must_use]
+    pub fn new(count: usize) -> Credentials {
+        (0..count).map(|_| Arc::default()).collect()
+    }
+
+    /// The credential in a slot, while it may be used. Takes no lock and does not allocate.
+    #[must_use]
+    pub fn current(&self, slot: usize, now: Mono) -> Option<Arc<Credential>> {
+        self.0.get(slot)?.current(now)
+    }
+
+    /// Puts a credential in force; answers its generation, and none where there is no such slot.
     pub fn publish(
         &self,
         slot: usize,
@@ -49,15 +75,14 @@ impl Credentials {
         value: Secret,
         expires: Option<Mono>,
     ) -> Option<u64> {
-        let place = self.0.get(slot)?;
-        let generation = place.load().as_ref().map_or(1, |last| last.generation + 1);
-        place.store(Some(Arc::new(Credential {
-            field: field.into(),
-            value,
-            expires,
-            generation,
-        })));
-        Some(generation)
+        Some(self.0.get(slot)?.publish(field, value, expires))
+    }
+}
+
+impl FromIterator<Arc<Slot>> for Credentials {
+    /// Of slots that may be known from another configuration.
+    fn from_iter<I: IntoIterator<Item = Arc<Slot>>>(slots: I) -> Credentials {
+        Credentials(slots.into_iter().collect())
     }
 }
 

@@ -28,6 +28,7 @@ use serde::Serialize;
 
 use super::config::AccessLog;
 use crate::base::access::{AccessEntry, AccessSender};
+use crate::base::counters::Counters;
 use crate::base::limits::ACCESS_ENTRIES;
 
 /// The thread that writes.
@@ -37,10 +38,10 @@ pub(super) struct AccessWriter {
 }
 
 impl AccessWriter {
-    /// Opens the log and starts its thread.
+    /// Opens the log and starts its thread. Connections are named by their rows in `counters`.
     pub fn start(
         log: &AccessLog,
-        connections: Vec<Arc<str>>,
+        counters: Arc<Counters>,
     ) -> io::Result<(AccessSender, AccessWriter)> {
         let sink = match log {
             AccessLog::Off => {
@@ -65,7 +66,7 @@ impl AccessWriter {
         let stopped = stop.clone();
         let thread = std::thread::Builder::new()
             .name("access-log".to_owned())
-            .spawn(move || write_all(&entries, sink, &connections, &stopped))?;
+            .spawn(move || write_all(&entries, sink, &counters, &stopped))?;
         let writer = AccessWriter {
             thread: Some(thread),
             stop,
@@ -103,19 +104,14 @@ impl Write for Sink {
     }
 }
 
-fn write_all(
-    entries: &Receiver<AccessEntry>,
-    sink: Sink,
-    connections: &[Arc<str>],
-    stop: &AtomicBool,
-) {
+fn write_all(entries: &Receiver<AccessEntry>, sink: Sink, counters: &Counters, stop: &AtomicBool) {
     const LOOK_UP: Duration = Duration::from_millis(100);
     let mut out = BufWriter::with_capacity(64 * 1024, sink);
     loop {
         match entries.recv_timeout(LOOK_UP) {
             // The log is for reading, the recording for proof: a log that cannot be written stops
             // nobody.
-            Ok(entry) => drop(write(&mut out, &entry, connections)),
+            Ok(entry) => drop(write(&mut out, &entry, &counters.rows())),
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) if stop.load(Relaxed) => break,
             Err(RecvTimeoutError::Timeout) => {}
@@ -201,6 +197,7 @@ mod tests {
     use super::*;
     use crate::base::access::Short;
     use crate::base::clock::Wall;
+    use crate::base::counters::Labels;
     use crate::base::ids::ExchangeId;
 
     fn entry(path: &str) -> AccessEntry {
@@ -244,7 +241,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("access.log");
         let log = AccessLog::File(path.clone());
-        let (sender, writer) = AccessWriter::start(&log, Vec::new()).unwrap();
+        let (sender, writer) =
+            AccessWriter::start(&log, Arc::new(Counters::new(Labels::default(), 1))).unwrap();
         for _ in 0..100 {
             sender.tell(&entry(&"ä".repeat(200)));
         }

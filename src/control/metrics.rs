@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
@@ -10,6 +11,8 @@ use prometheus_client::registry::Registry;
 
 use super::health::{Health, State};
 use super::ready::OwnServers;
+use super::reloads::Reloads;
+use super::standing::Standing;
 use crate::base::access::AccessSender;
 use crate::base::clock::Clock;
 use crate::base::counters::{Counters, Event, LATENCY_BUCKETS};
@@ -22,7 +25,8 @@ pub struct Metrics(Registry);
 #[derive(Clone)]
 pub(super) struct Sources {
     pub counters: Arc<Counters>,
-    pub healths: Arc<[Health]>,
+    pub standing: Arc<ArcSwap<Standing>>,
+    pub reloads: Arc<Reloads>,
     pub access: AccessSender,
     pub pins: Pins,
     pub servers: OwnServers,
@@ -60,6 +64,7 @@ impl Collector for Sources {
         self.refusals(&mut encoder)?;
         self.events(&mut encoder)?;
         self.healths(&mut encoder)?;
+        self.reloads(&mut encoder)?;
         self.tools(&mut encoder)?;
         self.calls(&mut encoder)?;
         self.servers(&mut encoder)?;
@@ -80,7 +85,7 @@ impl Sources {
     fn exchanges(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let labels = self.counters.labels();
         let mut family = counter(encoder, "exchanges", "Exchanges by how they ended")?;
-        for (connection, name) in labels.connections.iter().enumerate() {
+        for (connection, name) in self.counters.rows().iter().enumerate() {
             for (outcome, word) in labels.outcomes.iter().enumerate() {
                 let set = [("connection", &**name), ("outcome", *word)];
                 let times = self.counters.exchanges(connection, outcome);
@@ -96,7 +101,7 @@ impl Sources {
             "From a request's head to its reply's end",
         );
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
-        for (connection, name) in self.counters.labels().connections.iter().enumerate() {
+        for (connection, name) in self.counters.rows().iter().enumerate() {
             let (sum, buckets) = self.counters.latencies(connection);
             let ends = LATENCY_BUCKETS.iter().map(|end| *end as f64 / 1e6);
             let ends = ends.chain([f64::MAX]);
@@ -176,7 +181,7 @@ impl Sources {
     fn servers(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let help = "Whether a server of the gateway's own can be expected to answer";
         let mut family = encoder.encode_descriptor("server_good", help, None, MetricType::Gauge)?;
-        for name in &self.counters.labels().connections {
+        for name in self.counters.rows().iter() {
             if let Some(state) = (self.servers)(name) {
                 let is_good = i64::from(state.is_ok());
                 let set = [("connection", &**name)];
@@ -186,23 +191,43 @@ impl Sources {
         Ok(())
     }
 
+    fn reloads(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut family = counter(encoder, "reloads", "Configurations taken over, or refused")?;
+        for (outcome, times) in self.reloads.counts() {
+            count(&mut family.encode_family(&[("outcome", outcome)])?, times)?;
+        }
+        let gauge = |encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64| {
+            encoder
+                .encode_descriptor(name, help, None, MetricType::Gauge)?
+                .encode_gauge(&value)
+        };
+        let help = "Configurations since the process started";
+        let generation = self.reloads.generation();
+        gauge(encoder, "configuration_generation", help, generation)?;
+        let help = "Whether the last configuration offered is in force";
+        let good = u64::from(self.reloads.refused().is_none());
+        gauge(encoder, "configuration_good", help, good)
+    }
+
     fn healths(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let set = |health: &Health| {
             [("what", health.what()), ("name", health.name())]
                 .map(|(key, value)| (key, value.to_owned()))
         };
+        let standing = self.standing.load();
+        let healths: Vec<&Health> = standing.healths().collect();
         let mut family = counter(encoder, "control_attempts", "Fetches by the control plane")?;
-        for health in self.healths.iter() {
+        for health in &healths {
             count(&mut family.encode_family(&set(health))?, health.counts().0)?;
         }
         let mut family = counter(encoder, "control_failures", "Fetches that failed")?;
-        for health in self.healths.iter() {
+        for health in &healths {
             count(&mut family.encode_family(&set(health))?, health.counts().1)?;
         }
         let help = "Whether the last fetch worked";
         let mut family =
             encoder.encode_descriptor("control_good", help, None, MetricType::Gauge)?;
-        for health in self.healths.iter() {
+        for health in &healths {
             let is_good = i64::from(*health.state() == State::Good);
             family.encode_family(&set(health))?.encode_gauge(&is_good)?;
         }

@@ -25,9 +25,11 @@ mod listen;
 mod metrics;
 mod pace;
 mod ready;
+mod reloads;
 mod resolve;
 pub mod rules;
 pub mod session_keys;
+mod standing;
 mod storekeeper;
 pub mod tokens;
 
@@ -36,26 +38,26 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::runtime::{Builder, Runtime};
 
 use self::access::AccessWriter;
 use self::admin::{AdminListener, Pages};
-use self::config::{Config, CredentialKind, Mistakes, Roots};
+use self::config::{Config, Mistakes};
 use self::facade::Facade;
 use self::health::Health;
-use self::http_client::{ClientError, HttpClient};
-use self::jwks::Origin;
-use self::keeper::Keeper;
+use self::http_client::ClientError;
 use self::metrics::{Metrics, Sources};
 use self::ready::Readiness;
-use self::tokens::{TokenKeeper, TokenRequest};
+use self::reloads::Reloads;
+use self::standing::{Prepared, Standing, client};
 use crate::auth::{Issuer, KeyWanted, PublishedKeys};
 use crate::base::access::AccessSender;
 use crate::base::addresses::Addresses;
 use crate::base::clock::Clock;
 use crate::base::counters::Counters;
 use crate::base::credential::Credentials;
-use crate::base::limits::QUESTIONS;
+use crate::base::limits::{QUESTIONS, RELOAD_PATIENCE};
 use crate::base::mailbox::{Ask, Inbox, mailbox};
 use crate::mcp::pins::Pins;
 
@@ -120,7 +122,10 @@ pub enum StartError {
 /// The running control plane.
 pub struct Control {
     runtime: Runtime,
+    clock: Clock,
     handles: Handles,
+    standing: Arc<ArcSwap<Standing>>,
+    reloads: Arc<Reloads>,
     admin: SocketAddr,
     facades: Facades,
     writer: AccessWriter,
@@ -132,45 +137,44 @@ impl Control {
     /// # Errors
     /// What cannot be used, by name.
     pub fn start(config: &Config, clock: Clock, parts: Parts) -> Result<Control, StartError> {
-        let issuers = config.trusted_issuers()?;
+        let prepared = Prepared::of(config)?;
+        let issuers = prepared.issuers();
         let admin = AdminListener::bind(&config.admin)
             .map_err(|error| StartError::Admin(config.admin.bind, error))?;
-        let names = config.connections.iter().map(|each| each.name.clone());
-        let (access, writer) = AccessWriter::start(&config.access_log, names.collect())
+        for connection in &config.connections {
+            parts.counters.row(&connection.name);
+        }
+        let (access, writer) = AccessWriter::start(&config.access_log, Arc::clone(&parts.counters))
             .map_err(StartError::AccessLog)?;
         let runtime = runtime().map_err(StartError::Runtime)?;
         let (ask_key, key_questions) = mailbox(QUESTIONS);
         let (ask_credential, credential_questions) = mailbox(QUESTIONS);
+        let address = admin.address();
+        let guard = runtime.enter();
+        let keys = PublishedKeys::new(issuers.clone());
+        let (facades, facade_healths) = facades(config, &issuers, clock)?;
+        let start = Standing {
+            facades: facade_healths,
+            ..Standing::default()
+        };
+        let standing = Standing::start(config, prepared, &start, &keys, clock);
         let handles = Handles {
-            keys: PublishedKeys::new(issuers.clone()),
+            keys: keys.clone(),
             ask_key,
-            credentials: Arc::new(Credentials::new(config.credentials.len())),
+            credentials: Arc::new(standing.slots()),
             ask_credential,
-            addresses: Arc::new(Addresses::new(config.connections.len())),
+            addresses: Arc::new(standing.places()),
             counters: parts.counters,
             access,
         };
-        let address = admin.address();
-        let guard = runtime.enter();
-        let start = Start {
-            config,
-            clock,
-            handles: &handles,
-        };
-        let issuer_healths = start.issuers(&issuers, key_questions)?;
-        let (facades, facade_healths) = start.facades(&issuers)?;
-        let credential_healths = start.credentials(credential_questions)?;
-        let upstream_healths = start.upstreams();
-        let fetched = credential_healths
-            .iter()
-            .filter_map(|(_, health)| health.clone());
+        let standing = Arc::new(ArcSwap::from_pointee(standing));
+        let reloads = Arc::new(Reloads::new());
+        tokio::spawn(hand_out_keys(standing.clone(), key_questions));
+        tokio::spawn(hand_out_credentials(standing.clone(), credential_questions));
         let sources = Sources {
             counters: handles.counters.clone(),
-            healths: (issuer_healths.iter().cloned())
-                .chain(fetched)
-                .chain(looked_for(config, &upstream_healths))
-                .chain(facade_healths)
-                .collect(),
+            standing: standing.clone(),
+            reloads: reloads.clone(),
             access: handles.access.clone(),
             pins: parts.pins,
             servers: parts.servers.clone(),
@@ -180,12 +184,9 @@ impl Control {
             metrics: Metrics::new(sources),
             readiness: Readiness {
                 clock,
-                keys: handles.keys.clone(),
-                credentials: handles.credentials.clone(),
-                addresses: handles.addresses.clone(),
-                issuer_healths,
-                credential_healths,
-                upstream_healths,
+                keys,
+                standing: standing.clone(),
+                reloads: reloads.clone(),
                 servers: parts.servers,
                 probes: parts.probes,
             },
@@ -194,11 +195,44 @@ impl Control {
         drop(guard);
         Ok(Control {
             runtime,
+            clock,
             handles,
+            standing,
+            reloads,
             admin: address,
             facades,
             writer,
         })
+    }
+
+    /// Takes over what another configuration says of issuers, credentials and upstreams: what it
+    /// says the same of runs on. [`Control::handles`] are then those of that configuration. Waits a
+    /// little for what is new.
+    ///
+    /// # Errors
+    /// What cannot be used; then all stays as it was.
+    pub fn reload(&mut self, config: &Config) -> Result<(), StartError> {
+        let prepared = Prepared::of(config)?;
+        self.handles.keys.configure(&prepared.issuers());
+        let inside = self.runtime.enter();
+        let before = self.standing.load_full();
+        let standing = Standing::start(config, prepared, &before, &self.handles.keys, self.clock);
+        drop(inside);
+        standing.settle(self.clock, RELOAD_PATIENCE);
+        self.handles.credentials = Arc::new(standing.slots());
+        self.handles.addresses = Arc::new(standing.places());
+        self.standing.store(Arc::new(standing));
+        Ok(())
+    }
+
+    /// Tells the operator what became of a configuration that was offered: `Ok` has the generation
+    /// that is in force since, or none where it was the same.
+    pub fn note_reload(&self, outcome: Result<Option<u64>, String>) {
+        match outcome {
+            Ok(Some(generation)) => self.reloads.took(generation),
+            Ok(None) => self.reloads.same(),
+            Err(why) => self.reloads.refuse(why),
+        }
     }
 
     /// What the data plane shares with it.
@@ -230,142 +264,58 @@ impl Control {
     }
 }
 
-/// Names in the order of the configuration, with the health of those that are fetched.
-type CredentialHealths = Vec<(Arc<str>, Option<Health>)>;
-
 /// Where façades listen, by the names of their issuers.
 type Facades = Vec<(Arc<str>, SocketAddr)>;
 
-/// What starting the parts needs.
-struct Start<'s> {
-    config: &'s Config,
+/// The façades that are configured. One that cannot reach its issuer says so in its health and
+/// refuses its clients; the gateway is ready without it.
+fn facades(
+    config: &Config,
+    issuers: &[Arc<Issuer>],
     clock: Clock,
-    handles: &'s Handles,
+) -> Result<(Facades, Vec<Health>), StartError> {
+    let (mut addresses, mut healths) = (Vec::new(), Vec::new());
+    for (issuer, configured) in issuers.iter().zip(&config.issuers) {
+        let Some(config) = &configured.facade else {
+            continue;
+        };
+        let client = client(&configured.name, configured.roots.as_ref())?;
+        let health = Health::new("metadata", &configured.name);
+        let issuer = issuer.clone();
+        let facade = Facade::bind(config, issuer, client, clock, health.clone())
+            .map_err(|error| StartError::Facade(config.bind, error))?;
+        addresses.push((configured.name.clone(), facade.address()));
+        healths.push(health);
+        tokio::spawn(facade.serve());
+    }
+    Ok((addresses, healths))
 }
 
-impl Start<'_> {
-    /// One keeper per issuer, and the task that hands each its questions.
-    fn issuers(
-        &self,
-        issuers: &[Arc<Issuer>],
-        mut questions: Inbox<KeyWanted>,
-    ) -> Result<Vec<Health>, StartError> {
-        let mut asks: Vec<(Arc<str>, Ask<KeyWanted>)> = Vec::new();
-        let mut healths = Vec::new();
-        for (issuer, configured) in issuers.iter().zip(&self.config.issuers) {
-            let client = client(&configured.name, configured.roots.as_ref())?;
-            let origin = Origin::of(issuer, configured.jwks_uri());
-            let health = Health::new("keys", &configured.name);
-            let (ask, inbox) = mailbox(QUESTIONS);
-            asks.push((configured.name.clone(), ask));
-            healths.push(health.clone());
-            let keeper = Keeper {
-                issuer: issuer.clone(),
-                published: self.handles.keys.clone(),
-                clock: self.clock,
-                inbox,
-                health,
-                fetch: move || {
-                    let (client, origin) = (client.clone(), origin.clone());
-                    async move { jwks::fetch_keys(&client, &origin).await }
-                },
-            };
-            tokio::spawn(keeper.run());
-        }
-        tokio::spawn(async move {
-            while let Some(question) = questions.next().await {
-                let mut asks = asks.iter();
-                let ask = asks.find(|(name, _)| name == question.about.issuer());
-                // A question that cannot be passed on is dropped, which tells its asker.
-                let _ = ask.map(|(_, ask)| ask.pass_on(question));
-            }
-        });
-        Ok(healths)
-    }
-
-    /// The façades that are configured. One that cannot reach its issuer says so in its health and
-    /// refuses its clients; the gateway is ready without it.
-    fn facades(&self, issuers: &[Arc<Issuer>]) -> Result<(Facades, Vec<Health>), StartError> {
-        let (mut addresses, mut healths) = (Vec::new(), Vec::new());
-        for (issuer, configured) in issuers.iter().zip(&self.config.issuers) {
-            let Some(config) = &configured.facade else {
-                continue;
-            };
-            let client = client(&configured.name, configured.roots.as_ref())?;
-            let health = Health::new("metadata", &configured.name);
-            let issuer = issuer.clone();
-            let facade = Facade::bind(config, issuer, client, self.clock, health.clone())
-                .map_err(|error| StartError::Facade(config.bind, error))?;
-            addresses.push((configured.name.clone(), facade.address()));
-            healths.push(health);
-            tokio::spawn(facade.serve());
-        }
-        Ok((addresses, healths))
-    }
-
-    /// One keeper per credential that is fetched; the others are published at once.
-    fn credentials(&self, mut questions: Inbox<usize>) -> Result<CredentialHealths, StartError> {
-        tokens::publish_fixed(self.config, &self.handles.credentials);
-        let mut asks: Vec<Option<Ask<usize>>> = Vec::new();
-        let mut healths = Vec::new();
-        for (slot, credential) in self.config.credentials.iter().enumerate() {
-            let CredentialKind::EntraClient { roots, .. } = &credential.kind else {
-                asks.push(None);
-                healths.push((credential.name.clone(), None));
-                continue;
-            };
-            let client = client(&credential.name, roots.as_ref())?;
-            let request = TokenRequest::of(&credential.kind).map(Arc::new);
-            let health = Health::new("token", &credential.name);
-            let (ask, inbox) = mailbox(QUESTIONS);
-            asks.push(Some(ask));
-            healths.push((credential.name.clone(), Some(health.clone())));
-            let Some(request) = request else { continue };
-            let keeper = TokenKeeper {
-                slot,
-                credentials: self.handles.credentials.clone(),
-                clock: self.clock,
-                inbox,
-                health,
-                ask: move || {
-                    let (client, request) = (client.clone(), request.clone());
-                    async move { request.ask(&client).await }
-                },
-            };
-            tokio::spawn(keeper.run());
-        }
-        tokio::spawn(async move {
-            while let Some(question) = questions.next().await {
-                match asks.get(question.about) {
-                    Some(Some(ask)) => drop(ask.pass_on(question)),
-                    // A fixed credential is there already.
-                    Some(None) => question.answer(()),
-                    None => {}
-                }
-            }
-        });
-        Ok(healths)
-    }
-
-    fn upstreams(&self) -> Vec<Health> {
-        let mut healths = Vec::new();
-        for (index, connection) in self.config.connections.iter().enumerate() {
-            let health = Health::new("address", &connection.name);
-            // Where the gateway's own servers are says who starts them.
-            if let Some(upstream) = connection.upstream().cloned() {
-                let addresses = self.handles.addresses.clone();
-                tokio::spawn(resolve::keep(index, upstream, addresses, health.clone()));
-            }
-            healths.push(health);
-        }
-        healths
+/// Hands every question to the keeper of its issuer.
+async fn hand_out_keys(standing: Arc<ArcSwap<Standing>>, mut questions: Inbox<KeyWanted>) {
+    while let Some(question) = questions.next().await {
+        let standing = standing.load_full();
+        let mut issuers = standing.issuers.iter();
+        let issuer = issuers.find(|one| *one.health.name() == **question.about.issuer());
+        // A question that cannot be passed on is dropped, which tells its asker.
+        let _ = issuer.map(|one| one.ask.pass_on(question));
     }
 }
 
-/// Those whose address is looked for: nobody looks for the gateway's own servers.
-fn looked_for(config: &Config, upstreams: &[Health]) -> impl Iterator<Item = Health> {
-    (config.connections.iter().zip(upstreams))
-        .filter_map(|(connection, health)| connection.upstream().map(|_| health.clone()))
+/// Hands every question to the keeper of its credential. An answer says only that looking again
+/// makes sense: nobody gets the credential of another configuration by it.
+async fn hand_out_credentials(standing: Arc<ArcSwap<Standing>>, mut questions: Inbox<usize>) {
+    while let Some(question) = questions.next().await {
+        let standing = standing.load_full();
+        let Some(credential) = standing.credentials.get(question.about) else {
+            continue;
+        };
+        match &credential.ask {
+            Some(ask) => drop(ask.pass_on(question)),
+            // A fixed credential is there already.
+            None => question.answer(()),
+        }
+    }
 }
 
 fn runtime() -> io::Result<Runtime> {
@@ -374,8 +324,4 @@ fn runtime() -> io::Result<Runtime> {
         .thread_name("control")
         .enable_all()
         .build()
-}
-
-fn client(name: &str, roots: Option<&Roots>) -> Result<HttpClient, StartError> {
-    HttpClient::new(roots).map_err(|error| StartError::Client(name.to_owned(), error))
 }

@@ -1,15 +1,17 @@
 //! Whether requests can be served: every issuer's keys, every credential, every upstream's address,
 //! and whatever else says it must be asked.
+//! A configuration that was refused is told and does not count: the one before serves on.
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use serde_json::{Map, Value, json};
 
 use super::health::{Health, State};
+use super::reloads::Reloads;
+use super::standing::{KeptUpstream, Standing};
 use crate::auth::PublishedKeys;
-use crate::base::addresses::Addresses;
 use crate::base::clock::{Clock, Mono};
-use crate::base::credential::Credentials;
 
 /// Another part that must be well for the process to be ready, such as the recorder.
 pub struct Probe {
@@ -28,14 +30,8 @@ pub type OwnServers = Arc<dyn Fn(&str) -> Option<Result<String, String>> + Send 
 pub(super) struct Readiness {
     pub clock: Clock,
     pub keys: PublishedKeys,
-    pub credentials: Arc<Credentials>,
-    pub addresses: Arc<Addresses>,
-    /// In the order of the configuration.
-    pub issuer_healths: Vec<Health>,
-    /// Names in the order of the configuration, with the health of those that are fetched.
-    pub credential_healths: Vec<(Arc<str>, Option<Health>)>,
-    /// In the order of the configuration.
-    pub upstream_healths: Vec<Health>,
+    pub standing: Arc<ArcSwap<Standing>>,
+    pub reloads: Arc<Reloads>,
     pub servers: OwnServers,
     pub probes: Vec<Probe>,
 }
@@ -49,23 +45,24 @@ impl Readiness {
             is_ready &= is_good;
             detail
         };
-        let issuers: Map<String, Value> = (self.issuer_healths.iter())
-            .map(|health| {
-                let (is_good, detail) = self.issuer(health, now);
-                (health.name().to_owned(), part(is_good, detail))
+        let standing = self.standing.load();
+        let issuers: Map<String, Value> = (standing.issuers.iter())
+            .map(|one| {
+                let (is_good, detail) = self.issuer(&one.health, now);
+                (one.health.name().to_owned(), part(is_good, detail))
             })
             .collect();
-        let credentials: Map<String, Value> = (self.credential_healths.iter().enumerate())
-            .map(|(slot, (name, health))| {
-                let is_good = self.credentials.current(slot, now).is_some();
-                let detail = detail(is_good, health.as_ref());
-                (name.to_string(), part(is_good, detail))
+        let credentials: Map<String, Value> = (standing.credentials.iter())
+            .map(|one| {
+                let is_good = one.slot.current(now).is_some();
+                let detail = detail(is_good, one.health.as_ref());
+                (one.config.name.to_string(), part(is_good, detail))
             })
             .collect();
-        let upstreams: Map<String, Value> = (self.upstream_healths.iter().enumerate())
-            .map(|(connection, health)| {
-                let (is_known, detail) = self.upstream(connection, health);
-                (health.name().to_owned(), part(is_known, detail))
+        let upstreams: Map<String, Value> = (standing.upstreams.iter())
+            .map(|one| {
+                let (is_known, detail) = self.upstream(one);
+                (one.health.name().to_owned(), part(is_known, detail))
             })
             .collect();
         let others: Map<String, Value> = (self.probes.iter())
@@ -77,6 +74,10 @@ impl Readiness {
             .collect();
         let report = json!({
             "ready": is_ready,
+            "configuration": {
+                "generation": self.reloads.generation(),
+                "refused": self.reloads.refused(),
+            },
             "issuers": issuers,
             "credentials": credentials,
             "upstreams": upstreams,
@@ -88,10 +89,10 @@ impl Readiness {
     /// Whether it is known where the upstream is, which the process's readiness depends on, and the
     /// state of the upstream. A server of our own that cannot run is like an upstream that refuses
     /// to be connected to: its line says so, and the others are served all the same.
-    fn upstream(&self, connection: usize, health: &Health) -> (bool, Value) {
-        let is_known = !self.addresses.of(connection).is_empty();
-        let mut told = detail(is_known, Some(health));
-        if let Some(state) = (self.servers)(health.name()) {
+    fn upstream(&self, one: &KeptUpstream) -> (bool, Value) {
+        let is_known = !one.place.get().is_empty();
+        let mut told = detail(is_known, Some(&one.health));
+        if let Some(state) = (self.servers)(one.health.name()) {
             told["ready"] = json!(is_known && state.is_ok());
             told["error"] = json!(state.as_ref().err());
             told["state"] = json!(state.ok());

@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 
 use super::config::Upstream;
 use super::health::Health;
-use crate::base::addresses::Addresses;
+use crate::base::addresses::Place;
 use crate::base::limits::{CONNECT_TIME, RESOLVE_EVERY, RESOLVED_ADDRESSES};
 
 /// Why a name has no address. The last good ones stay in force.
@@ -25,23 +25,19 @@ pub enum ResolveError {
     Nothing,
 }
 
-/// Keeps one upstream's addresses fresh, for ever; an address literal is published once.
-pub(super) async fn keep(
-    connection: usize,
-    upstream: Upstream,
-    addresses: Arc<Addresses>,
-    health: Health,
-) {
-    if let Ok(address) = upstream.host.parse::<IpAddr>() {
-        addresses.publish(connection, vec![SocketAddr::new(address, upstream.port)]);
-        health.note::<_, ResolveError>(&Ok(()));
-        return;
-    }
+/// The address of an upstream that is configured by its address.
+pub(super) fn literal(upstream: &Upstream) -> Option<SocketAddr> {
+    let address = upstream.host.parse::<IpAddr>().ok()?;
+    Some(SocketAddr::new(address, upstream.port))
+}
+
+/// Keeps one upstream's addresses fresh, for ever.
+pub(super) async fn keep(upstream: Upstream, place: Arc<Place>, health: Health) {
     loop {
         let found = resolve(&upstream).await;
         health.note(&found);
         if let Ok(found) = found {
-            addresses.publish(connection, found);
+            place.publish(found);
         }
         sleep(RESOLVE_EVERY).await;
     }

@@ -10,7 +10,6 @@ use super::Handles;
 use super::config::{
     self, Config, Connection, ForwardHeaders, Mistake, Mistakes, Reach, RecordClass, Upstream,
 };
-use crate::base::addresses::Addresses;
 use crate::base::credential::Credentials;
 use crate::base::secret::Secret;
 use crate::exchange::Rules;
@@ -41,7 +40,7 @@ pub fn compile(
         config,
         generation,
         pseudonyms,
-        shared: Some(shared),
+        served: Some((handles, shared)),
         before,
     };
     let (routes, connections) = ground.judged()?;
@@ -51,7 +50,6 @@ pub fn compile(
         connections,
         limits: config.limits,
         credentials: Arc::clone(&handles.credentials),
-        addresses: Arc::clone(&handles.addresses),
         inner: mcp::inner_way(config, shared),
     })
 }
@@ -67,7 +65,7 @@ pub fn preview(config: &Config) -> Result<Rules, Mistakes> {
         config,
         generation: 0,
         pseudonyms,
-        shared: None,
+        served: None,
         before: None,
     };
     let (routes, connections) = ground.judged()?;
@@ -77,7 +75,6 @@ pub fn preview(config: &Config) -> Result<Rules, Mistakes> {
         connections,
         limits: config.limits,
         credentials: Arc::new(Credentials::new(0)),
-        addresses: Arc::new(Addresses::new(0)),
         inner: InnerWay::default(),
     })
 }
@@ -119,7 +116,8 @@ struct Ground<'g> {
     config: &'g Config,
     generation: u64,
     pseudonyms: &'g Secret,
-    shared: Option<&'g Shared>,
+    /// What is behind the rules; `None` where they are not for serving.
+    served: Option<(&'g Handles, &'g Shared)>,
     before: Option<&'g Rules>,
 }
 
@@ -169,6 +167,13 @@ impl Ground<'_> {
             (Some(upstream), Ok(mcp)) if mistakes.is_empty() => Ok(rules::Connection {
                 name: Arc::clone(&connection.name),
                 index,
+                row: self
+                    .served
+                    .map_or(index, |(handles, _)| handles.counters.row(&connection.name)),
+                place: self
+                    .served
+                    .and_then(|(handles, _)| handles.addresses.place(index))
+                    .map_or_else(Arc::default, Arc::clone),
                 upstream,
                 credential: connection.credential,
                 hides: !connection.masks.is_empty(),
@@ -195,16 +200,15 @@ impl Ground<'_> {
         connection: &Connection,
         index: usize,
     ) -> Result<Option<Box<rules::Mcp>>, Mistake> {
-        let named = |one: &&Arc<rules::Connection>| one.name == connection.name;
         let before = self
             .before
-            .and_then(|rules| rules.connections.iter().find(named));
+            .and_then(|rules| rules.connection(&connection.name));
         let budgets = before.and_then(|before| Some(&*before.mcp.as_ref()?.budgets));
         let parts = mcp::Parts::judge(self.config, connection, index, budgets)?;
         Ok(self
-            .shared
+            .served
             .zip(parts)
-            .map(|(shared, parts)| Box::new(parts.with(connection, shared))))
+            .map(|((_, shared), parts)| Box::new(parts.with(connection, shared))))
     }
 }
 

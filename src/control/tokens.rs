@@ -7,12 +7,12 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use zeroize::Zeroizing;
 
-use super::config::{Config, CredentialKind};
+use super::config::CredentialKind;
 use super::health::Health;
 use super::http_client::{FetchError, Fetched, HttpClient};
 use super::pace::BackOff;
 use crate::base::clock::Clock;
-use crate::base::credential::Credentials;
+use crate::base::credential::Slot;
 use crate::base::limits::{TOKEN_AHEAD, TOKEN_ANSWER_BYTES, TOKEN_LIFE_MAX};
 use crate::base::mailbox::Inbox;
 use crate::base::secret::Secret;
@@ -157,27 +157,24 @@ fn why(root: Value<'_>) -> String {
     }
 }
 
-/// Puts the credentials in force that need no fetching.
-pub(super) fn publish_fixed(config: &Config, credentials: &Credentials) {
-    for (slot, credential) in config.credentials.iter().enumerate() {
-        match &credential.kind {
-            CredentialKind::EntraClient { .. } => {}
-            CredentialKind::Bearer { token } => {
-                let mut value = Zeroizing::new(b"Bearer ".to_vec());
-                value.extend_from_slice(token.expose());
-                credentials.publish(slot, AUTHORIZATION, Secret::new(value.to_vec()), None);
-            }
-            CredentialKind::Header { name, value } => {
-                credentials.publish(slot, name, value.clone(), None);
-            }
+/// Puts a credential in force that needs no fetching.
+pub(super) fn publish_fixed(kind: &CredentialKind, slot: &Slot) {
+    match kind {
+        CredentialKind::EntraClient { .. } => {}
+        CredentialKind::Bearer { token } => {
+            let mut value = Zeroizing::new(b"Bearer ".to_vec());
+            value.extend_from_slice(token.expose());
+            slot.publish(AUTHORIZATION, Secret::new(value.to_vec()), None);
+        }
+        CredentialKind::Header { name, value } => {
+            slot.publish(name, value.clone(), None);
         }
     }
 }
 
 /// Keeps one token fresh. One task per credential, so there is one flight at a time.
 pub(super) struct TokenKeeper<F> {
-    pub slot: usize,
-    pub credentials: Arc<Credentials>,
+    pub slot: Arc<Slot>,
     pub clock: Clock,
     pub inbox: Inbox<usize>,
     pub health: Health,
@@ -226,8 +223,7 @@ where
         self.health.note(&answer);
         let Token { value, life } = answer.ok()?;
         let expires = Some(asked_at.after(life));
-        self.credentials
-            .publish(self.slot, AUTHORIZATION, value, expires);
+        self.slot.publish(AUTHORIZATION, value, expires);
         Some(life)
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use self::shown::{show, show_asked, show_fields};
 use super::Core;
+use super::again::Asked;
 use super::phase::Judged;
 use super::refusal::{Published, Refusal};
 use super::rules::Connection;
@@ -89,6 +90,9 @@ pub struct Account {
     log: Option<ExchangeLog>,
     session: Option<Arc<CoreSession>>,
     generation: u64,
+    asked: Asked,
+    /// The last configuration under which the call may go on.
+    looked: u64,
     hits: u64,
     slot: Option<Slot>,
     timings: Timings,
@@ -125,6 +129,8 @@ impl Account {
             log: None,
             session: None,
             generation: 0,
+            asked: Asked::Nothing,
+            looked: 0,
             hits: 0,
             slot: None,
             timings: Timings::default(),
@@ -154,7 +160,8 @@ impl Account {
         self.entry.path = Short::new(std::str::from_utf8(&path).unwrap_or_default());
         core.pool.give_back_text(path);
         self.generation = judged.rules.generation;
-        self.entry.connection = u16::try_from(judged.connection.index).ok();
+        self.looked = self.generation;
+        self.entry.connection = u16::try_from(judged.connection.row).ok();
         self.connection = Some(Arc::clone(&judged.connection));
     }
 
@@ -197,6 +204,40 @@ impl Account {
 
     pub(super) fn ruled(&mut self, rule: &Rule) {
         self.entry.rule = Short::new(&rule.name);
+    }
+
+    /// What was allowed, kept for when other rules come.
+    pub(super) fn keep(&mut self, asked: Asked, core: &mut Core) {
+        std::mem::replace(&mut self.asked, asked).give_back(core);
+    }
+
+    /// Whether the call may go on: always under the rules it was judged by, and under others when
+    /// they allow it, too, on a connection of the same name to the same upstream.
+    pub(super) fn may_go_on(&mut self, core: &mut Core, now: Now) -> Result<(), Refusal> {
+        let rules = core.rules.load();
+        if rules.generation == self.looked {
+            return Ok(());
+        }
+        let may = (self.connection.as_ref())
+            .zip(self.identity.as_ref())
+            .is_some_and(|(connection, identity)| {
+                let (method, peer) = (&self.entry.method, self.entry.peer);
+                let source = peer.map(|peer| peer.ip());
+                rules.connection(&connection.name).is_some_and(|new| {
+                    new.upstream.origin == connection.upstream.origin
+                        && (self.asked).passes(&new.policies, identity, (method, source), now)
+                })
+            });
+        if !may {
+            return Err(Refusal::Superseded);
+        }
+        self.looked = rules.generation;
+        Ok(())
+    }
+
+    /// The second in which the caller's token expires.
+    pub(super) fn expires(&self) -> Option<u64> {
+        self.identity.as_ref().map(Identity::usable_until)
     }
 
     /// Records decision and request head; what it gives must settle before anything goes upstream.
@@ -329,6 +370,7 @@ impl Account {
         if let Some(log) = self.log.take() {
             core.writer.end(log, &self.end_record(outcome, now), now);
         }
+        self.asked.give_back(core);
         core.journal.note(&self.entry, outcome, refusal, self.hits);
     }
 

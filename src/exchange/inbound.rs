@@ -286,7 +286,8 @@ impl Inbound {
     ) -> Turn {
         let slot = judged.connection.credential;
         let credential = slot.and_then(|slot| judged.rules.credentials.current(slot, now.mono));
-        let stands = core.still_stands(receipt.what(), now);
+        let stands = core.still_stands(receipt.what(), &mut self.account, now);
+        let is_latest = judged.rules.generation == core.rules.load().generation;
         let ready = |received, judged, receipt| Phase::Ready {
             received,
             judged,
@@ -294,6 +295,11 @@ impl Inbound {
         };
         match (stands, slot, &credential) {
             (Err(refusal), ..) => return Turn::Refuse(ready(received, judged, receipt), refusal),
+            // Nobody keeps the credentials of a configuration that is gone.
+            (Ok(()), Some(_), None) if !is_latest => {
+                let phase = ready(received, judged, receipt);
+                return Turn::Refuse(phase, Refusal::Superseded);
+            }
             (Ok(()), Some(slot), None) => {
                 let phase = ready(received, judged, receipt);
                 return if now.mono < self.until {

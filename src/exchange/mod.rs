@@ -26,6 +26,7 @@
 //! and until when.
 
 pub mod account;
+mod again;
 mod dialogue;
 pub mod fields;
 pub mod forward;
@@ -141,12 +142,15 @@ impl Core {
         }
     }
 
-    /// After every wait: configuration, keys and token are still those that a permit was given
-    /// under.
-    fn still_stands(&mut self, permit: &Permit, now: Now) -> Result<(), Refusal> {
-        if permit.generation() != self.rules.load().generation {
-            return Err(Refusal::Superseded);
-        }
+    /// After every wait: keys and token are still those that a permit was given under, and the rules
+    /// are, or allow the call as well.
+    fn still_stands(
+        &mut self,
+        permit: &Permit,
+        account: &mut Account,
+        now: Now,
+    ) -> Result<(), Refusal> {
+        account.may_go_on(self, now)?;
         self.authenticator
             .check_again(permit.identity(), now)
             .map_err(Refusal::Token)

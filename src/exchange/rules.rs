@@ -6,7 +6,7 @@ use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 
 use super::metadata::Metadata;
-use crate::base::addresses::Addresses;
+use crate::base::addresses::Place;
 use crate::base::credential::Credentials;
 use crate::base::limits::Limits;
 use crate::base::secret::Secret;
@@ -31,8 +31,6 @@ pub struct Rules {
     pub limits: Limits,
     /// What the control plane has acquired for upstreams.
     pub credentials: Arc<Credentials>,
-    /// Where upstreams are, by [`Connection::index`].
-    pub addresses: Arc<Addresses>,
     /// The way in for servers of the gateway's own.
     pub inner: InnerWay,
 }
@@ -62,8 +60,12 @@ pub struct Route {
 pub struct Connection {
     /// The configured name.
     pub name: Arc<str>,
-    /// Its place in [`Rules::connections`], among addresses and in metrics.
+    /// Its place in [`Rules::connections`].
     pub index: usize,
+    /// By which it is counted and logged, whatever its place.
+    pub row: usize,
+    /// Where its upstream is.
+    pub place: Arc<Place>,
     /// Where calls go.
     pub upstream: Upstream,
     /// What the gateway adds so that the upstream accepts it.
@@ -156,6 +158,12 @@ impl Upstream {
 }
 
 impl Rules {
+    /// The connection of that name.
+    #[must_use]
+    pub fn connection(&self, name: &str) -> Option<&Arc<Connection>> {
+        self.connections.iter().find(|one| *one.name == *name)
+    }
+
     /// The route for a request, and the path that its connection sees.
     #[must_use]
     pub fn route<'p>(&self, host: &str, path: &'p str) -> Option<(&Route, &'p str)> {

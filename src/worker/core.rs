@@ -50,6 +50,8 @@ pub(super) struct Worker<D: Driver> {
     pub upstreams: RefCell<Upstreams<D>>,
     /// What to wait on for room in the ring and for the disk.
     pub link: Arc<Link>,
+    /// Other rules are in force: whoever waits looks whether it may go on.
+    pub renewed: Notify,
     /// The process is to end: no exchange begins any more.
     pub drain: Flag,
     /// Draining took too long: what is still under way is cut off.
@@ -168,6 +170,7 @@ impl CoreMain for Seed {
             ask_key,
             ask_credential,
             upstreams: RefCell::default(),
+            renewed: Notify::new(),
             drain: Flag::default(),
             cut: Flag::default(),
             connections: Cell::new(0),
@@ -238,14 +241,19 @@ const CUT_TIME: Duration = Duration::from_secs(2);
 
 /// Once a second: what nobody asks for ends by itself.
 async fn housekeeping<D: Driver>(worker: Rc<Worker<D>>) {
+    let mut seen = None;
     while !worker.is_draining() {
         let next = worker.now().mono.after(Duration::from_secs(1));
         D::sleep_until(worker.clock.instant(next)).await;
         let now = worker.now();
-        worker
-            .upstreams
-            .borrow_mut()
-            .sweep(now.mono, worker.limit(|limits| limits.upstream_idle_time));
+        let idle_time = worker.limit(|limits| limits.upstream_idle_time);
+        let generation = worker.core.borrow_mut().rules.load().generation;
+        if seen.replace(generation) != Some(generation) {
+            worker.renewed.notify_waiters();
+        }
+        let mut upstreams = worker.upstreams.borrow_mut();
+        upstreams.sweep(now.mono, idle_time, generation);
+        drop(upstreams);
         let core = &mut *worker.core.borrow_mut();
         core.sessions.sweep(now);
         close_sessions(core, now);

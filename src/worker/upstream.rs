@@ -166,11 +166,11 @@ impl<D: Driver> Upstreams<D> {
         Some(kept.remove(at))
     }
 
-    /// Closes what has been idle for too long.
-    pub(super) fn sweep(&mut self, now: Mono, idle_time: Duration) {
-        self.idle.retain(|_, kept| {
+    /// Closes what has been idle for too long, and what no exchange under the rules in force can use.
+    pub(super) fn sweep(&mut self, now: Mono, idle_time: Duration, rules: u64) {
+        self.idle.retain(|key, kept| {
             kept.retain(|idle| now.since(idle.since) < idle_time);
-            !kept.is_empty()
+            key.rules == rules && !kept.is_empty()
         });
     }
 }
@@ -249,13 +249,7 @@ async fn open<D: Driver>(
     connection: &Connection,
     to: Option<SocketAddr>,
 ) -> io::Result<(SocketAddr, Transport<D::Stream>, Buffer)> {
-    let addresses = worker
-        .core
-        .borrow_mut()
-        .rules
-        .load()
-        .addresses
-        .of(connection.index);
+    let addresses = connection.place.get();
     let mut failed = io::Error::from(io::ErrorKind::NotFound);
     let fits = |address: &&SocketAddr| to.is_none_or(|to| **address == to);
     for address in addresses.iter().filter(fits) {

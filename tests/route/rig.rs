@@ -8,7 +8,6 @@ use arc_swap::ArcSwap;
 use crossbeam::channel::Receiver;
 use sluice::auth::{Authenticator, Issuer, IssuerKind, IssuerSpec, PublishedKeys, SharedTokens};
 use sluice::base::access::{AccessEntry, AccessSender};
-use sluice::base::addresses::Addresses;
 use sluice::base::clock::{Mono, Now, Wall};
 use sluice::base::counters::{Counters, Labels};
 use sluice::base::credential::Credentials;
@@ -377,6 +376,8 @@ fn rules(shape: &Shape, credentials: &Arc<Credentials>) -> Rules {
             origin: "https://up.example/base".into(),
             tls: None,
         },
+        row: 0,
+        place: Arc::default(),
         credential: shape.credential.then_some(0),
         masks: match shape.hiding {
             Hiding::Nothing => None,
@@ -405,7 +406,6 @@ fn rules(shape: &Shape, credentials: &Arc<Credentials>) -> Rules {
         connections: vec![Arc::new(connection)],
         limits: shape.limits,
         credentials: Arc::clone(credentials),
-        addresses: Arc::new(Addresses::new(1)),
         inner: InnerWay::default(),
     }
 }

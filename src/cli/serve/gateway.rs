@@ -15,9 +15,10 @@ use crate::auth::{Authenticator, SharedTokens};
 use crate::base::clock::Clock;
 use crate::base::counters::{Counters, Labels};
 use crate::base::limits::{BACKLOG, Limits};
+use crate::base::secret::Secret;
 use crate::cli::Failure;
 use crate::cli::failure::Doing;
-use crate::control::config::{self, Config, Io};
+use crate::control::config::{self, Changes, Config, Io, Mistakes};
 use crate::control::rules;
 use crate::control::{self, Control, Handles, Parts, Probe, StoreKeeper};
 use crate::exchange::{Core, Journal, Refusal, Rules};
@@ -30,6 +31,10 @@ use crate::worker::{Listener, Offers, Seed};
 
 /// A running gateway. Dropping it without [`Gateway::stop`] leaves its threads to the process's end.
 pub struct Gateway {
+    config: Config,
+    rules: Arc<ArcSwap<Rules>>,
+    pseudonyms: Secret,
+    mcp: rules::Shared,
     control: Control,
     keeper: StoreKeeper,
     servers: Servers,
@@ -89,6 +94,7 @@ impl Gateway {
             clock,
         };
         let (stop, stopped) = watch::channel(false);
+        let in_force = Arc::clone(&shared.rules);
         let io = choice(config.io);
         let addresses = doors.addresses.clone();
         let mut cores = Vec::new();
@@ -101,6 +107,10 @@ impl Gateway {
             cores.push(thread);
         }
         Ok(Gateway {
+            config: config.clone(),
+            rules: in_force,
+            pseudonyms: key,
+            mcp,
             control,
             keeper,
             servers,
@@ -110,6 +120,70 @@ impl Gateway {
             addresses,
             io,
         })
+    }
+
+    /// Takes over another configuration, whole or not at all: requests are judged by the one or by
+    /// the other. What became of it is told at `/readyz` and in the metrics, too.
+    ///
+    /// # Errors
+    /// Why it cannot be used, or not without a restart: then the one before stays in force.
+    pub fn reload(&mut self, offered: Result<Config, Mistakes>) -> Result<Changes, Failure> {
+        let taken = offered
+            .map_err(|why| Failure::new(why.to_string()))
+            .and_then(|config| self.take_over(config));
+        let generation = self.rules.load().generation;
+        self.control.note_reload(match &taken {
+            Ok(changes) => Ok((!changes.is_empty()).then_some(generation)),
+            Err(why) => Err(why.to_string()),
+        });
+        taken
+    }
+
+    fn take_over(&mut self, config: Config) -> Result<Changes, Failure> {
+        let changes = config::diff(&self.config, &config);
+        if let Some(why) = refusal(&changes) {
+            return Err(Failure::new(why));
+        }
+        if changes.is_empty() {
+            // Where things stand in the file may be another: messages go by it.
+            self.config = config;
+            return Ok(changes);
+        }
+        let wrong = |why: Mistakes| Failure::new(why.to_string());
+        // All that can be wrong is found before anything is changed.
+        rules::preview(&config).map_err(wrong)?;
+        let mcp = rules::Shared {
+            sealer: sealer(&config)?,
+            ..self.mcp.clone()
+        };
+        self.control
+            .reload(&config)
+            .map_err(|why| Failure::new(why.to_string()))?;
+        self.keeper.configure(&config);
+        let handles = self.control.handles();
+        let before = self.rules.load_full();
+        let generation = before.generation + 1;
+        self.servers.publish(&config, &handles.addresses);
+        let rules = rules::compile(
+            &config,
+            generation,
+            handles,
+            &self.pseudonyms,
+            &mcp,
+            Some(&before),
+        )
+        .map_err(wrong)?;
+        // New servers are there before the first call for them; those that are gone let calls end.
+        self.servers.set(&config);
+        self.rules.store(Arc::new(rules));
+        (self.config, self.mcp) = (config, mcp);
+        Ok(changes)
+    }
+
+    /// Counts the configurations since the start; the first is 1.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.rules.load().generation
     }
 
     /// Where callers connect, in the order of the configuration; real ports where 0 was configured.
@@ -208,20 +282,41 @@ impl Doors {
 
 /// What connections of protocol `mcp` share.
 fn mcp(config: &Config, keeper: &StoreKeeper, servers: &Servers) -> Result<rules::Shared, Failure> {
-    let keys =
-        control::session_keys::session_keys(config).map_err(|why| Failure::new(why.to_string()))?;
-    let keys = keys.iter().map(|key| (key.id.as_str(), &key.key));
-    let sealer = Sealer::new(keys).map_err(|why| Failure::new(why.to_string()))?;
     let mut replica = [0; 8];
     replica.copy_from_slice(&pseudonyms::fresh()?[..8]);
     Ok(rules::Shared {
-        sealer: Arc::new(sealer),
+        sealer: sealer(config)?,
         pins: keeper.pins().clone(),
         tasks: keeper.tasks().clone(),
         replica: u64::from_le_bytes(replica),
         servers_secret: servers.secret().clone(),
         inner_secret: servers.inner_secret().clone(),
     })
+}
+
+/// Seals with the keys of `config`.
+fn sealer(config: &Config) -> Result<Arc<Sealer>, Failure> {
+    let keys =
+        control::session_keys::session_keys(config).map_err(|why| Failure::new(why.to_string()))?;
+    let keys = keys.iter().map(|key| (key.id.as_str(), &key.key));
+    let sealer = Sealer::new(keys).map_err(|why| Failure::new(why.to_string()))?;
+    Ok(Arc::new(sealer))
+}
+
+/// Why a running gateway cannot take changes over.
+fn refusal(changes: &Changes) -> Option<String> {
+    let doors: Vec<String> = changes
+        .certificates
+        .iter()
+        .map(|door| door.to_string())
+        .collect();
+    let certificates = (!doors.is_empty()).then(|| {
+        format!(
+            "the certificate of {} cannot change while the gateway runs: restart it",
+            doors.join(", ")
+        )
+    });
+    changes.refusal().or(certificates)
 }
 
 fn server_config(identity: &config::TlsIdentity) -> Result<Arc<ServerConfig>, Failure> {

@@ -3,6 +3,7 @@
 mod gateway;
 mod pseudonyms;
 mod servers;
+mod watch;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,16 +11,19 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use self::watch::Watch;
 use super::Failure;
 use super::failure::Doing;
-use crate::control::config;
+use crate::control::config::{self, Config, Mistakes};
 
 pub use gateway::Gateway;
 
 /// Run the gateway.
 ///
 /// Listens as the configuration says until SIGTERM or Ctrl-C, then drains: no new connection is
-/// taken, calls in flight end, the recording is sealed.
+/// taken, calls in flight end, the recording is sealed. When the configuration file changes, and at
+/// SIGHUP, it is read again and taken over whole; one that cannot be used leaves the one before in
+/// force.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  sluice serve -c sluice.yaml\n  sluice serve -c sluice.yaml --io uring"
@@ -35,24 +39,22 @@ pub struct ServeArgs {
 
 /// Runs the command.
 pub fn run(args: &ServeArgs) -> Result<(), Failure> {
-    let mut config = config::load(&args.config).map_err(|mistakes| {
-        Failure::new(format!(
-            "{} cannot be used:\n{mistakes}",
-            args.config.display()
-        ))
-    })?;
-    if let Some(io) = args.io {
-        config.io = Some(match io {
-            crate::worker::io::IoChoice::Uring => config::Io::Uring,
-            crate::worker::io::IoChoice::Epoll => config::Io::Epoll,
-            crate::worker::io::IoChoice::Tokio => config::Io::Tokio,
-        });
-    }
+    let config = load(args).map_err(|mistakes| unusable(args, &mistakes.to_string()))?;
     // Before anything is started: a SIGTERM that comes meanwhile must still drain.
     let mut signals = Signals::listen()?;
-    let gateway = Gateway::start(&config)?;
+    let mut watch = Watch::start(&args.config)?;
+    let mut gateway = Gateway::start(&config)?;
     announce(&gateway, config.workers);
-    let broken = signals.wait(&gateway);
+    let broken = loop {
+        match signals.wait(&gateway, &mut watch) {
+            Told::Reload => {
+                watch.look();
+                reload(args, &mut gateway);
+            }
+            Told::Broken => break true,
+            Told::End => break false,
+        }
+    };
     eprintln!(
         "sluice: draining; calls in flight may take {} s to end",
         config.limits.drain_time.as_secs()
@@ -66,6 +68,39 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     }
 }
 
+/// The configuration as the arguments have it.
+fn load(args: &ServeArgs) -> Result<Config, Mistakes> {
+    let mut config = config::load(&args.config)?;
+    if let Some(io) = args.io {
+        config.io = Some(match io {
+            crate::worker::io::IoChoice::Uring => config::Io::Uring,
+            crate::worker::io::IoChoice::Epoll => config::Io::Epoll,
+            crate::worker::io::IoChoice::Tokio => config::Io::Tokio,
+        });
+    }
+    Ok(config)
+}
+
+fn unusable(args: &ServeArgs, why: &str) -> Failure {
+    Failure::new(format!("{} cannot be used:\n{why}", args.config.display()))
+}
+
+/// Offers the file to the running gateway, and says what became of it.
+fn reload(args: &ServeArgs, gateway: &mut Gateway) {
+    match gateway.reload(load(args)) {
+        Ok(changes) if changes.is_empty() => eprintln!("sluice: reload: nothing has changed"),
+        Ok(_) => eprintln!(
+            "sluice: reload: configuration {} is in force",
+            gateway.generation()
+        ),
+        Err(why) => eprintln!(
+            "sluice: reload: {}\nsluice: reload: configuration {} stays in force",
+            unusable(args, &why.to_string()),
+            gateway.generation()
+        ),
+    }
+}
+
 fn announce(gateway: &Gateway, workers: usize) {
     for address in gateway.addresses() {
         eprintln!(
@@ -76,11 +111,22 @@ fn announce(gateway: &Gateway, workers: usize) {
     eprintln!("sluice: admin on http://{}/readyz", gateway.admin_address());
 }
 
-/// SIGTERM and Ctrl-C, listened for on this thread.
+/// What a running gateway is told from outside.
+enum Told {
+    /// To look at its configuration again.
+    Reload,
+    /// To end.
+    End,
+    /// Nothing; a core has ended.
+    Broken,
+}
+
+/// SIGTERM, Ctrl-C and SIGHUP, listened for on this thread.
 struct Signals {
     runtime: Runtime,
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -92,24 +138,30 @@ impl Signals {
         let inside = runtime.enter();
         let terminate = signal(SignalKind::terminate()).doing("wait for SIGTERM")?;
         let interrupt = signal(SignalKind::interrupt()).doing("wait for Ctrl-C")?;
+        let hangup = signal(SignalKind::hangup()).doing("wait for SIGHUP")?;
         drop(inside);
         Ok(Signals {
             runtime,
             terminate,
             interrupt,
+            hangup,
         })
     }
 
-    /// Waits for a signal. True when a core ended before that.
-    fn wait(&mut self, gateway: &Gateway) -> bool {
+    /// Waits for a signal or another file, and looks at the cores meanwhile.
+    fn wait(&mut self, gateway: &Gateway, watch: &mut Watch) -> Told {
         const LOOK: Duration = Duration::from_millis(500);
         self.runtime.block_on(async {
             let mut look = tokio::time::interval(LOOK);
+            let changed = watch.changed();
+            tokio::pin!(changed);
             loop {
                 tokio::select! {
-                    _ = self.terminate.recv() => return false,
-                    _ = self.interrupt.recv() => return false,
-                    _ = look.tick() => if gateway.is_broken() { return true },
+                    _ = self.terminate.recv() => return Told::End,
+                    _ = self.interrupt.recv() => return Told::End,
+                    _ = self.hangup.recv() => return Told::Reload,
+                    () = &mut changed => return Told::Reload,
+                    _ = look.tick() => if gateway.is_broken() { return Told::Broken },
                 }
             }
         })

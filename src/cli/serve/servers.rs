@@ -61,10 +61,16 @@ impl Servers {
     /// Says where the connections of `config` are that lead to them.
     pub(super) fn publish(&self, config: &Config, addresses: &Addresses) {
         for (index, connection) in config.connections.iter().enumerate() {
-            if connection.upstream().is_none() {
-                addresses.publish(index, vec![self.address()]);
+            if let (None, Some(place)) = (connection.upstream(), addresses.place(index)) {
+                place.publish(vec![self.address()]);
             }
         }
+    }
+
+    /// Takes over another configuration: what is unchanged runs on, what is gone ends once its open
+    /// calls have.
+    pub(super) fn set(&self, config: &Config) {
+        self.host.set(plan(config, &self.inner));
     }
 
     /// Ends them all.

@@ -188,7 +188,7 @@ impl RequestHalf {
         loop {
             let turn = match std::mem::replace(&mut self.stage, Stage::Broken) {
                 // Connecting upstream was a wait too.
-                Stage::Head(receipt) => match core.still_stands(receipt.what(), now) {
+                Stage::Head(receipt) => match core.still_stands(receipt.what(), account, now) {
                     Ok(()) => {
                         self.stage = Stage::SendingHead;
                         return RequestStep::Send(ToUpstream::head(receipt, &self.head));

@@ -5,6 +5,7 @@ mod checks;
 use self::checks::{call, calls, check_task, check_tool, result_bytes, unwrapped, whose};
 use super::{Judge, Stop};
 use crate::auth::Identity;
+use crate::exchange::again::Asked;
 use crate::exchange::dialogue::{Dialogue, ENDPOINT, Ids, Session, Visit, is_request, tool};
 use crate::exchange::metadata::{Seen, host_allowed, origin_allowed};
 use crate::exchange::phase::Judged;
@@ -14,7 +15,7 @@ use crate::exchange::step::Way;
 use crate::http::{BodyLength, RequestHead};
 use crate::mcp::{Digest, Fields, NO_PARAMS, Param, Post, Revision};
 use crate::policy::mcp::{ANSWER, END, LISTEN};
-use crate::policy::{Call, Denial, McpCall, Permit};
+use crate::policy::{AskedBefore, Call, Denial, McpCall, Permit};
 use crate::record::Pending;
 
 /// What a POST was found to be.
@@ -279,6 +280,8 @@ impl Judge<'_> {
     ) -> Result<Permit, Refusal> {
         let facts = self.facts(head, judged);
         let decided = self.decided(Call::mcp(identity, calls, facts), judged);
+        let asked = Asked::Mcp(Box::new(AskedBefore::mcp(calls, &facts)));
+        self.account.keep(asked, self.core);
         match &judged.connection.mcp {
             Some(mcp) => decided.map_err(|refusal| self.challenge(refusal, head, judged, mcp)),
             None => decided,

@@ -7,6 +7,7 @@ mod mcp;
 
 use std::sync::Arc;
 
+use super::again::Asked;
 use super::metadata::{self, Reply, Seen};
 use super::phase::Judged;
 use super::refusal::{McpRefusal, Published, Refusal};
@@ -225,7 +226,13 @@ impl Judge<'_> {
     ) -> Result<Permit, Refusal> {
         let facts = self.facts(head, judged);
         let call = Call::http(identity, head.method(self.bytes), judged.path(), facts);
-        self.decided(call, judged)
+        let permit = self.decided(call, judged)?;
+        let mut target = self.core.pool.lend_text();
+        target.extend_from_slice(&judged.target);
+        let path_len = judged.path_len;
+        let asked = Asked::Http { target, path_len };
+        self.account.keep(asked, self.core);
+        Ok(permit)
     }
 
     /// What is known beside the call.

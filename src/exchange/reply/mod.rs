@@ -24,8 +24,9 @@ use super::phase::Judged;
 use super::refusal::Refusal;
 use super::rules::Connection;
 use super::{Core, Room};
+use crate::auth::AuthError;
 use crate::base::buffers::Buffer;
-use crate::base::clock::Now;
+use crate::base::clock::{Mono, Now};
 use crate::base::credential::Credential;
 use crate::base::limits::INTERIM_REPLIES;
 use crate::http::{ResponseHead, ResponseScanner};
@@ -92,6 +93,7 @@ impl ReplyHalf {
                 since: now.mono,
                 owed: false,
                 endless: false,
+                ends: Mono(u64::MAX),
             },
             reusable: false,
         }
@@ -163,6 +165,9 @@ impl ReplyHalf {
         core: &mut Core,
         now: Now,
     ) -> ReplyStep<'a> {
+        if let Err(refusal) = self.lasts(account, core, now) {
+            return ReplyStep::Refuse(refusal);
+        }
         if let Stage::Body = self.stage {
             self.release_texts(core);
         }
@@ -206,6 +211,7 @@ impl ReplyHalf {
             }
             *stage = Stage::Body;
             waits.since = now.mono;
+            waits.end_with(account.expires(), now);
         }
         let step = body.next(upstream, eof, waits, account, core, now);
         if let BodyStep::Idle(Pause::Refuse(refusal)) = step {
@@ -217,6 +223,17 @@ impl ReplyHalf {
             account.replied(status, now);
         }
         released(step, opened, *reusable && !eof)
+    }
+
+    /// Whether the call may still go on: under the rules in force, and an event stream no longer than
+    /// its caller's token.
+    fn lasts(&self, account: &mut Account, core: &mut Core, now: Now) -> Result<(), Refusal> {
+        account.may_go_on(core, now)?;
+        let ended = |expires: u64| self.waits.endless && now.wall.unix_seconds() >= expires;
+        match account.expires() {
+            Some(expires) if ended(expires) => Err(Refusal::Token(AuthError::Expired)),
+            _ => Ok(()),
+        }
     }
 
     /// The pump has sent what [`ReplyHalf::next`] gave it last.

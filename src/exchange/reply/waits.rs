@@ -1,6 +1,8 @@
 //! How long a reply is waited for.
 
-use crate::base::clock::Mono;
+use std::time::Duration;
+
+use crate::base::clock::{Mono, Now};
 use crate::base::limits::Limits;
 
 /// How long each wait may be, and when the current one began.
@@ -11,9 +13,22 @@ pub(super) struct Waits {
     pub(super) owed: bool,
     /// An event stream may be silent for as long as it likes.
     pub(super) endless: bool,
+    /// But not for longer than this.
+    pub(super) ends: Mono,
 }
 
 impl Waits {
+    /// The caller's token stops being accepted in second `expires`: a stream that is silent then
+    /// has to be looked at.
+    pub(super) fn end_with(&mut self, expires: Option<u64>, now: Now) {
+        const MARGIN: Duration = Duration::from_millis(1);
+        let Some(expires) = expires else { return };
+        let left = expires
+            .saturating_mul(1_000_000_000)
+            .saturating_sub(now.wall.0);
+        self.ends = now.mono.after(Duration::from_nanos(left) + MARGIN);
+    }
+
     pub(super) fn first_byte(&self) -> Mono {
         if self.owed {
             self.since.after(self.limits.first_byte_time)
@@ -24,7 +39,7 @@ impl Waits {
 
     pub(super) fn next_byte(&self) -> Mono {
         if self.endless {
-            Mono(u64::MAX)
+            self.ends
         } else {
             self.since.after(self.limits.reply_idle_time)
         }

@@ -176,6 +176,7 @@ async fn relay_reply<D: Driver>(
     let mut owed = false;
     loop {
         let recorder = worker.link.changed();
+        let renewed = worker.renewed.notified();
         let now = worker.now();
         if request_sent.over.is_raised() && !owed {
             owed = true;
@@ -210,7 +211,11 @@ async fn relay_reply<D: Driver>(
                     request_sent.over.raised().await;
                     None
                 };
-                match either(read, sent).await {
+                let renewed = async {
+                    renewed.await;
+                    None
+                };
+                match either(read, either(sent, renewed)).await {
                     None | Some(Ok(1..)) => {}
                     Some(Ok(0)) => eof = true,
                     Some(Err(error)) if error.kind() == io::ErrorKind::TimedOut => {}

@@ -1,0 +1,318 @@
+//! What of the control plane belongs to one configuration: who keeps keys, tokens and addresses
+//! fresh, and how each is doing.
+//!
+//! The next configuration shares what it says the same of, by name: keepers run on, and what they
+//! have brought stays. What is gone or said otherwise ends once nobody holds it any more.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::AbortHandle;
+
+use super::config::{self, Config, CredentialKind, Roots, Upstream};
+use super::health::{Health, State};
+use super::http_client::HttpClient;
+use super::jwks::{self, Origin};
+use super::keeper::Keeper;
+use super::tokens::{self, TokenKeeper, TokenRequest};
+use super::{StartError, resolve};
+use crate::auth::{Issuer, KeyWanted, PublishedKeys};
+use crate::base::addresses::{Addresses, Place};
+use crate::base::clock::Clock;
+use crate::base::credential::{Credentials, Slot};
+use crate::base::limits::QUESTIONS;
+use crate::base::mailbox::{Ask, mailbox};
+
+/// All of them, for one configuration.
+#[derive(Default)]
+pub(super) struct Standing {
+    pub issuers: Vec<Arc<KeptIssuer>>,
+    pub credentials: Vec<Arc<KeptCredential>>,
+    pub upstreams: Vec<Arc<KeptUpstream>>,
+    /// Façades are there from the start.
+    pub facades: Vec<Health>,
+}
+
+/// An issuer whose keys are kept.
+pub(super) struct KeptIssuer {
+    issuer: Arc<Issuer>,
+    config: config::Issuer,
+    pub ask: Ask<KeyWanted>,
+    pub health: Health,
+    _task: Task,
+}
+
+/// A credential that is there, or is fetched.
+pub(super) struct KeptCredential {
+    pub config: config::Credential,
+    pub slot: Arc<Slot>,
+    /// `None` where nothing is fetched.
+    pub ask: Option<Ask<usize>>,
+    pub health: Option<Health>,
+    _task: Option<Task>,
+}
+
+/// An upstream whose address is known or looked up.
+pub(super) struct KeptUpstream {
+    /// `None` for a server of the gateway's own: whoever starts it says where it is.
+    upstream: Option<Upstream>,
+    pub place: Arc<Place>,
+    pub health: Health,
+    _task: Option<Task>,
+}
+
+/// A task that ends with whoever holds this.
+struct Task(AbortHandle);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Task {
+    Task(tokio::spawn(future).abort_handle())
+}
+
+/// What can fail of a configuration, before anything of it is in force.
+pub(super) struct Prepared {
+    /// In the order of the configuration.
+    issuers: Vec<(Arc<Issuer>, HttpClient)>,
+    /// In the order of the configuration; `None` where nothing is fetched.
+    credentials: Vec<Option<HttpClient>>,
+}
+
+impl Prepared {
+    /// # Errors
+    /// What cannot be used, by name.
+    pub(super) fn of(config: &Config) -> Result<Prepared, StartError> {
+        let issuers = config.trusted_issuers()?.into_iter().zip(&config.issuers);
+        let issuers = issuers
+            .map(|(issuer, one)| Ok((issuer, client(&one.name, one.roots.as_ref())?)))
+            .collect::<Result<_, StartError>>()?;
+        let credentials = (config.credentials.iter())
+            .map(|one| match &one.kind {
+                CredentialKind::EntraClient { roots, .. } => {
+                    client(&one.name, roots.as_ref()).map(Some)
+                }
+                CredentialKind::Bearer { .. } | CredentialKind::Header { .. } => Ok(None),
+            })
+            .collect::<Result<_, StartError>>()?;
+        Ok(Prepared {
+            issuers,
+            credentials,
+        })
+    }
+
+    /// The issuers, in the order of the configuration.
+    pub(super) fn issuers(&self) -> Vec<Arc<Issuer>> {
+        self.issuers
+            .iter()
+            .map(|(issuer, _)| Arc::clone(issuer))
+            .collect()
+    }
+}
+
+impl Standing {
+    /// Starts what `config` has and `before` has not. The issuers are configured in `keys`. Call it
+    /// on a runtime.
+    pub(super) fn start(
+        config: &Config,
+        prepared: Prepared,
+        before: &Standing,
+        keys: &PublishedKeys,
+        clock: Clock,
+    ) -> Standing {
+        let Prepared {
+            issuers,
+            credentials,
+        } = prepared;
+        let issuers = issuers.into_iter().zip(&config.issuers);
+        let issuers = issuers.map(|((issuer, client), config)| {
+            let same = |one: &&Arc<KeptIssuer>| one.issuer == issuer && one.config == *config;
+            before.issuers.iter().find(same).map_or_else(
+                || {
+                    Arc::new(KeptIssuer::start(
+                        issuer.clone(),
+                        config,
+                        client,
+                        keys,
+                        clock,
+                    ))
+                },
+                Arc::clone,
+            )
+        });
+        let credentials = credentials.into_iter().zip(&config.credentials);
+        let credentials = credentials.map(|(client, config)| {
+            let same = |one: &&Arc<KeptCredential>| one.config == *config;
+            before.credentials.iter().find(same).map_or_else(
+                || Arc::new(KeptCredential::start(config, client, clock)),
+                Arc::clone,
+            )
+        });
+        let upstreams = config.connections.iter().map(|connection| {
+            let upstream = connection.upstream().cloned();
+            let same = |one: &&Arc<KeptUpstream>| {
+                *one.health.name() == *connection.name && one.upstream == upstream
+            };
+            before.upstreams.iter().find(same).map_or_else(
+                || Arc::new(KeptUpstream::start(&connection.name, upstream.clone())),
+                Arc::clone,
+            )
+        });
+        Standing {
+            issuers: issuers.collect(),
+            credentials: credentials.collect(),
+            upstreams: upstreams.collect(),
+            facades: before.facades.clone(),
+        }
+    }
+
+    /// The slots of its credentials.
+    pub(super) fn slots(&self) -> Credentials {
+        self.credentials
+            .iter()
+            .map(|one| Arc::clone(&one.slot))
+            .collect()
+    }
+
+    /// The places of its upstreams.
+    pub(super) fn places(&self) -> Addresses {
+        self.upstreams
+            .iter()
+            .map(|one| Arc::clone(&one.place))
+            .collect()
+    }
+
+    /// Everybody who fetches something, or looks it up.
+    pub(super) fn healths(&self) -> impl Iterator<Item = &Health> {
+        let issuers = self.issuers.iter().map(|one| &one.health);
+        let credentials = self.credentials.iter();
+        let fetched = credentials.filter_map(|one| one.health.as_ref());
+        let upstreams = (self.upstreams.iter())
+            .filter(|one| one.upstream.is_some())
+            .map(|one| &one.health);
+        issuers.chain(fetched).chain(upstreams).chain(&self.facades)
+    }
+
+    /// Waits until every lookup and fetch has come to something once, for no longer than `patience`:
+    /// what is new shall be there when the first request comes for it.
+    pub(super) fn settle(&self, clock: Clock, patience: Duration) {
+        const TURN: Duration = Duration::from_millis(2);
+        let begun = Instant::now();
+        let is_failing = |health: &Health| matches!(&*health.state(), State::Failing(_));
+        loop {
+            let now = clock.now().mono;
+            let tokens = self.credentials.iter().all(|one| {
+                one.slot.current(now).is_some() || one.health.as_ref().is_some_and(is_failing)
+            });
+            let names = self.upstreams.iter().all(|one| {
+                one.upstream.is_none() || !one.place.get().is_empty() || is_failing(&one.health)
+            });
+            let keys = (self.issuers.iter()).all(|one| *one.health.state() != State::Waiting);
+            if (tokens && names && keys) || begun.elapsed() > patience {
+                return;
+            }
+            std::thread::sleep(TURN);
+        }
+    }
+}
+
+impl KeptIssuer {
+    fn start(
+        issuer: Arc<Issuer>,
+        config: &config::Issuer,
+        client: HttpClient,
+        keys: &PublishedKeys,
+        clock: Clock,
+    ) -> KeptIssuer {
+        let origin = Origin::of(&issuer, config.jwks_uri());
+        let health = Health::new("keys", &config.name);
+        let (ask, inbox) = mailbox(QUESTIONS);
+        let keeper = Keeper {
+            issuer: issuer.clone(),
+            published: keys.clone(),
+            clock,
+            inbox,
+            health: health.clone(),
+            fetch: move || {
+                let (client, origin) = (client.clone(), origin.clone());
+                async move { jwks::fetch_keys(&client, &origin).await }
+            },
+        };
+        KeptIssuer {
+            issuer,
+            config: config.clone(),
+            ask,
+            health,
+            _task: spawn(keeper.run()),
+        }
+    }
+}
+
+impl KeptCredential {
+    fn start(
+        config: &config::Credential,
+        client: Option<HttpClient>,
+        clock: Clock,
+    ) -> KeptCredential {
+        let slot = Arc::<Slot>::default();
+        tokens::publish_fixed(&config.kind, &slot);
+        let fetched = client.zip(TokenRequest::of(&config.kind).map(Arc::new));
+        let (mut ask, mut health, mut task) = (None, None, None);
+        if let Some((client, request)) = fetched {
+            let (asked, inbox) = mailbox(QUESTIONS);
+            let doing = Health::new("token", &config.name);
+            let keeper = TokenKeeper {
+                slot: slot.clone(),
+                clock,
+                inbox,
+                health: doing.clone(),
+                ask: move || {
+                    let (client, request) = (client.clone(), request.clone());
+                    async move { request.ask(&client).await }
+                },
+            };
+            (ask, health) = (Some(asked), Some(doing));
+            task = Some(spawn(keeper.run()));
+        }
+        KeptCredential {
+            config: config.clone(),
+            slot,
+            ask,
+            health,
+            _task: task,
+        }
+    }
+}
+
+impl KeptUpstream {
+    fn start(name: &Arc<str>, upstream: Option<Upstream>) -> KeptUpstream {
+        let place = Arc::<Place>::default();
+        let health = Health::new("address", name);
+        let mut task = None;
+        match upstream.as_ref().map(|to| (to, resolve::literal(to))) {
+            None => {}
+            Some((_, Some(address))) => {
+                place.publish(vec![address]);
+                health.note::<_, resolve::ResolveError>(&Ok(()));
+            }
+            Some((to, None)) => {
+                let keep = resolve::keep(to.clone(), place.clone(), health.clone());
+                task = Some(spawn(keep));
+            }
+        }
+        KeptUpstream {
+            upstream,
+            place,
+            health,
+            _task: task,
+        }
+    }
+}
+
+/// A client for what is under that name.
+pub(super) fn client(name: &str, roots: Option<&Roots>) -> Result<HttpClient, StartError> {
+    HttpClient::new(roots).map_err(|error| StartError::Client(name.to_owned(), error))
+}
