@@ -218,21 +218,14 @@ impl Account {
         if rules.generation == self.looked {
             return Ok(());
         }
-        let may = (self.connection.as_ref())
-            .zip(self.identity.as_ref())
-            .is_some_and(|(connection, identity)| {
-                let (method, peer) = (&self.entry.method, self.entry.peer);
-                let source = peer.map(|peer| peer.ip());
-                rules.connection(&connection.name).is_some_and(|new| {
-                    new.upstream.origin == connection.upstream.origin
-                        && (self.asked).passes(&new.policies, identity, (method, source), now)
-                })
-            });
-        if !may {
-            return Err(Refusal::Superseded);
+        let call = (&self.entry.method, self.entry.peer);
+        match (&self.connection, &self.identity) {
+            (Some(to), Some(identity)) if self.asked.stands(rules, to, identity, call, now) => {
+                self.looked = rules.generation;
+                Ok(())
+            }
+            _ => Err(Refusal::Superseded),
         }
-        self.looked = rules.generation;
-        Ok(())
     }
 
     /// The second in which the caller's token expires.

@@ -1,8 +1,9 @@
 //! What a call asked for, kept as long as it runs: when other rules come, it is judged by them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::Core;
+use super::rules::{Connection, Rules};
 use crate::auth::Identity;
 use crate::base::access::Short;
 use crate::base::clock::Now;
@@ -25,8 +26,25 @@ pub(super) enum Asked {
 }
 
 impl Asked {
-    /// Whether `policies` allow it.
-    pub(super) fn passes<const N: usize>(
+    /// Whether `rules` allow it, too, on a connection of the same name to the same upstream.
+    pub(super) fn stands<const N: usize>(
+        &self,
+        rules: &Rules,
+        to: &Connection,
+        identity: &Identity,
+        (method, peer): (&Short<N>, Option<SocketAddr>),
+        now: Now,
+    ) -> bool {
+        let Some(new) = rules.connection(&to.name) else {
+            return false;
+        };
+        let policies = &new.policies;
+        let source = peer.map(|peer| peer.ip());
+        let is_same = new.upstream.origin == to.upstream.origin;
+        is_same && self.passes(policies, identity, (method, source), now)
+    }
+
+    fn passes<const N: usize>(
         &self,
         policies: &Policies,
         identity: &Identity,
