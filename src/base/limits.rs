@@ -21,9 +21,6 @@ pub const BUFFER_BYTES: usize = 64 * 1024;
 /// Rows of one core's tally of tools, and of callers: as many as a person looks at.
 pub const TALLY_ROWS: usize = 512;
 
-/// Connections that a running gateway can get and still count each by itself.
-pub const ROWS_ADDED: usize = 64;
-
 // ---- http ----
 
 /// A request or response head, start line to blank line. Graph's longest real request heads are
@@ -268,9 +265,6 @@ pub const FACADE_URI_BYTES: usize = 1024;
 pub const FACADE_LISTED: usize = 64;
 /// Entries of the access log that wait to be written.
 pub const ACCESS_ENTRIES: usize = 4096;
-
-/// How long a reload waits for keys, tokens and addresses of what is new.
-pub const RELOAD_PATIENCE: Duration = Duration::from_secs(2);
 
 // ---- policy ----
 

@@ -1,14 +1,15 @@
 //! What is told of an exchange: its frames in the recording and its line in the access log.
 
+mod again;
 mod shown;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(super) use self::again::Asked;
 use self::shown::{show, show_asked, show_fields};
 use super::Core;
-use super::again::Asked;
 use super::phase::Judged;
 use super::refusal::{Published, Refusal};
 use super::rules::Connection;
@@ -204,33 +205,6 @@ impl Account {
 
     pub(super) fn ruled(&mut self, rule: &Rule) {
         self.entry.rule = Short::new(&rule.name);
-    }
-
-    /// What was allowed, kept for when other rules come.
-    pub(super) fn keep(&mut self, asked: Asked, core: &mut Core) {
-        std::mem::replace(&mut self.asked, asked).give_back(core);
-    }
-
-    /// Whether the call may go on: always under the rules it was judged by, and under others when
-    /// they allow it, too, on a connection of the same name to the same upstream.
-    pub(super) fn may_go_on(&mut self, core: &mut Core, now: Now) -> Result<(), Refusal> {
-        let rules = core.rules.load();
-        if rules.generation == self.looked {
-            return Ok(());
-        }
-        let call = (&self.entry.method, self.entry.peer);
-        match (&self.connection, &self.identity) {
-            (Some(to), Some(identity)) if self.asked.stands(rules, to, identity, call, now) => {
-                self.looked = rules.generation;
-                Ok(())
-            }
-            _ => Err(Refusal::Superseded),
-        }
-    }
-
-    /// The second in which the caller's token expires.
-    pub(super) fn expires(&self) -> Option<u64> {
-        self.identity.as_ref().map(Identity::usable_until)
     }
 
     /// Records decision and request head; what it gives must settle before anything goes upstream.

@@ -26,7 +26,6 @@
 //! and until when.
 
 pub mod account;
-mod again;
 mod dialogue;
 pub mod fields;
 pub mod forward;

@@ -8,6 +8,7 @@ use sluice::base::clock::Mono;
 use sluice::base::limits::Limits;
 use sluice::base::secret::Secret;
 use sluice::exchange::{Account, Inbound, Refusal, Step, Way};
+use sluice::policy::Effect;
 use sluice::record::{Class, Decision, Outcome, State};
 
 use super::check;
@@ -585,10 +586,12 @@ fn what_changes_while_it_waits() {
         .publish(0, "authorization", bad, None);
     refused(unwritable, &get("/a"), Origin::new(OK), &none, late);
 
+    // Rules that allow the call as well let it go on.
+    let forbid = |shape: &mut Shape| shape.lines.push((Effect::Deny, "* /a"));
     let superseded = refused_so("Superseded", 503);
     let reload = |rig: &mut Rig, waits: &[Wait]| {
         assert!(matches!(waits, [Wait::Sync(_) | Wait::Token(_)]));
-        rig.reload(|_| {});
+        rig.reload(forbid);
         rig.sync();
         rig.credentials
             .publish(0, "authorization", Secret::new(b"new".to_vec()), None);
@@ -603,7 +606,7 @@ fn what_changes_while_it_waits() {
     };
     let on_connect = |rig: &mut Rig, waits: &[Wait]| {
         if waits == [Wait::Connect] {
-            rig.reload(|_| {});
+            rig.reload(forbid);
         }
         true
     };

@@ -118,3 +118,9 @@ const _: () = assert!(
     "a message can be read"
 );
 const _: () = assert!(STDIO_PROCESSES <= STDIO_PROCESSES_MAX);
+
+/// Connections that a running gateway can get and still count each by itself.
+pub const ROWS_ADDED: usize = 64;
+
+/// How long a reload waits for keys, tokens and addresses of what is new.
+pub const RELOAD_PATIENCE: Duration = Duration::from_secs(2);

@@ -5,7 +5,7 @@ mod checks;
 use self::checks::{call, calls, check_task, check_tool, result_bytes, unwrapped, whose};
 use super::{Judge, Stop};
 use crate::auth::Identity;
-use crate::exchange::again::Asked;
+use crate::exchange::account::Asked;
 use crate::exchange::dialogue::{Dialogue, ENDPOINT, Ids, Session, Visit, is_request, tool};
 use crate::exchange::metadata::{Seen, host_allowed, origin_allowed};
 use crate::exchange::phase::Judged;

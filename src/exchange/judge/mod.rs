@@ -7,7 +7,7 @@ mod mcp;
 
 use std::sync::Arc;
 
-use super::again::Asked;
+use super::account::Asked;
 use super::metadata::{self, Reply, Seen};
 use super::phase::Judged;
 use super::refusal::{McpRefusal, Published, Refusal};

@@ -228,6 +228,10 @@ impl ReplyHalf {
     /// Whether the call may still go on: under the rules in force, and an event stream no longer than
     /// its caller's token.
     fn lasts(&self, account: &mut Account, core: &mut Core, now: Now) -> Result<(), Refusal> {
+        if matches!(self.stage, Stage::Body) && self.body.over {
+            // The caller has all of it.
+            return Ok(());
+        }
         account.may_go_on(core, now)?;
         let ended = |expires: u64| self.waits.endless && now.wall.unix_seconds() >= expires;
         match account.expires() {

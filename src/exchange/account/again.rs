@@ -2,15 +2,16 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::Core;
-use super::rules::{Connection, Rules};
+use super::Account;
 use crate::auth::Identity;
 use crate::base::access::Short;
 use crate::base::clock::Now;
+use crate::exchange::rules::{Connection, Rules};
+use crate::exchange::{Core, Refusal};
 use crate::policy::{Arguments, AskedBefore, Facts, Fields, Policies};
 
 /// What was allowed.
-pub(super) enum Asked {
+pub(in crate::exchange) enum Asked {
     /// Nothing yet: it may not go on under other rules.
     Nothing,
     /// A call of HTTP, whose method the account has. Kept in a lent text, so that a call that meets
@@ -27,7 +28,7 @@ pub(super) enum Asked {
 
 impl Asked {
     /// Whether `rules` allow it, too, on a connection of the same name to the same upstream.
-    pub(super) fn stands<const N: usize>(
+    pub(in crate::exchange) fn stands<const N: usize>(
         &self,
         rules: &Rules,
         to: &Connection,
@@ -74,9 +75,42 @@ impl Asked {
     }
 
     /// Returns what was lent.
-    pub(super) fn give_back(self, core: &mut Core) {
+    pub(in crate::exchange) fn give_back(self, core: &mut Core) {
         if let Asked::Http { target, .. } = self {
             core.pool.give_back_text(target);
         }
+    }
+}
+
+impl Account {
+    /// What was allowed, kept for when other rules come.
+    pub(in crate::exchange) fn keep(&mut self, asked: Asked, core: &mut Core) {
+        std::mem::replace(&mut self.asked, asked).give_back(core);
+    }
+
+    /// Whether the call may go on: always under the rules it was judged by, and under others when
+    /// they allow it, too, on a connection of the same name to the same upstream.
+    pub(in crate::exchange) fn may_go_on(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+    ) -> Result<(), Refusal> {
+        let rules = core.rules.load();
+        if rules.generation == self.looked {
+            return Ok(());
+        }
+        let call = (&self.entry.method, self.entry.peer);
+        match (&self.connection, &self.identity) {
+            (Some(to), Some(identity)) if self.asked.stands(rules, to, identity, call, now) => {
+                self.looked = rules.generation;
+                Ok(())
+            }
+            _ => Err(Refusal::Superseded),
+        }
+    }
+
+    /// The second in which the caller's token expires.
+    pub(in crate::exchange) fn expires(&self) -> Option<u64> {
+        self.identity.as_ref().map(Identity::usable_until)
     }
 }
