@@ -82,7 +82,6 @@ impl Gateway {
         let handles = control.handles().clone();
         let key = pseudonyms::key(&config.data)?;
         servers.publish(config, &handles.addresses);
-        keeper.configure(config);
         let mcp = mcp(config, &keeper, &servers)?;
         let rules = control::rules::compile(config, 1, &handles, &key, &mcp, None)
             .map_err(|why| Failure::new(why.to_string()))?;
@@ -94,7 +93,6 @@ impl Gateway {
             clock,
         };
         let (stop, stopped) = watch::channel(false);
-        let in_force = Arc::clone(&shared.rules);
         let io = choice(config.io);
         let addresses = doors.addresses.clone();
         let mut cores = Vec::new();
@@ -108,7 +106,7 @@ impl Gateway {
         }
         Ok(Gateway {
             config: config.clone(),
-            rules: in_force,
+            rules: shared.rules,
             pseudonyms: key,
             mcp,
             control,
