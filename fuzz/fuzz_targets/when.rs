@@ -28,7 +28,10 @@ fuzz_target!(|input: &[u8]| {
             Truth::Unknown => assert_ne!(known, Truth::Unknown),
             Truth::Wrong(_) => assert!(matches!(known, Truth::Wrong(_)), "{text}"),
             // Looking at a large value may cost more than looking at none.
-            certain => assert!(certain == known || matches!(known, Truth::Wrong(_)), "{text}"),
+            certain => assert!(
+                certain == known || matches!(known, Truth::Wrong(_)),
+                "{text}"
+            ),
         }
     }
 });
