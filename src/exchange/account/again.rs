@@ -1,29 +1,168 @@
 //! What a call asked for, kept as long as it runs: when other rules come, it is judged by them.
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 
 use super::Account;
 use crate::auth::Identity;
 use crate::base::access::Short;
 use crate::base::clock::Now;
+use crate::base::limits::ASKED_BYTES;
 use crate::exchange::rules::{Connection, Rules};
 use crate::exchange::{Core, Refusal};
-use crate::policy::{Arguments, AskedBefore, Facts, Fields, Policies};
+use crate::json::{Document, Value};
+use crate::policy::{Arguments, AskedBefore, Facts, Fields, McpCall, Policies};
 
 /// What was allowed.
 pub(in crate::exchange) enum Asked {
     /// Nothing yet: it may not go on under other rules.
     Nothing,
-    /// A call of HTTP, whose method the account has. Kept in a lent text, so that a call that meets
-    /// no other rules allocates nothing.
+    /// A call of HTTP, whose method the account has.
     Http {
         /// Path and query, as policy saw them.
-        target: Vec<u8>,
+        text: Text,
         /// Bytes of the path.
         path_len: usize,
     },
-    /// One of MCP.
-    Mcp(Box<AskedBefore>),
+    /// One call of MCP.
+    Mcp {
+        /// All of its parts.
+        text: Text,
+        /// Where they stand.
+        parts: Parts,
+    },
+    /// The calls of a batch.
+    Batch(Box<AskedBefore>),
+}
+
+/// A text that is lent as long as the exchange may be over soon, so that one that meets no other
+/// rules allocates nothing; whoever has to wait gets one of its own size.
+pub(in crate::exchange) enum Text {
+    /// To be given back.
+    Lent(Vec<u8>),
+    /// No larger than what it holds.
+    Own(Box<[u8]>),
+}
+
+/// Where the parts of a call stand in its text; none for those that it had not.
+#[derive(Default)]
+pub(in crate::exchange) struct Parts {
+    method: Option<Range<usize>>,
+    name: Option<Range<usize>>,
+    query: Option<Range<usize>>,
+    annotations: Option<Range<usize>>,
+    arguments: Option<Range<usize>>,
+    /// They were not known, or too long to be kept.
+    arguments_lost: bool,
+}
+
+impl Text {
+    fn get(&self) -> &[u8] {
+        match self {
+            Text::Lent(text) => text,
+            Text::Own(text) => text,
+        }
+    }
+
+    fn part(&self, at: &Option<Range<usize>>) -> Option<&str> {
+        str::from_utf8(self.get().get(at.clone()?)?).ok()
+    }
+
+    fn give_back(self, core: &mut Core) {
+        if let Text::Lent(text) = self {
+            core.pool.give_back_text(text);
+        }
+    }
+}
+
+impl Asked {
+    /// A call of HTTP: `target` is its path and query.
+    pub(in crate::exchange) fn http(target: &[u8], path_len: usize, core: &mut Core) -> Asked {
+        let mut text = core.pool.lend_text();
+        text.extend_from_slice(target);
+        let text = Text::Lent(text);
+        Asked::Http { text, path_len }
+    }
+
+    /// Calls of MCP.
+    pub(in crate::exchange) fn mcp(
+        calls: &[McpCall<'_>],
+        facts: &Facts<'_>,
+        core: &mut Core,
+    ) -> Asked {
+        let [call] = calls else {
+            return Asked::Batch(Box::new(AskedBefore::mcp(calls, facts)));
+        };
+        let raw = |value: Option<Value<'_>>| value.map_or(0, |value| value.raw().len());
+        let (arguments, is_known) = match call.arguments {
+            Arguments::Known(arguments) => (arguments, true),
+            Arguments::Unknown => (None, false),
+        };
+        if raw(call.annotations) > ASKED_BYTES {
+            // Nobody could judge it again.
+            return Asked::Nothing;
+        }
+        let fits = raw(arguments) + raw(call.annotations) <= ASKED_BYTES;
+        let mut text = core.pool.lend_text();
+        let mut put = |part: &str| {
+            let from = text.len();
+            text.extend_from_slice(part.as_bytes());
+            from..text.len()
+        };
+        let parts = Parts {
+            method: Some(put(call.method)),
+            name: call.name.map(&mut put),
+            query: Some(put(facts.query)),
+            annotations: call.annotations.map(|value| put(value.raw())),
+            arguments: arguments.filter(|_| fits).map(|value| put(value.raw())),
+            arguments_lost: !(is_known && fits),
+        };
+        let text = Text::Lent(text);
+        Asked::Mcp { text, parts }
+    }
+}
+
+/// Whether `policies` allow a call of MCP of which this was kept.
+fn passes(
+    (text, parts): (&Text, &Parts),
+    policies: &Policies,
+    identity: &Identity,
+    source: Option<IpAddr>,
+    wall: u64,
+) -> bool {
+    let Some(method) = text.part(&parts.method) else {
+        return false;
+    };
+    let read = |part| text.part(part).map(|text| Document::parse(text.as_bytes()));
+    let (Ok(annotations), Ok(arguments)) = (
+        read(&parts.annotations).transpose(),
+        read(&parts.arguments).transpose(),
+    ) else {
+        return false;
+    };
+    let call = McpCall {
+        method,
+        name: text.part(&parts.name),
+        arguments: match parts.arguments_lost {
+            true => Arguments::Unknown,
+            false => Arguments::Known(arguments.as_ref().map(Document::root)),
+        },
+        annotations: annotations.as_ref().map(Document::root),
+    };
+    let query = text.part(&parts.query).unwrap_or_default();
+    let facts = facts(wall, source, query);
+    policies.still_allows(identity, &AskedBefore::mcp(&[call], &facts), wall)
+}
+
+/// What is known later beside a call.
+fn facts(wall: u64, source: Option<IpAddr>, query: &str) -> Facts<'_> {
+    Facts {
+        wall,
+        source,
+        query,
+        fields: Fields::Unknown,
+        body: Arguments::Unknown,
+    }
 }
 
 impl Asked {
@@ -55,19 +194,16 @@ impl Asked {
         let wall = now.wall.unix_seconds();
         match self {
             Asked::Nothing => false,
-            Asked::Mcp(asked) => policies.still_allows(identity, asked, wall),
-            Asked::Http { target, path_len } => {
-                let (path, query) = target.split_at((*path_len).min(target.len()));
-                let (Ok(path), Ok(query)) = (str::from_utf8(path), str::from_utf8(query)) else {
+            Asked::Batch(asked) => policies.still_allows(identity, asked, wall),
+            Asked::Mcp { text, parts } => passes((text, parts), policies, identity, source, wall),
+            Asked::Http { text, path_len } => {
+                let Ok(target) = str::from_utf8(text.get()) else {
                     return false;
                 };
-                let facts = Facts {
-                    wall,
-                    source,
-                    query: query.strip_prefix('?').unwrap_or_default(),
-                    fields: Fields::Unknown,
-                    body: Arguments::Unknown,
+                let Some((path, query)) = target.split_at_checked(*path_len) else {
+                    return false;
                 };
+                let facts = facts(wall, source, query.strip_prefix('?').unwrap_or_default());
                 let asked = AskedBefore::http(method.as_str(), path, &facts);
                 !method.is_cut() && policies.still_allows(identity, &asked, wall)
             }
@@ -76,8 +212,20 @@ impl Asked {
 
     /// Returns what was lent.
     pub(in crate::exchange) fn give_back(self, core: &mut Core) {
-        if let Asked::Http { target, .. } = self {
-            core.pool.give_back_text(target);
+        match self {
+            Asked::Http { text, .. } | Asked::Mcp { text, .. } => text.give_back(core),
+            Asked::Nothing | Asked::Batch(_) => {}
+        }
+    }
+
+    /// Makes what is kept no larger than it is, and returns what was lent.
+    fn shrink(&mut self, core: &mut Core) {
+        let (Asked::Http { text, .. } | Asked::Mcp { text, .. }) = self else {
+            return;
+        };
+        if let Text::Lent(lent) = text {
+            let own = Text::Own(lent.as_slice().into());
+            std::mem::replace(text, own).give_back(core);
         }
     }
 }
@@ -86,6 +234,11 @@ impl Account {
     /// What was allowed, kept for when other rules come.
     pub(in crate::exchange) fn keep(&mut self, asked: Asked, core: &mut Core) {
         std::mem::replace(&mut self.asked, asked).give_back(core);
+    }
+
+    /// The exchange has to wait, for who knows how long: it keeps no more than it needs.
+    pub(in crate::exchange) fn wait(&mut self, core: &mut Core) {
+        self.asked.shrink(core);
     }
 
     /// Whether the call may go on: always under the rules it was judged by, and under others when

@@ -15,7 +15,7 @@ use crate::exchange::step::Way;
 use crate::http::{BodyLength, RequestHead};
 use crate::mcp::{Digest, Fields, NO_PARAMS, Param, Post, Revision};
 use crate::policy::mcp::{ANSWER, END, LISTEN};
-use crate::policy::{AskedBefore, Call, Denial, McpCall, Permit};
+use crate::policy::{Call, Denial, McpCall, Permit};
 use crate::record::Pending;
 
 /// What a POST was found to be.
@@ -280,7 +280,7 @@ impl Judge<'_> {
     ) -> Result<Permit, Refusal> {
         let facts = self.facts(head, judged);
         let decided = self.decided(Call::mcp(identity, calls, facts), judged);
-        let asked = Asked::Mcp(Box::new(AskedBefore::mcp(calls, &facts)));
+        let asked = Asked::mcp(calls, &facts, self.core);
         self.account.keep(asked, self.core);
         match &judged.connection.mcp {
             Some(mcp) => decided.map_err(|refusal| self.challenge(refusal, head, judged, mcp)),

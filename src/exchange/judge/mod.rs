@@ -227,10 +227,7 @@ impl Judge<'_> {
         let facts = self.facts(head, judged);
         let call = Call::http(identity, head.method(self.bytes), judged.path(), facts);
         let permit = self.decided(call, judged)?;
-        let mut target = self.core.pool.lend_text();
-        target.extend_from_slice(&judged.target);
-        let path_len = judged.path_len;
-        let asked = Asked::Http { target, path_len };
+        let asked = Asked::http(&judged.target, judged.path_len, self.core);
         self.account.keep(asked, self.core);
         Ok(permit)
     }

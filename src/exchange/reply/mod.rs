@@ -214,6 +214,9 @@ impl ReplyHalf {
             waits.end_with(account.expires(), now);
         }
         let step = body.next(upstream, eof, waits, account, core, now);
+        if let BodyStep::Idle(Pause::NeedBytes(_)) = step {
+            account.wait(core);
+        }
         if let BodyStep::Idle(Pause::Refuse(refusal)) = step {
             // For good; and while the head is not sent, the caller can still be answered.
             *stage = Stage::Broken;
