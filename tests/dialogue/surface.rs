@@ -116,6 +116,12 @@ fn pages_of_others_and_names_of_others_are_turned_away() {
             "{host}"
         );
     }
+    let path = "/.well-known/oauth-protected-resource/mcp/tickets";
+    for (host, status) in [("tickets.example", 200), ("rebound.example", 404)] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let reply = Caller::plain(scene.address).ask(request);
+        assert_eq!(reply.status, status, "{host}");
+    }
 }
 
 #[test]

@@ -182,7 +182,7 @@ impl Judge<'_> {
         let mcp_of = |route: &Route| rules.connections.get(route.connection)?.mcp.as_deref();
         let publishes = |route: &Route| mcp_of(route).is_some();
         let route = metadata::document_asked(&rules.routes, host, path, publishes)?;
-        let mcp = mcp_of(route)?;
+        let mcp = mcp_of(route).filter(|mcp| metadata::host_allowed(&mcp.hosts, host))?;
         let seen = Seen::by(route, self.way == Way::Secure, host);
         let Reply {
             status,

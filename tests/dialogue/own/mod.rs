@@ -40,6 +40,7 @@ connections:
     upstream: \"{url}/mcp\"
     record: buffered
     masks: [people]
+    hosts: [localhost]
     budgets: [{{ calls: 2/h, tools: search_few }}]
   files: {{ protocol: mcp, record: buffered, {files} }}
   all: {{ protocol: mcp, record: buffered, virtual: {{ members: [tickets, files] }} }}
