@@ -13,7 +13,7 @@ use crate::exchange::refusal::{McpRefusal, Refusal};
 use crate::exchange::rules::Mcp;
 use crate::exchange::step::Way;
 use crate::http::{BodyLength, RequestHead};
-use crate::mcp::{Digest, Fields, NO_PARAMS, Param, Post, Revision};
+use crate::mcp::{self, Digest, Fields, NO_PARAMS, Param, Post, Revision};
 use crate::policy::mcp::{ANSWER, END, LISTEN};
 use crate::policy::{Call, Denial, McpCall, Permit};
 use crate::record::Pending;
@@ -175,7 +175,7 @@ impl Judge<'_> {
         mcp: &Mcp,
         identity: Identity,
         body: &[u8],
-        reader: &mut crate::mcp::Reader,
+        reader: &mut mcp::Reader,
     ) -> Result<Found, Refusal> {
         let mut room = NO_PARAMS;
         let fields = Fields::gather(head.entries(self.bytes), &mut room)
@@ -203,6 +203,12 @@ impl Judge<'_> {
                 .map_err(|_| McpRefusal::StateUnknown.into())
         })
         .map_err(|refusal| refusal.to(Ids::of(&post)))?;
+        // What is put in is read again as all was: nothing goes on that was not read.
+        if let Some(edited) = &edited
+            && mcp::Reader::new().read(edited, &fields).is_err()
+        {
+            return Err(Refusal::from(McpRefusal::StateUnknown).to(Ids::of(&post)));
+        }
         let endpoint = self.endpoint(judged, mcp, &principal)?;
         let dialogue = Dialogue {
             visit: Visit::Say,
