@@ -10,7 +10,7 @@
 //! - [`mirror`]: the arguments that a tool wants repeated in headers.
 //! - [`event`]: server-sent events, frame by frame, as the bytes that came.
 //! - [`answer`]: a server's message: what it ends, tells or asks.
-//! - [`filter`]: lists without what a caller may not know of.
+//! - [`mod@filter`]: lists without what a caller may not know of.
 //! - [`inner`]: header fields between the gateway and servers of its own.
 //! - [`edit`]: changes to a text as a list of places.
 //! - [`pins`]: which tools are as they were when somebody looked, told by their [`mod@print`];

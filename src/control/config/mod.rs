@@ -2,7 +2,7 @@
 //! nothing is left to doubt, or [`Mistakes`] that show every mistake found where it stands.
 //!
 //! `schema` is the file as written, `check` turns it into `model`, `source` knows the way from a
-//! parsed value back to line and column. [`diff`] says what another configuration would change.
+//! parsed value back to line and column. [`diff()`] says what another configuration would change.
 
 mod check;
 mod diff;

@@ -9,7 +9,7 @@ use crate::record::Recorded;
 /// What the upstream-to-caller direction needs, or has to send.
 #[must_use]
 pub enum ReplyStep<'a> {
-    /// Send this, then call [`ReplyHalf::sent`].
+    /// Send this, then call [`super::ReplyHalf::sent`].
     Send(ToCaller<'a>),
     /// More bytes from the upstream.
     NeedBytes(Mono),
