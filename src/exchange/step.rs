@@ -41,11 +41,13 @@ pub enum Step {
     NeedToken(usize, Mono),
     /// Send this, then advance again.
     Proceed(Fixed),
-    /// The gateway answers by itself: send this, and close the account with [`super::Account::answered`].
+    /// The gateway answers by itself: send this, and close the account with
+    /// [`super::Account::answered`].
     Answer(Published),
     /// The call may go upstream.
     Forward(Forwarding),
-    /// It may not. [`super::Inbound::into_account`] is still to be closed with [`super::Account::refuse`].
+    /// It may not. [`super::Inbound::into_account`] is still to be closed with
+    /// [`super::Account::refuse`].
     Refuse(Refusal),
 }
 
