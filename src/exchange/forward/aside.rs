@@ -14,16 +14,7 @@ use crate::http::{BodyLength, HeadWriter, WriteError};
 use crate::mask;
 use crate::record::{Body, Pending, Settle};
 
-/// An answer to a server's request that the caller does not hear.
-#[derive(Debug)]
-pub(in crate::exchange) struct Owed {
-    /// The request's id, as it is written.
-    pub id: Box<str>,
-    /// The JSON-RPC error.
-    pub error: String,
-}
-
-/// Such an answer on its way: a POST of the gateway's own, beside the exchange that it belongs to.
+/// An answer to a server's request that the caller does not hear, on its way: a POST of the gateway's own, beside the exchange that it belongs to.
 pub struct Aside {
     /// Where it goes.
     pub connection: Arc<Connection>,
@@ -61,16 +52,14 @@ pub(in crate::exchange) struct Return<'r> {
 }
 
 impl Return<'_> {
-    /// Records what is owed; what comes back may be sent once that is as safe as its class asks.
+    /// Records the answer that is owed; what comes back may be sent once that is as safe as its class asks.
     pub(in crate::exchange) fn aside(
         &self,
-        owed: &Owed,
+        body: Vec<u8>,
         account: &mut Account,
         core: &mut Core,
         now: Now,
     ) -> Result<Aside, Refusal> {
-        let Owed { id, error } = owed;
-        let body = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{error}}}").into_bytes();
         let mut head = Vec::new();
         self.write(&mut head, body.len())
             .map_err(|_| Refusal::CredentialUnavailable)?;

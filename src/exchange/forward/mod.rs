@@ -22,8 +22,8 @@ use crate::mask::{self, ContentKind, Masked, Unreadable};
 use crate::policy::Permit;
 use crate::record::{Body, Pending, Receipt, Settle};
 
+pub(super) use self::aside::Return;
 pub use self::aside::{Aside, AsideStep};
-pub(super) use self::aside::{Owed, Return};
 pub(super) use self::head::head;
 
 /// What the caller-to-upstream direction needs, or has to send.

@@ -2,7 +2,7 @@
 
 use super::{Fixed, McpRefusal, Published, Refusal};
 use crate::exchange::dialogue::Ids;
-use crate::mcp::{Objection, write_string};
+use crate::mcp::{Objection, write_error};
 use crate::policy::Denial;
 
 /// In which way a refusal is answered.
@@ -93,51 +93,41 @@ impl Refusal {
         }
     }
 
-    /// The JSON-RPC error object of this refusal.
+    /// This refusal as an answer to the request of that id, as it is written.
     #[must_use]
-    pub(in crate::exchange) fn rpc_error(&self) -> String {
+    pub(in crate::exchange) fn rpc(&self, id: &str) -> Vec<u8> {
         let InCall {
             code,
             retry_after,
             objection,
             ..
         } = self.in_call();
-        let mut error = format!("{{\"code\":{code},\"message\":").into_bytes();
-        let mut data = Vec::new();
-        match objection {
-            Some(why) => {
-                write_string(&why.to_string(), &mut error);
-                why.write_data(&mut data);
-            }
-            None => {
-                write_string(self.told().sentence, &mut error);
-                let mut members = serde_json::json!({"reason": self.code()});
-                if let Some(rule) = self.rule() {
-                    members["rule"] = (*rule.name).into();
-                }
-                if let Some(seconds) = retry_after {
-                    members["retryAfter"] = seconds.into();
-                }
-                data = members.to_string().into_bytes();
-            }
+        let mut answer = Vec::new();
+        if let Some(why) = objection {
+            let mut data = Vec::new();
+            why.write_data(&mut data);
+            write_error(Some(id), code, &why.to_string(), &data, &mut answer);
+            return answer;
         }
-        if !data.is_empty() {
-            error.extend_from_slice(b",\"data\":");
-            error.extend_from_slice(&data);
+        let mut data = serde_json::json!({"reason": self.code()});
+        if let Some(rule) = self.rule() {
+            data["rule"] = (*rule.name).into();
         }
-        error.push(b'}');
-        String::from_utf8(error).unwrap_or_default()
+        if let Some(seconds) = retry_after {
+            data["retryAfter"] = seconds.into();
+        }
+        let (sentence, data) = (self.told().sentence, data.to_string());
+        write_error(Some(id), code, sentence, data.as_bytes(), &mut answer);
+        answer
     }
 }
 
 impl InCall {
     /// The answer to the requests that `why` refuses.
     pub(super) fn answer(&self, why: &Refusal, ids: &Ids, close: bool) -> Fixed {
-        let error = why.rpc_error();
-        let answers: Vec<String> = (ids.ids.iter())
-            .map(|id| format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{error}}}"))
-            .collect();
-        let body = answers.join(",");
+        let answers: Vec<_> = ids.ids.iter().map(|id| why.rpc(id)).collect();
+        // It holds an id that was read as text, and texts of our own.
+        let body = String::from_utf8(answers.join(&b","[..])).unwrap_or_default();
         let retry = self
             .retry_after
             .map(|seconds| format!("Retry-After: {seconds}\r\n"));

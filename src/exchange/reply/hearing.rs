@@ -6,7 +6,6 @@ use super::endpoint;
 use crate::auth::Identity;
 use crate::base::clock::Now;
 use crate::exchange::dialogue::Dialogue;
-use crate::exchange::forward::Owed;
 use crate::exchange::refusal::McpRefusal;
 use crate::exchange::rules::{Connection, Mcp};
 use crate::exchange::{Account, Core, Refusal};
@@ -25,7 +24,8 @@ pub(super) struct Hearing {
     dialogue: Box<Dialogue>,
     /// The gateway's own address of the connection.
     base: Box<[u8]>,
-    owed: Vec<Owed>,
+    /// Answers to the server in the caller's place.
+    owed: Vec<Vec<u8>>,
     /// Of the transport of 2024-11-05: the upstream's path for messages.
     path: Option<Box<str>>,
     edits: Edits,
@@ -202,15 +202,13 @@ impl Hearing {
             .embedded()
             .find_map(|asked| self.refuse(asked, ear).err())
         {
-            return Ok(self.replaced(answer, refusal));
+            return Ok(Verdict::Replaced(refused(answer, &refusal)));
         }
         match answer.what {
             What::Request(asked) => match self.refuse(asked, ear) {
                 Ok(()) => Ok(Verdict::Passes),
                 Err(refusal) => {
-                    let id = answer.id.unwrap_or("null").into();
-                    let error = refusal.rpc_error();
-                    self.owed.push(Owed { id, error });
+                    self.owed.push(refused(answer, &refusal));
                     Ok(Verdict::Unheard)
                 }
             },
@@ -220,7 +218,8 @@ impl Hearing {
                     .result_bytes
                     .is_some_and(|most| size as u64 > most)
                 {
-                    return Ok(self.replaced(answer, McpRefusal::ResultTooLarge.into()));
+                    let refusal = McpRefusal::ResultTooLarge.into();
+                    return Ok(Verdict::Replaced(refused(answer, &refusal)));
                 }
                 if ListKind::ALL
                     .iter()
@@ -238,12 +237,6 @@ impl Hearing {
             }
             What::Error(_) | What::Notification(_) => Ok(Verdict::Passes),
         }
-    }
-
-    fn replaced(&self, answer: &Answer<'_>, refusal: Refusal) -> Verdict {
-        let (id, error) = (answer.id.unwrap_or("null"), refusal.rpc_error());
-        let text = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{error}}}");
-        Verdict::Replaced(text.into_bytes())
     }
 
     /// Whether the server may ask the caller that.
@@ -310,7 +303,7 @@ impl Hearing {
     }
 
     /// What the server is still to be told in the caller's place.
-    pub(super) fn take_owed(&mut self) -> Option<Owed> {
+    pub(super) fn take_owed(&mut self) -> Option<Vec<u8>> {
         self.owed.pop()
     }
 
@@ -323,6 +316,11 @@ impl Hearing {
     pub(super) fn path(&self) -> Option<&str> {
         self.path.as_deref()
     }
+}
+
+/// The gateway's error in the place of what would have been said.
+fn refused(answer: &Answer<'_>, refusal: &Refusal) -> Vec<u8> {
+    refusal.rpc(answer.id.unwrap_or("null"))
 }
 
 /// The same judgement that a call meets, its arguments unknown; and a tool is as it was when

@@ -142,7 +142,7 @@ impl ReplyHalf {
             path: speech.hearing.path(),
             until: now.mono.after(self.waits.limits.wait_time),
         };
-        back.aside(&owed, account, core, now).map(Some)
+        back.aside(owed, account, core, now).map(Some)
     }
 
     /// The connection to the caller ends with this reply.
