@@ -37,6 +37,19 @@ impl Policies {
     pub fn still_allows(&self, identity: &Identity, before: &AskedBefore, wall: u64) -> bool {
         before.passes(self, &Subject::of(identity.grounds()), wall)
     }
+
+    /// The same for one call that its exchange has kept: what is not known any more is unknown in
+    /// `facts`.
+    #[must_use]
+    pub fn allows(&self, identity: &Identity, asked: Asked<'_>, facts: Facts<'_>) -> bool {
+        let question = Question { asked, facts };
+        allows(self, &Subject::of(identity.grounds()), &question)
+    }
+}
+
+fn allows(policies: &Policies, subject: &Subject<'_>, question: &Question<'_>) -> bool {
+    let judgement = judge(policies, subject, question);
+    matches!(judgement.verdict, Verdict::Allow(_))
 }
 
 /// What a request asked for, to be judged again while its reply still flows.
@@ -115,12 +128,7 @@ impl AskedBefore {
     }
 
     fn passes(&self, policies: &Policies, subject: &Subject<'_>, wall: u64) -> bool {
-        let allows = |question: &Question<'_>| {
-            matches!(
-                judge(policies, subject, question).verdict,
-                Verdict::Allow(_)
-            )
-        };
+        let allows = |question: &Question<'_>| allows(policies, subject, question);
         let facts = self.facts(wall);
         !self.calls.is_empty() && self.calls.iter().all(|kept| kept.passes(facts, allows))
     }

@@ -11,7 +11,7 @@ use crate::base::limits::ASKED_BYTES;
 use crate::exchange::rules::{Connection, Rules};
 use crate::exchange::{Core, Refusal};
 use crate::json::{Document, Value};
-use crate::policy::{Arguments, AskedBefore, Facts, Fields, McpCall, Policies};
+use crate::policy::{self, Arguments, AskedBefore, Facts, Fields, McpCall, Policies};
 
 /// What was allowed.
 pub(in crate::exchange) enum Asked {
@@ -150,8 +150,11 @@ fn passes(
         annotations: annotations.as_ref().map(Document::root),
     };
     let query = text.part(&parts.query).unwrap_or_default();
-    let facts = facts(wall, source, query);
-    policies.still_allows(identity, &AskedBefore::mcp(&[call], &facts), wall)
+    policies.allows(
+        identity,
+        policy::Asked::Mcp(call),
+        facts(wall, source, query),
+    )
 }
 
 /// What is known later beside a call.
@@ -204,8 +207,11 @@ impl Asked {
                     return false;
                 };
                 let facts = facts(wall, source, query.strip_prefix('?').unwrap_or_default());
-                let asked = AskedBefore::http(method.as_str(), path, &facts);
-                !method.is_cut() && policies.still_allows(identity, &asked, wall)
+                let asked = policy::Asked::Http {
+                    method: method.as_str(),
+                    path,
+                };
+                !method.is_cut() && policies.allows(identity, asked, facts)
             }
         }
     }
