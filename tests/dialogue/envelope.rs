@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::caller::Caller;
 use super::scene::{AGENT, Plan, STRANGER, asked, server, silent};
 
-const CALL: &str = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"search_all","arguments":{"n":12345678901234567890123,"f":1.0e+2,"s":"\u00e9\/"},"_meta":{"x":{"b":1,"a":2}}}}"#;
+pub const CALL: &str = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"search_all","arguments":{"n":12345678901234567890123,"f":1.0e+2,"s":"\u00e9\/"},"_meta":{"x":{"b":1,"a":2}}}}"#;
 
 #[test]
 fn the_bytes_judged_are_the_bytes_forwarded() {

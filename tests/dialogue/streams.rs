@@ -144,6 +144,34 @@ fn what_is_asked_within_a_result_is_judged_too() {
     assert!(!reply.to_string().contains("password"), "{reply}");
 }
 
+#[test]
+fn an_event_whose_message_is_withheld_keeps_its_id() {
+    let upstream = Origin::talking(None, |mut conn| {
+        let Some(head) = conn.head()? else {
+            return Ok(());
+        };
+        conn.body(&head)?;
+        conn.send(EVENTS)?;
+        let result = json!({"jsonrpc": "2.0", "id": 7, "result": {"text": "x".repeat(5000)}});
+        conn.send(chunk(&format!(
+            "id: 42\nevent: message\ndata: {result}\n\n"
+        )))?;
+        conn.send("0\r\n\r\n")
+    });
+    let plan = Plan {
+        connection: "budgets: [ { result_bytes: 1KiB } ]",
+        ..Plan::default()
+    };
+    let scene = plan.start(&upstream);
+    let mut caller = Caller::plain(scene.address);
+    caller.send(scene.agent(AGENT).posting(super::envelope::CALL));
+    read_head(&mut caller);
+    let told = read_until(&mut caller, "\n\n");
+    assert!(told.contains("id: 42\nevent: message\ndata: {"), "{told}");
+    assert!(told.contains("result_too_large"), "{told}");
+    assert!(!told.contains("xxxx"), "{told}");
+}
+
 /// What an upstream saw of its caller after the caller of the gateway went away.
 fn after_hanging_up(version: &'static str) -> bool {
     let (tell, told) = mpsc::channel::<bool>();

@@ -113,17 +113,10 @@ impl Hearing {
         }
         match self.judged(data, ear) {
             Ok(Verdict::Passes) => out.extend_from_slice(frame.raw),
-            Ok(Verdict::Changed) => {
-                let written = frame.edit(&self.edits, out);
-                written
-                    .map_err(|_| Refusal::UpstreamMalformed("an event that cannot be edited"))?;
-            }
+            Ok(Verdict::Changed) => edit(frame, &self.edits, out)?,
             Ok(Verdict::Unheard) => {}
-            Ok(Verdict::Replaced(error)) => {
-                out.extend_from_slice(b"data: ");
-                out.extend_from_slice(&error);
-                out.extend_from_slice(b"\n\n");
-            }
+            // The event keeps its id: the caller goes on from there when it comes back.
+            Ok(Verdict::Replaced(error)) => replace(frame, data, &error, out)?,
             // Under another name than a message's it need not be one; and nothing in braces says
             // nothing: servers keep such events in what they replay.
             Err(Unreadable::Json(_)) if !plain => out.extend_from_slice(frame.raw),
@@ -148,12 +141,7 @@ impl Hearing {
                 .ok()
         });
         let sealed = sealed.ok_or(Refusal::UpstreamMalformed("an endpoint elsewhere"))?;
-        let mut edits = Edits::new();
-        let address = endpoint::address(&self.base, &sealed);
-        edits
-            .push(0..data.len(), &address)
-            .and_then(|()| frame.edit(&edits, out))
-            .map_err(|_| Refusal::UpstreamMalformed("an event that cannot be edited"))
+        replace(frame, data, &endpoint::address(&self.base, &sealed), out)
     }
 
     fn mcp(&self) -> Option<&Mcp> {
@@ -317,6 +305,20 @@ impl Hearing {
         self.path.as_deref()
     }
 }
+
+/// The event with other data, whatever else it says.
+fn replace(frame: &Frame<'_>, data: &[u8], with: &[u8], out: &mut Vec<u8>) -> Result<(), Refusal> {
+    let mut edits = Edits::new();
+    let pushed = edits.push(0..data.len(), with);
+    pushed.map_err(|_| UNEDITABLE)?;
+    edit(frame, &edits, out)
+}
+
+fn edit(frame: &Frame<'_>, edits: &Edits, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    frame.edit(edits, out).map_err(|_| UNEDITABLE)
+}
+
+const UNEDITABLE: Refusal = Refusal::UpstreamMalformed("an event that cannot be edited");
 
 /// The gateway's error in the place of what would have been said.
 fn refused(answer: &Answer<'_>, refusal: &Refusal) -> Vec<u8> {
