@@ -1,6 +1,8 @@
 //! Names for things that are recorded. All are opaque; their text form is lowercase hex.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
+
+use super::hex;
 
 /// Sixteen bytes that name a session: a keyed hash of principal, connection and opening time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -27,8 +29,9 @@ macro_rules! hex_text {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let bytes: fn(&$name) -> _ = $bytes;
-                for byte in bytes(self) {
-                    write!(f, "{byte:02x}")?;
+                for [high, low] in bytes(self).map(hex::digits) {
+                    f.write_char(char::from(high))?;
+                    f.write_char(char::from(low))?;
                 }
                 Ok(())
             }
@@ -52,15 +55,7 @@ impl std::str::FromStr for SessionId {
 
     fn from_str(text: &str) -> Result<SessionId, Self::Err> {
         const WANT: &str = "a session id is 32 hexadecimal digits";
-        let mut id = [0; 16];
-        if text.len() != 32 {
-            return Err(WANT);
-        }
-        for (byte, pair) in id.iter_mut().zip(text.as_bytes().chunks(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| WANT)?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| WANT)?;
-        }
-        Ok(SessionId(id))
+        hex::read(text.as_bytes()).map(SessionId).ok_or(WANT)
     }
 }
 

@@ -7,6 +7,7 @@ pub mod calendar;
 pub mod clock;
 pub mod counters;
 pub mod credential;
+pub mod hex;
 pub mod ids;
 pub mod limits;
 pub mod mailbox;

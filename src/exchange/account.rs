@@ -17,6 +17,7 @@ use crate::auth::Identity;
 use crate::base::access::{AccessEntry, AccessSender, Short};
 use crate::base::clock::Now;
 use crate::base::counters::{Counters, Event};
+use crate::base::hex;
 use crate::http::RequestHead;
 use crate::policy::budget::Slot;
 use crate::policy::{Permit, Rule};
@@ -180,12 +181,12 @@ impl Account {
     /// The session of MCP that the call belongs to: a digest, for ids are what gets one in.
     pub(super) fn within(&mut self, session: &str) {
         let digest = ring::digest::digest(&ring::digest::SHA256, session.as_bytes());
-        let mut text = [0; 16];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(digest.as_ref()) {
-            const HEX: &[u8; 16] = b"0123456789abcdef";
-            pair.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-        }
-        self.entry.session = Short::new(std::str::from_utf8(&text).unwrap_or_default());
+        let text = digest
+            .as_ref()
+            .first_chunk::<8>()
+            .map(|first| first.map(hex::digits));
+        let text = text.as_ref().map_or(&[][..], |text| text.as_flattened());
+        self.entry.session = Short::new(std::str::from_utf8(text).unwrap_or_default());
     }
 
     /// So many items of lists were taken out.

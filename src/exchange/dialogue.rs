@@ -55,17 +55,6 @@ pub(super) struct Dialogue {
 }
 
 impl Dialogue {
-    /// The principal as servers of the gateway's own are told it.
-    pub(super) fn principal_hex(&self) -> String {
-        use std::fmt::Write as _;
-        let mut text = String::with_capacity(64);
-        for byte in self.principal {
-            // Writing to a String does not fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        text
-    }
-
     /// Whether the call goes on when the caller goes away: before 2026-07-28 only a notification
     /// cancels.
     pub(super) fn outlives_caller(&self) -> bool {

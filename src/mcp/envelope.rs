@@ -5,6 +5,7 @@
 //! what is judged is what happens. What a method means is not looked at: that is for policy, and an
 //! unknown method is a question of rules.
 
+use super::answer::same_id;
 use super::fields::{Fields, is_json, stands_for};
 use super::message::{Kind, META_CAPABILITIES, META_VERSION, Message, id};
 use super::objection::{Mirrored, Objection, Refused, Requested};
@@ -129,27 +130,22 @@ fn batch<'a>(
             return Err(Objection::BatchInitialize);
         }
         agree(&message, fields, scratch)?;
-        let same =
-            |earlier: &Message<'_>| earlier.kind == Kind::Request && same_id(earlier, &message);
-        if message.kind == Kind::Request && messages.iter().any(same) {
+        let same = |earlier: &Message<'_>| match (earlier.whole().get("id"), item.get("id")) {
+            (Some(one), Some(other)) => same_id(one.raw(), other.raw()),
+            _ => false,
+        };
+        if message.kind == Kind::Request
+            && messages
+                .iter()
+                .filter(|earlier| earlier.kind == Kind::Request)
+                .any(same)
+        {
             return Err(Objection::BatchIds);
         }
         messages.push(message);
     }
     let messages = Messages::Batch(messages);
     Ok(Post { revision, messages })
-}
-
-/// Whether two ids are the same to whoever reads them, however they are escaped.
-fn same_id(one: &Message<'_>, other: &Message<'_>) -> bool {
-    match (one.whole().get("id"), other.whole().get("id")) {
-        (Some(one), Some(other)) => match (one.as_str(), other.as_str()) {
-            (Some(one), Some(other)) => one == other,
-            (None, None) => one.raw() == other.raw(),
-            _ => false,
-        },
-        _ => false,
-    }
 }
 
 /// The revision that the header names.

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use super::door::Door;
 use super::mounts::Mounts;
 use super::{Around, Health, Plan, Served, stdio, union};
+use crate::base::hex;
 use crate::base::limits::DRAIN_TIME;
 use crate::base::secret::Secret;
 
@@ -171,5 +172,5 @@ pub(super) fn random_hex<const BYTES: usize>() -> io::Result<String> {
     SystemRandom::new()
         .fill(&mut bytes)
         .map_err(|_| io::Error::other("no randomness"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::text(&bytes))
 }

@@ -29,6 +29,7 @@ use axum::http::Request;
 use axum::response::Response;
 use futures_util::future::BoxFuture;
 
+use crate::base::hex;
 use crate::base::secret::Secret;
 
 pub use crate::mcp::inner::{CALLER_HEADER, PRINCIPAL_HEADER, SECRET_HEADER};
@@ -112,16 +113,7 @@ pub(crate) struct Principal([u8; 32]);
 impl Principal {
     /// Reads 64 hexadecimal digits.
     fn read(text: &[u8]) -> Option<Principal> {
-        let mut digest = [0; 32];
-        if text.len() != 2 * digest.len() {
-            return None;
-        }
-        for (byte, pair) in digest.iter_mut().zip(text.chunks(2)) {
-            let pair = std::str::from_utf8(pair).ok()?;
-            let is_hex = pair.bytes().all(|digit| digit.is_ascii_hexdigit());
-            *byte = u8::from_str_radix(pair, 16).ok().filter(|_| is_hex)?;
-        }
-        Some(Principal(digest))
+        hex::read(text).map(Principal)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::pseudonyms::fresh;
 use crate::base::addresses::Addresses;
+use crate::base::hex;
 use crate::base::secret::Secret;
 use crate::cli::Failure;
 use crate::cli::failure::Doing;
@@ -83,9 +84,7 @@ impl Servers {
 pub(super) const INNER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 fn hex_secret() -> Result<Secret, Failure> {
-    let bytes = fresh()?;
-    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Secret::new(text.into_bytes()))
+    Ok(Secret::new(hex::text(&fresh()?).into_bytes()))
 }
 
 fn plan(config: &Config, inner: &Inner) -> Plan {

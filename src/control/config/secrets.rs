@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+use crate::base::hex;
 use crate::base::limits::SESSION_KEY_BYTES;
 use crate::base::secret::Secret;
 
@@ -85,7 +86,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
 pub(crate) fn decoded_key(text: &Secret) -> Option<Secret> {
     let text = text.expose().trim_ascii();
     let bytes = if text.len() == 2 * SESSION_KEY_BYTES {
-        from_hex(text)
+        hex::read::<SESSION_KEY_BYTES>(text).map(Vec::from)
     } else {
         let lenient =
             GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
@@ -94,13 +95,4 @@ pub(crate) fn decoded_key(text: &Secret) -> Option<Secret> {
             .find_map(|alphabet| GeneralPurpose::new(alphabet, lenient).decode(text).ok())
     }?;
     (bytes.len() == SESSION_KEY_BYTES).then(|| Secret::new(bytes))
-}
-
-fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let byte = |pair: &[u8]| match *pair {
-        [high, low] => u8::try_from(digit(high)? * 16 + digit(low)?).ok(),
-        _ => None,
-    };
-    text.chunks(2).map(byte).collect()
 }

@@ -1,6 +1,7 @@
 //! The request head as the upstream gets it.
 
 use crate::base::credential::Credential;
+use crate::base::hex;
 use crate::exchange::dialogue::Dialogue;
 use crate::exchange::phase::Judged;
 use crate::exchange::received::Received;
@@ -113,7 +114,7 @@ pub(super) fn write_inner(
     }
     if let Some(inner) = &mcp.inner {
         writer.field(SECRET_HEADER, inner.secret.expose())?;
-        writer.field(PRINCIPAL_HEADER, dialogue.principal_hex().as_bytes())?;
+        writer.field(PRINCIPAL_HEADER, hex::text(&dialogue.principal).as_bytes())?;
     }
     Ok(())
 }

@@ -28,17 +28,13 @@ use super::session::Session;
 use super::stream::Stream;
 use super::table::Owner;
 use super::{Era, codes};
+use crate::mcp::Revision;
 use crate::servers::reply::{json, later, refusal};
 use crate::servers::{Asked, Principal};
 
 const SESSION: &str = "mcp-session-id";
 const VERSION: &str = "mcp-protocol-version";
 const LAST_EVENT: &str = "last-event-id";
-
-/// Revisions with sessions, as the version header names them. The oldest never had the header, yet
-/// clients that settled on it send it.
-const WITH_SESSIONS: [&[u8]; 4] = [b"2024-11-05", b"2025-03-26", b"2025-06-18", b"2025-11-25"];
-const WITHOUT_SESSIONS: &[u8] = b"2026-07-28";
 
 /// Answers one request.
 pub(super) async fn answer(server: Arc<Server>, asked: Asked) -> Response {
@@ -79,11 +75,10 @@ impl Caller {
         let Some(version) = self.headers.get(VERSION) else {
             return Some(Era::Sessions);
         };
-        let version = version.as_bytes();
-        if version == WITHOUT_SESSIONS {
-            return Some(Era::Requests);
-        }
-        WITH_SESSIONS.contains(&version).then_some(Era::Sessions)
+        Some(match Revision::parse(version.as_bytes())?.is_modern() {
+            true => Era::Requests,
+            false => Era::Sessions,
+        })
     }
 
     async fn post(self, era: Era, body: Body) -> Response {

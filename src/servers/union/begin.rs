@@ -10,7 +10,7 @@ use super::answers;
 use super::call::Call;
 use super::circle::Circle;
 use super::link::{Letter, Opened};
-use super::message::{Message, Shape, same_id};
+use super::message::{Message, Shape};
 use super::relay::{Relay, Source};
 use super::rounds::Round;
 use super::session::Session;
@@ -18,6 +18,7 @@ use super::translate;
 use super::wire::{Away, Body};
 use crate::base::secret::Secret;
 use crate::json::Document;
+use crate::mcp::same_id;
 
 /// What came of sending a call.
 pub(super) enum Begun {
@@ -126,7 +127,7 @@ fn answered(
     };
     let is_its = match message.shape {
         Shape::Result { id, .. } | Shape::Error { id: Some(id) } => {
-            same_id(id, &call.own.to_string())
+            same_id(id.raw(), &call.own.to_string())
         }
         Shape::Error { id: None } => !status.is_success(),
         Shape::Request { .. } | Shape::Notification { .. } => false,

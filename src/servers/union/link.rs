@@ -19,7 +19,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::Value as Json;
 use tokio::sync::Mutex;
 
-use super::message::{Message, Shape, parts, same_id};
+use super::message::{Message, Shape, parts};
 use super::meta;
 use super::repeated::Repeated;
 use super::wire::{Away, Body, Envelope, Events, Reply, Wire};
@@ -28,7 +28,7 @@ use crate::base::limits::{
 };
 use crate::base::secret::Secret;
 use crate::json::Document;
-use crate::mcp::Revision;
+use crate::mcp::{Revision, same_id};
 
 /// The newest revision that begins with `initialize`.
 pub(super) const NEWEST_LEGACY: Revision = Revision::V2025_11_25;
@@ -322,8 +322,8 @@ fn judged(text: Bytes, id: u64, status: StatusCode) -> Result<Option<Bytes>, Awa
     let document = Document::parse(&text).map_err(|_| refused())?;
     let message = Message::of(document.root()).ok_or_else(refused)?;
     let found = match message.shape {
-        Shape::Result { id: its, .. } => status.is_success() && same_id(its, &id.to_string()),
-        Shape::Error { id: its } if its.is_none_or(|its| same_id(its, &id.to_string())) => {
+        Shape::Result { id: its, .. } => status.is_success() && same_id(its.raw(), &id.to_string()),
+        Shape::Error { id: its } if its.is_none_or(|its| same_id(its.raw(), &id.to_string())) => {
             return Err(message.code().map_or_else(refused, Away::Error));
         }
         _ => false,

@@ -124,11 +124,3 @@ pub(super) fn identifier(value: Value<'_>) -> Option<Value<'_>> {
     let fits = value.span().len() <= UNION_ID_BYTES;
     (fits && matches!(value.kind(), Kind::String | Kind::Number)).then_some(value)
 }
-
-/// Whether two ids, as they are written, are the same: `"a"` and `"\u0061"` are.
-pub(super) fn same_id(value: Value<'_>, written: &str) -> bool {
-    value.raw() == written
-        || value
-            .as_str()
-            .is_some_and(|says| super::edit::quoted(says) == written)
-}

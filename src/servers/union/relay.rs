@@ -23,7 +23,7 @@ use super::begin::cancel;
 use super::call::Call;
 use super::circle::Circle;
 use super::link::{Letter, Opened};
-use super::message::{Message, Shape, parts, same_id};
+use super::message::{Message, Shape, parts};
 use super::rounds::Round;
 use super::session::Session;
 use super::sse::Event;
@@ -32,6 +32,7 @@ use super::wire::{Away, Body, Events, Reply};
 use crate::base::limits::{UNION_RESUMES, UNION_RETRY_TIME};
 use crate::base::secret::Secret;
 use crate::json::Document;
+use crate::mcp::same_id;
 
 /// See the module.
 pub(super) struct Relay {
@@ -179,7 +180,7 @@ impl Relay {
         };
         let data = match message.shape {
             Shape::Result { id, .. } | Shape::Error { id: Some(id) } => {
-                if !same_id(id, &self.call.own.to_string()) {
+                if !same_id(id.raw(), &self.call.own.to_string()) {
                     return;
                 }
                 if self.session.is_some() && Round::is_due(message) {
