@@ -1,5 +1,8 @@
 //! Fairness on one core: no runtime here takes a task's turn away, so a task must end it itself.
 
+use std::future::poll_fn;
+use std::task::Poll;
+
 use super::io::Driver;
 use crate::base::limits::{TURN_BYTES, TURN_EXCHANGES};
 
@@ -25,4 +28,19 @@ impl Turn {
             D::breathe().await;
         }
     }
+}
+
+/// Lets the tasks that are ready come this far first, so that what they all send leaves in a row:
+/// the first of it wakes the peers, and the rest finds them awake. To wake a sleeping core costs more
+/// than a send.
+pub(super) async fn regroup() {
+    let mut again = true;
+    poll_fn(|context| match std::mem::take(&mut again) {
+        true => {
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+        false => Poll::Ready(()),
+    })
+    .await;
 }
