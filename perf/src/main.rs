@@ -9,6 +9,7 @@ mod load;
 mod origin;
 mod pinned;
 mod poll;
+mod relay;
 mod run;
 mod streams;
 
@@ -38,6 +39,8 @@ enum Command {
     Streams(streams::StreamsArgs),
     /// Answer requests; prints the address it listens on.
     Origin(origin::OriginArgs),
+    /// Pass requests on, and do nothing else: the floor; prints the address it listens on.
+    Relay(relay::RelayArgs),
     /// Run a command on one core.
     #[command(hide = true)]
     Pinned(pinned::PinnedArgs),
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Load(args) => load::run(&args),
         Command::Streams(args) => streams::run(&args),
         Command::Origin(args) => origin::run(&args),
+        Command::Relay(args) => relay::run(&args),
         Command::Pinned(args) => pinned::run(&args),
     };
     match done {

@@ -31,9 +31,9 @@ pub struct StreamsArgs {
     /// A file with the bearer token to send.
     #[arg(long)]
     token_file: PathBuf,
-    /// The process whose memory is looked at.
+    /// The processes whose memory is looked at.
     #[arg(long)]
-    watch: u32,
+    watch: Vec<u32>,
     /// The only core to run on.
     #[arg(long)]
     core: Option<usize>,
@@ -88,10 +88,10 @@ pub fn run(args: &StreamsArgs) -> Outcome<()> {
     // One of each kind has been there before, so that what is shared is there.
     streams.open("/mcp/silence", AT_ONCE, 0)?;
     std::thread::sleep(Duration::from_millis(300));
-    let before = resident_kib(args.watch)?;
+    let before = resident(&args.watch)?;
     streams.open("/mcp/silence", args.silent, 0)?;
     std::thread::sleep(Duration::from_secs(1));
-    let grown = resident_kib(args.watch)?.saturating_sub(before);
+    let grown = resident(&args.watch)?.saturating_sub(before);
     streams.open("/mcp/ticks", args.ticking, TICKING)?;
     // What came while they were opened waited for that.
     streams.listen(Duration::from_millis(300))?;
@@ -109,6 +109,10 @@ pub fn run(args: &StreamsArgs) -> Outcome<()> {
     };
     println!("{}", serde_json::to_string(&report)?);
     Ok(())
+}
+
+fn resident(processes: &[u32]) -> Outcome<u64> {
+    processes.iter().map(|&pid| resident_kib(pid)).sum()
 }
 
 struct Streams {

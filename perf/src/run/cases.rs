@@ -1,5 +1,7 @@
 //! What is measured.
 
+use super::peers::{Duty, Kind};
+
 /// A kind of request, and how it is sent.
 #[derive(Clone, Copy)]
 pub struct Case {
@@ -15,6 +17,8 @@ pub struct Case {
 /// Who stands between load and origin, and what it does there.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Proxy {
+    /// The floor.
+    Relay,
     Nginx,
     /// `sub_filter` with the literals of the mask; it knows no fields.
     NginxFilter,
@@ -30,27 +34,30 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// What the load asks for.
-    pub fn target(&self) -> String {
-        let prefix = match self.case.mcp {
-            true => "/mcp",
-            false => self.proxy.prefix(),
-        };
-        format!("{prefix}{}", self.case.target)
+    /// What the proxy has to do.
+    pub fn duty(&self) -> Duty {
+        match (self.proxy, self.case.mcp) {
+            (Proxy::Relay | Proxy::Nginx, false) => Duty::Relay,
+            (Proxy::Relay | Proxy::Nginx, true) => Duty::Stream,
+            (Proxy::NginxFilter, _) => Duty::Mask {
+                literals: 20,
+                fields: 0,
+            },
+            (Proxy::Sluice, false) => Duty::Guard,
+            (Proxy::Sluice, true) => Duty::Mcp,
+            (Proxy::SluiceMasked, _) => Duty::Mask {
+                literals: 20,
+                fields: 8,
+            },
+            (Proxy::SluiceDurable, _) => Duty::Durable,
+        }
     }
 }
 
 impl Proxy {
-    pub const ALL: [Proxy; 5] = [
-        Proxy::Nginx,
-        Proxy::NginxFilter,
-        Proxy::Sluice,
-        Proxy::SluiceMasked,
-        Proxy::SluiceDurable,
-    ];
-
     pub fn name(self) -> &'static str {
         match self {
+            Proxy::Relay => "relay",
             Proxy::Nginx => "nginx",
             Proxy::NginxFilter => "nginx, filter",
             Proxy::Sluice => "sluice",
@@ -59,16 +66,12 @@ impl Proxy {
         }
     }
 
-    pub fn prefix(self) -> &'static str {
+    pub fn kind(self) -> Kind {
         match self {
-            Proxy::Nginx | Proxy::Sluice => "/plain",
-            Proxy::NginxFilter | Proxy::SluiceMasked => "/masked",
-            Proxy::SluiceDurable => "/durable",
+            Proxy::Relay => Kind::Relay,
+            Proxy::Nginx | Proxy::NginxFilter => Kind::Nginx,
+            Proxy::Sluice | Proxy::SluiceMasked | Proxy::SluiceDurable => Kind::Sluice,
         }
-    }
-
-    pub fn is_nginx(self) -> bool {
-        matches!(self, Proxy::Nginx | Proxy::NginxFilter)
     }
 }
 
@@ -113,11 +116,17 @@ pub fn all() -> Vec<Cell> {
     let lines = [
         (
             SMALL,
-            &[Proxy::Nginx, Proxy::Sluice, Proxy::SluiceDurable][..],
+            &[
+                Proxy::Relay,
+                Proxy::Nginx,
+                Proxy::Sluice,
+                Proxy::SluiceDurable,
+            ][..],
         ),
         (
             MIDDLE,
             &[
+                Proxy::Relay,
                 Proxy::Nginx,
                 Proxy::Sluice,
                 Proxy::NginxFilter,
@@ -127,14 +136,15 @@ pub fn all() -> Vec<Cell> {
         (
             LARGE,
             &[
+                Proxy::Relay,
                 Proxy::Nginx,
                 Proxy::Sluice,
                 Proxy::NginxFilter,
                 Proxy::SluiceMasked,
             ],
         ),
-        (CALL, &[Proxy::Nginx, Proxy::Sluice]),
-        (CALLED, &[Proxy::Nginx, Proxy::Sluice]),
+        (CALL, &[Proxy::Relay, Proxy::Nginx, Proxy::Sluice]),
+        (CALLED, &[Proxy::Relay, Proxy::Nginx, Proxy::Sluice]),
     ];
     lines
         .into_iter()

@@ -1,9 +1,8 @@
 //! One command: starts an issuer, an origin, nginx and Sluice, loads them in turns, prints a table.
 
 mod cases;
-mod gateway;
 mod issuer;
-mod nginx;
+mod peers;
 mod placement;
 mod process;
 mod streams;
@@ -15,9 +14,8 @@ use std::process::Command;
 
 use crate::Outcome;
 use crate::load::Report;
-use cases::{Case, Cell, Proxy};
-use gateway::Gateway;
-use nginx::Nginx;
+use cases::{Case, Cell};
+use peers::{Door, Duty, Ground, Kind, Peer, Peers};
 pub use process::resident_kib;
 use process::{Child, Cpu};
 
@@ -72,8 +70,9 @@ struct Sample {
 struct Stage {
     directory: tempfile::TempDir,
     origin: Child,
-    nginx: Nginx,
-    gateway: Gateway,
+    peers: Peers,
+    /// The token that callers show.
+    token_file: PathBuf,
 }
 
 pub fn run(args: &RunArgs) -> Outcome<()> {
@@ -94,6 +93,7 @@ pub fn run(args: &RunArgs) -> Outcome<()> {
     let cells: Vec<_> = cases::all()
         .into_iter()
         .filter(|cell| cell.case.name.contains(&args.only))
+        .filter(|cell| stage.door(cell.proxy.kind(), cell.duty()).is_some())
         .collect();
     let mut samples = Vec::new();
     for round in 0..rounds {
@@ -161,27 +161,36 @@ impl Stage {
             &args.load_core.to_string(),
         ]))?;
         let origin_address: SocketAddr = origin.first_line()?.trim().parse()?;
-        let nginx = Nginx::start(directory.path(), origin_address, args.proxy_core, files)?;
-        let gateway = Gateway::start(
+        let issued = issuer::serve()?;
+        let token_file = directory.path().join("caller.token");
+        std::fs::write(&token_file, &issued.token)?;
+        let ground = Ground {
+            directory: directory.path(),
+            origin: origin_address,
+            core: args.proxy_core,
+            files,
+            issued: &issued,
             sluice,
-            directory.path(),
-            origin_address,
-            args.proxy_core,
-            &args.io,
-        )?;
+            io: &args.io,
+        };
+        let peers = Peers::start(&ground, &Kind::ALL)?;
         let stage = Stage {
             directory,
             origin,
-            nginx,
-            gateway,
+            peers,
+            token_file,
         };
-        stage.say(args, sluice)?;
+        stage.say(args)?;
         Ok(stage)
     }
 
-    fn say(&self, args: &RunArgs, sluice: &Path) -> Outcome<()> {
-        println!("sluice    {} (--io {})", sluice.display(), args.io);
-        println!("nginx     {}", self.nginx.version);
+    fn say(&self, args: &RunArgs) -> Outcome<()> {
+        for peer in &self.peers.present {
+            println!("{:<10}{}", peer.kind.name(), peer.version);
+        }
+        for absent in &self.peers.absent {
+            println!("{:<10}not measured: {}", absent.kind.name(), absent.why);
+        }
         println!(
             "cores     proxy {}, load and origin {}",
             args.proxy_core, args.load_core
@@ -194,16 +203,20 @@ impl Stage {
     /// For profilers: everything runs, and the person loads it.
     fn hold(&self) -> Outcome<()> {
         let program = std::env::current_exe()?;
-        let token = self.gateway.token_file.display();
-        for proxy in Proxy::ALL {
-            println!(
-                "{:<16} pid {:<8} {} load --core 1 --to {} --target {}/1k --token-file {token}",
-                proxy.name(),
-                self.pid(proxy),
-                program.display(),
-                self.address(proxy),
-                proxy.prefix(),
-            );
+        let token = self.token_file.display();
+        for peer in &self.peers.present {
+            for door in &peer.doors {
+                println!(
+                    "{:<8} {:<38} pid {:<8} {} load --core 1 --to {} --target {}/1k \
+                     --token-file {token}",
+                    peer.kind.name(),
+                    format!("{:?}", door.duty),
+                    peer.processes[0],
+                    program.display(),
+                    door.address,
+                    door.prefix,
+                );
+            }
         }
         println!("everything stands in {}", self.directory.path().display());
         loop {
@@ -211,30 +224,25 @@ impl Stage {
         }
     }
 
-    fn address(&self, proxy: Proxy) -> SocketAddr {
-        if proxy.is_nginx() {
-            self.nginx.address
-        } else {
-            self.gateway.address
-        }
-    }
-
-    fn pid(&self, proxy: Proxy) -> u32 {
-        if proxy.is_nginx() {
-            self.nginx.worker
-        } else {
-            self.gateway.process.id()
-        }
+    /// Who does `duty`, and where; none when that peer is absent.
+    fn door(&self, kind: Kind, duty: Duty) -> Option<(&Peer, Door)> {
+        let peer = self.peers.get(kind)?;
+        Some((peer, peer.door(duty)?))
     }
 
     fn measure(&self, args: &RunArgs, cell: &Cell, round: usize, seconds: f64) -> Outcome<Sample> {
+        let (peer, door) = self
+            .door(cell.proxy.kind(), cell.duty())
+            .ok_or("no such door")?;
         let placement = placement::probe(args.proxy_core, args.load_core)?;
-        let pid = self.pid(cell.proxy);
-        let before = process::cpu(pid)?;
-        let closed = self.load(args, cell, seconds, None)?;
-        let after = process::cpu_when_quiet(pid)?;
-        let open = self.load(args, cell, seconds, Some(cell.case.rate))?;
-        process::cpu_when_quiet(pid)?;
+        let before = peer.cpu()?;
+        let closed = self.load(args, &cell.case, &door, seconds, None)?;
+        let after = peer.cpu_when_quiet()?;
+        let open = self.load(args, &cell.case, &door, seconds, Some(cell.case.rate))?;
+        peer.cpu_when_quiet()?;
+        if !peer.is_running() {
+            return Err(format!("{} has ended by itself", peer.kind.name()).into());
+        }
         Ok(Sample {
             case: cell.case.name,
             proxy: cell.proxy.name(),
@@ -243,29 +251,29 @@ impl Stage {
             cpu: after.since(&before).per(closed.requests),
             closed,
             open,
-            resident_kib: process::resident_kib(pid)?,
+            resident_kib: peer.resident_kib()?,
         })
     }
 
     fn load(
         &self,
         args: &RunArgs,
-        cell: &Cell,
+        case: &Case,
+        door: &Door,
         seconds: f64,
         rate: Option<f64>,
     ) -> Outcome<Report> {
-        let Case { connections, .. } = cell.case;
         let mut command = Command::new(std::env::current_exe()?);
         command
             .arg("load")
             .args(["--core", &args.load_core.to_string()])
-            .args(["--to", &self.address(cell.proxy).to_string()])
-            .args(["--target", &cell.target()])
-            .args(["--connections", &connections.to_string()])
+            .args(["--to", &door.address.to_string()])
+            .args(["--target", &format!("{}{}", door.prefix, case.target)])
+            .args(["--connections", &case.connections.to_string()])
             .args(["--seconds", &seconds.to_string()])
             .arg("--token-file")
-            .arg(&self.gateway.token_file);
-        if cell.case.mcp {
+            .arg(&self.token_file);
+        if case.mcp {
             command.arg("--call");
         }
         if let Some(rate) = rate {
@@ -276,8 +284,8 @@ impl Stage {
             let why = String::from_utf8_lossy(&output.stderr);
             return Err(format!("the load failed: {why}").into());
         }
-        if !self.origin.is_running() || !self.gateway.process.is_running() {
-            return Err("origin or gateway has ended by itself".into());
+        if !self.origin.is_running() {
+            return Err("the origin has ended by itself".into());
         }
         Ok(serde_json::from_slice(&output.stdout)?)
     }

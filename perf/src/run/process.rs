@@ -135,6 +135,22 @@ impl Cpu {
         }
     }
 
+    pub fn and(&self, more: &Cpu) -> Cpu {
+        Cpu {
+            worker: self.worker + more.worker,
+            recorder: self.recorder + more.recorder,
+            other: self.other + more.other,
+        }
+    }
+
+    /// The same of a process in which every thread moves requests.
+    pub fn all_worker(&self) -> Cpu {
+        Cpu {
+            worker: self.total(),
+            ..Cpu::default()
+        }
+    }
+
     pub fn total(&self) -> f64 {
         self.worker + self.recorder + self.other
     }
@@ -154,7 +170,7 @@ pub fn cpu(pid: u32) -> Outcome<Cpu> {
         };
         let used: f64 = account.split(' ').next().unwrap_or_default().parse()?;
         let name = name.trim();
-        if name.starts_with("core-") || name == "nginx" {
+        if name.starts_with("core-") {
             cpu.worker += used;
         } else if name == "recorder" {
             cpu.recorder += used;

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde::Serialize;
 
-use super::cases::Proxy;
+use super::peers::{Duty, Kind};
 use super::{RunArgs, Stage};
 use crate::Outcome;
 use crate::streams::{Delays, Report};
@@ -35,23 +35,30 @@ pub fn measure(stage: &Stage, args: &RunArgs, files: u64) -> Outcome<Vec<Sample>
         false => (fit.min(SILENT), 2.0 * args.seconds),
     };
     let mut samples = Vec::new();
-    for proxy in [Proxy::Nginx, Proxy::Sluice] {
+    for (kind, duty) in [
+        (Kind::Relay, Duty::Stream),
+        (Kind::Nginx, Duty::Stream),
+        (Kind::Sluice, Duty::Mcp),
+    ] {
+        let Some((peer, door)) = stage.door(kind, duty) else {
+            continue;
+        };
         let output = Command::new(std::env::current_exe()?)
             .arg("streams")
             .args(["--core", &args.load_core.to_string()])
-            .args(["--to", &stage.address(proxy).to_string()])
+            .args(["--to", &door.address.to_string()])
             .args(["--silent", &silent.to_string()])
             .args(["--seconds", &seconds.to_string()])
-            .args(["--watch", &stage.pid(proxy).to_string()])
+            .args(peer.processes.iter().map(|pid| format!("--watch={pid}")))
             .arg("--token-file")
-            .arg(&stage.gateway.token_file)
+            .arg(&stage.token_file)
             .output()?;
         if !output.status.success() {
             let why = String::from_utf8_lossy(&output.stderr);
-            return Err(format!("{}: the streams failed: {why}", proxy.name()).into());
+            return Err(format!("{}: the streams failed: {why}", kind.name()).into());
         }
         samples.push(Sample {
-            proxy: proxy.name(),
+            proxy: kind.name(),
             report: serde_json::from_slice(&output.stdout)?,
         });
         // The streams that just ended are the other one's noise otherwise.

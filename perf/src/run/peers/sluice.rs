@@ -3,64 +3,64 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use sluice::cli::demo::issuer::GATEWAY_AUDIENCE;
 
-use super::issuer::{self, Issued, ROLE};
-use super::process::Child;
+use super::{Door, Duty, Ground, Kind, Peer};
+use crate::run::issuer::{Issued, ROLE};
+use crate::run::process::Child;
 use crate::{Outcome, bodies, pinned};
 
-pub struct Gateway {
-    pub address: SocketAddr,
-    pub process: Child,
-    /// The token that callers show.
-    pub token_file: PathBuf,
+/// Starts it and waits until it lets a call pass.
+pub fn start(ground: &Ground) -> Outcome<Peer> {
+    let Ground { issued, .. } = ground;
+    let directory = ground.directory.join("sluice");
+    fs::create_dir_all(&directory)?;
+    fs::write(directory.join("ca.pem"), &issued.ca_pem)?;
+    fs::write(
+        directory.join("upstream.token"),
+        "a-token-that-no-caller-sees",
+    )?;
+    fs::write(directory.join("literals.txt"), bodies::LITERALS.join("\n"))?;
+    let file = directory.join("sluice.yaml");
+    fs::write(&file, configuration(issued, ground.origin))?;
+    let process = Child::start(
+        pinned::on_core(ground.core, ground.sluice)?
+            .arg("serve")
+            .arg("-c")
+            .arg(&file)
+            .args(["--io", ground.io]),
+    )?;
+    let rest = process.line_after("listening on ")?;
+    let address = rest.split(' ').next().unwrap_or_default().parse()?;
+    wait_until_it_lets_pass(address, &issued.token)?;
+    let door = |duty, prefix| Door {
+        duty,
+        address,
+        prefix,
+    };
+    Ok(Peer {
+        kind: Kind::Sluice,
+        version: format!("{} (--io {})", ground.sluice.display(), ground.io),
+        processes: vec![process.id()],
+        doors: vec![
+            door(Duty::Guard, "/plain"),
+            door(Duty::Mcp, "/mcp"),
+            door(MASK, "/masked"),
+            door(Duty::Durable, "/durable"),
+        ],
+        children: vec![process],
+    })
 }
 
-impl Gateway {
-    /// Starts it and waits until it lets a call pass.
-    pub fn start(
-        program: &Path,
-        directory: &Path,
-        origin: SocketAddr,
-        core: usize,
-        io: &str,
-    ) -> Outcome<Gateway> {
-        let directory = directory.join("sluice");
-        fs::create_dir_all(&directory)?;
-        let issued = issuer::serve()?;
-        let token_file = directory.join("caller.token");
-        fs::write(&token_file, &issued.token)?;
-        fs::write(directory.join("ca.pem"), &issued.ca_pem)?;
-        fs::write(
-            directory.join("upstream.token"),
-            "a-token-that-no-caller-sees",
-        )?;
-        fs::write(directory.join("literals.txt"), bodies::LITERALS.join("\n"))?;
-        let file = directory.join("sluice.yaml");
-        fs::write(&file, configuration(&issued, origin))?;
-        let process = Child::start(
-            pinned::on_core(core, program)?
-                .arg("serve")
-                .arg("-c")
-                .arg(&file)
-                .args(["--io", io]),
-        )?;
-        let rest = process.line_after("listening on ")?;
-        let address = rest.split(' ').next().unwrap_or_default().parse()?;
-        wait_until_open(address, &issued.token)?;
-        Ok(Gateway {
-            address,
-            process,
-            token_file,
-        })
-    }
-}
+const MASK: Duty = Duty::Mask {
+    literals: bodies::LITERALS.len(),
+    fields: bodies::FIELDS.len(),
+};
 
 /// Keys are fetched after the start; until then every call is refused.
-fn wait_until_open(address: SocketAddr, token: &str) -> Outcome<()> {
+fn wait_until_it_lets_pass(address: SocketAddr, token: &str) -> Outcome<()> {
     let begin = Instant::now();
     let request = format!(
         "GET /plain/1k HTTP/1.1\r\nHost: perf\r\nAuthorization: Bearer {token}\r\n\

@@ -2,53 +2,53 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
-use super::process::{Child, child_of};
+use super::{Door, Duty, Ground, Kind, Peer, free_address, wait_until_open};
+use crate::run::process::{Child, child_of};
 use crate::{Outcome, bodies, pinned};
 
-pub struct Nginx {
-    pub address: SocketAddr,
-    pub version: String,
-    /// The process that moves requests.
-    pub worker: u32,
-    _master: Child,
+pub fn start(ground: &Ground) -> Outcome<Peer> {
+    let version = version()?;
+    let directory = ground.directory.join("nginx");
+    fs::create_dir_all(&directory)?;
+    let address = free_address()?;
+    let file = directory.join("nginx.conf");
+    let text = configuration(&directory, address, ground.origin, ground.files);
+    fs::write(&file, text)?;
+    let master = Child::start(
+        pinned::on_core(ground.core, "nginx")?
+            .arg("-p")
+            .arg(&directory)
+            .arg("-c")
+            .arg(&file),
+    )?;
+    wait_until_open(&master, address)?;
+    let door = |duty, prefix| Door {
+        duty,
+        address,
+        prefix,
+    };
+    Ok(Peer {
+        kind: Kind::Nginx,
+        version,
+        processes: vec![child_of(master.id())?],
+        doors: vec![
+            door(Duty::Relay, "/plain"),
+            door(Duty::Stream, "/mcp"),
+            door(MASK, "/masked"),
+        ],
+        children: vec![master],
+    })
 }
 
-impl Nginx {
-    /// `files` is how many it may open at once.
-    pub fn start(directory: &Path, origin: SocketAddr, core: usize, files: u64) -> Outcome<Nginx> {
-        let version = version()?;
-        let directory = directory.join("nginx");
-        fs::create_dir_all(&directory)?;
-        let address = free_address()?;
-        let file = directory.join("nginx.conf");
-        fs::write(&file, configuration(&directory, address, origin, files))?;
-        let master = Child::start(
-            pinned::on_core(core, "nginx")?
-                .arg("-p")
-                .arg(&directory)
-                .arg("-c")
-                .arg(&file),
-        )?;
-        let begin = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            if !master.is_running() || begin.elapsed() > Duration::from_secs(10) {
-                return Err(format!("nginx does not start: {}", master.said()).into());
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Ok(Nginx {
-            address,
-            version,
-            worker: child_of(master.id())?,
-            _master: master,
-        })
-    }
-}
+/// `sub_filter` knows no fields.
+const MASK: Duty = Duty::Mask {
+    literals: 20,
+    fields: 0,
+};
 
 /// What nginx calls itself; installs it where that takes no question.
 fn version() -> Outcome<String> {
@@ -74,11 +74,6 @@ fn version() -> Outcome<String> {
     let text = String::from_utf8_lossy(&output.stderr);
     let version = text.trim().rsplit('/').next().unwrap_or_default();
     Ok(version.to_owned())
-}
-
-/// An address that was free a moment ago: nginx cannot be asked which port it took.
-fn free_address() -> Outcome<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
 fn configuration(directory: &Path, address: SocketAddr, origin: SocketAddr, files: u64) -> String {
