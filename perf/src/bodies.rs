@@ -36,6 +36,23 @@ pub const LITERALS: [&str; 20] = [
     "Depot Eichkater",
 ];
 
+/// The first `count` texts of a list as long as one likes: [`LITERALS`], then case numbers.
+pub fn literals(count: usize) -> Vec<String> {
+    let more = (LITERALS.len()..).map(|number| {
+        let drawn = (number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+        format!(
+            "Vorgang {drawn:08} {}",
+            ["Ahorn", "Birke", "Eibe", "Linde"][number % 4]
+        )
+    });
+    LITERALS
+        .into_iter()
+        .map(str::to_owned)
+        .chain(more)
+        .take(count)
+        .collect()
+}
+
 /// A JSON document of exactly `size` bytes; a fifth of its users mention a protected text.
 pub fn users(size: usize) -> Vec<u8> {
     const CLOSE: &str = "\"}]}";
@@ -147,6 +164,16 @@ mod tests {
             assert_eq!(body.len(), size);
             assert!(serde_json::from_slice::<serde_json::Value>(&body).is_ok());
         }
+    }
+
+    #[test]
+    fn literals_differ() {
+        let all = literals(400);
+        assert_eq!(all[..20], LITERALS);
+        assert_eq!(
+            all.iter().collect::<std::collections::HashSet<_>>().len(),
+            400
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! How fast Sluice is, against nginx: an origin, a load generator, and one command that runs both.
+//! How fast Sluice is, beside other proxies: an origin, a load generator, a floor, and one command that
+//! runs them all.
 //!
 //! See `README.md` beside this file.
 
@@ -8,10 +9,12 @@ mod bodies;
 mod load;
 mod origin;
 mod pinned;
+mod pki;
 mod poll;
 mod relay;
 mod run;
 mod streams;
+mod wire;
 
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -21,7 +24,7 @@ use clap::{Parser, Subcommand};
 /// What every part of the rig fails with: a text for the person who runs it.
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-/// Measures Sluice against nginx on one machine.
+/// Measures Sluice beside other proxies on one machine.
 #[derive(Parser)]
 #[command(name = "sluice-perf", arg_required_else_help = true)]
 struct Arguments {

@@ -1,9 +1,11 @@
-//! Running on one core: threads and processes inherit where they may run from who starts them.
+//! Processes of the rig: on one core, as threads and processes inherit where they may run, and gone
+//! when the one that started them is, however it ended.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::Outcome;
@@ -13,6 +15,9 @@ use crate::Outcome;
 pub struct PinnedArgs {
     #[arg(long)]
     core: usize,
+    /// Whose end is this one's, too.
+    #[arg(long)]
+    parent: u32,
     #[arg(last = true, required = true)]
     command: Vec<OsString>,
 }
@@ -20,6 +25,12 @@ pub struct PinnedArgs {
 /// Becomes the command, on the core that was asked for.
 pub fn run(args: &PinnedArgs) -> Outcome<()> {
     pin(args.core)?;
+    // Not a signal that leaves no time: nginx's master has to end its worker. It stays in force
+    // when this process becomes another program.
+    set_parent_process_death_signal(Some(Signal::TERM))?;
+    if getppid().map(|parent| parent.as_raw_nonzero().get().cast_unsigned()) != Some(args.parent) {
+        return Err("who started this is gone".into());
+    }
     let (program, rest) = args.command.split_first().ok_or("no command")?;
     Err(Command::new(program).args(rest).exec().into())
 }
@@ -31,11 +42,13 @@ pub fn pin(core: usize) -> Outcome<()> {
     Ok(sched_setaffinity(None, &set)?)
 }
 
-/// A command that will run on `core`.
+/// A command that will run on `core`, and end when this process does. The thread that starts it must
+/// live as long as the process: the kernel looks at threads.
 pub fn on_core(core: usize, program: impl Into<OsString>) -> Outcome<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command
-        .args(["pinned", "--core", &core.to_string(), "--"])
+        .args(["pinned", "--core", &core.to_string()])
+        .args(["--parent", &std::process::id().to_string(), "--"])
         .arg(program.into());
     Ok(command)
 }

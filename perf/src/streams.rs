@@ -1,17 +1,21 @@
-//! Event streams: thousands that are silent, some that tick, and one that floods.
+//! Connections that are held open: idle ones, event streams that are silent, and some that tick.
 
+use std::collections::HashMap;
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use memchr::memmem;
+use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::bodies::{TICK_DIGITS, TICK_MARK};
-use crate::poll::{self, Poll};
+use crate::poll::Poll;
 use crate::run::resident_kib;
-use crate::{Outcome, clock, pinned};
+use crate::wire::{self, Wire};
+use crate::{Outcome, clock, load, pinned};
 
 /// Arguments of `streams`.
 #[derive(clap::Args)]
@@ -19,19 +23,28 @@ pub struct StreamsArgs {
     /// Where to connect.
     #[arg(long)]
     to: SocketAddr,
-    /// Streams that stay silent.
-    #[arg(long, default_value_t = 9_000)]
-    silent: usize,
-    /// Streams with an event every 10 ms each.
-    #[arg(long, default_value_t = 100)]
-    ticking: usize,
-    /// Seconds of ticks, first alone and then beside the flood.
-    #[arg(long, default_value_t = 3.0)]
-    seconds: f64,
-    /// A file with the bearer token to send.
+    /// What each connection asks for, once.
     #[arg(long)]
-    token_file: PathBuf,
-    /// The processes whose memory is looked at.
+    target: String,
+    /// Bytes of body to wait for before a connection counts as open.
+    #[arg(long, default_value_t = 0)]
+    body: usize,
+    /// Connections.
+    #[arg(long, default_value_t = 100)]
+    count: usize,
+    /// Beside them, one connection that asks for this and takes all it gets.
+    #[arg(long)]
+    beside: Option<String>,
+    /// Seconds to listen for events.
+    #[arg(long, default_value_t = 0.0)]
+    seconds: f64,
+    /// A file of bearer tokens; the first is sent.
+    #[arg(long)]
+    token_file: Option<PathBuf>,
+    /// Speaks TLS, and trusts the authority in this file.
+    #[arg(long)]
+    ca: Option<PathBuf>,
+    /// Processes whose memory is looked at, before and after.
     #[arg(long)]
     watch: Vec<u32>,
     /// The only core to run on.
@@ -40,73 +53,73 @@ pub struct StreamsArgs {
 }
 
 /// What came of it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Report {
-    pub silent: usize,
-    /// Resident memory per silent stream, KiB.
+    pub count: usize,
+    /// What the watched processes grew by for each connection, KiB.
     pub kib_each: f64,
-    /// Delays of ticks while nothing else is sent.
-    pub alone: Delays,
-    /// The same beside the flood.
-    pub beside: Delays,
-    /// What came of the flood, MiB a second.
-    pub flood: f64,
-}
-
-/// From when an event was written to when it was read.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Delays {
+    /// Events that came in so many seconds, and those before, for which no delays were taken.
     pub events: u64,
-    /// Microseconds.
+    pub all_events: u64,
+    /// Reads of a connection that brought more than one event, of all that brought any.
+    pub coalesced: f64,
+    pub seconds: f64,
+    /// From when an event was written to when it was read, microseconds.
     pub p50: f64,
     pub p99: f64,
+    pub p999: f64,
     pub max: f64,
+    /// What came on the connection beside, MiB a second.
+    pub beside: f64,
 }
 
 /// How long anything may take to come.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Streams that are opened at once.
+/// Connections that are opened at once.
 const AT_ONCE: usize = 64;
-/// What a stream that ticks is known by, counted from here; below are the silent ones.
-const TICKING: usize = 1 << 32;
-const FLOOD: usize = usize::MAX;
+/// What the connection beside is known by.
+const BESIDE: usize = usize::MAX;
+/// The longest delay that is told apart, nanoseconds.
+const LONGEST: u64 = 60_000_000_000;
+/// How long memory is left to settle.
+const SETTLE: Duration = Duration::from_millis(700);
+/// What comes so soon may have waited for others to be opened.
+const WARM: Duration = Duration::from_millis(300);
 
-/// Opens the streams, listens to them and prints the report.
+/// Opens the connections, listens to them and prints the report.
 pub fn run(args: &StreamsArgs) -> Outcome<()> {
     if let Some(core) = args.core {
         pinned::pin(core)?;
     }
     crate::raise_files()?;
-    let token = std::fs::read_to_string(&args.token_file)?;
-    let mut streams = Streams {
-        poll: Poll::new()?,
-        to: args.to,
-        token: token.trim().to_owned(),
-        sockets: Vec::new(),
-        scratch: vec![0; 256 * 1024],
+    let mut held = Held::new(args)?;
+    let mut report = Report {
+        count: args.count,
+        ..Report::default()
     };
-    // One of each kind has been there before, so that what is shared is there.
-    streams.open("/mcp/silence", AT_ONCE, 0)?;
-    std::thread::sleep(Duration::from_millis(300));
-    let before = resident(&args.watch)?;
-    streams.open("/mcp/silence", args.silent, 0)?;
-    std::thread::sleep(Duration::from_secs(1));
-    let grown = resident(&args.watch)?.saturating_sub(before);
-    streams.open("/mcp/ticks", args.ticking, TICKING)?;
-    // What came while they were opened waited for that.
-    streams.listen(Duration::from_millis(300))?;
-    let time = Duration::from_secs_f64(args.seconds);
-    let (alone, _) = streams.listen(time)?;
-    streams.open("/mcp/flood", 1, FLOOD)?;
-    streams.listen(Duration::from_millis(300))?;
-    let (beside, flood) = streams.listen(time)?;
-    let report = Report {
-        silent: args.silent,
-        kib_each: grown as f64 / args.silent.max(1) as f64,
-        alone,
-        beside,
-        flood: flood as f64 / 1024.0 / 1024.0 / args.seconds,
-    };
+    if args.watch.is_empty() {
+        held.open(&args.target, args.body, 0..args.count)?;
+    } else {
+        // Some have been there before, so that what is shared is there.
+        held.open(&args.target, args.body, 0..AT_ONCE)?;
+        std::thread::sleep(SETTLE);
+        let before = resident(&args.watch)?;
+        held.open(&args.target, args.body, AT_ONCE..AT_ONCE + args.count)?;
+        std::thread::sleep(SETTLE);
+        let grown = resident(&args.watch)?.saturating_sub(before);
+        report.kib_each = grown as f64 / args.count.max(1) as f64;
+    }
+    if let Some(target) = &args.beside {
+        held.open(target, 0, std::iter::once(BESIDE))?;
+    }
+    if args.seconds > 0.0 {
+        held.listen(WARM)?;
+        let early = std::mem::replace(&mut held.counted, Counted::new()?);
+        let begin = Instant::now();
+        held.listen(Duration::from_secs_f64(args.seconds))?;
+        held.counted.tell(&mut report, begin.elapsed());
+        report.all_events = report.events + early.delays.len();
+    }
     println!("{}", serde_json::to_string(&report)?);
     Ok(())
 }
@@ -115,111 +128,189 @@ fn resident(processes: &[u32]) -> Outcome<u64> {
     processes.iter().map(|&pid| resident_kib(pid)).sum()
 }
 
-struct Streams {
+struct Held {
     poll: Poll,
     to: SocketAddr,
-    token: String,
-    /// Each with what it is known by.
-    sockets: Vec<(TcpStream, usize)>,
+    tls: Option<Arc<ClientConfig>>,
+    authorization: String,
+    ones: HashMap<usize, One>,
+    /// How many have not had their answer yet.
+    awaited: usize,
     scratch: Vec<u8>,
+    counted: Counted,
 }
 
-impl Streams {
-    /// Opens so many streams, known by numbers from `first` on, and waits for their heads.
-    fn open(&mut self, target: &str, count: usize, first: usize) -> Outcome<()> {
+/// One connection.
+struct One {
+    wire: Wire,
+    /// What has come of the answer's beginning, and how much body belongs to that.
+    beginning: Option<(Vec<u8>, usize)>,
+}
+
+impl Held {
+    fn new(args: &StreamsArgs) -> Outcome<Held> {
+        let tls = args.ca.as_ref().map(|ca| wire::client(ca, false));
+        let tokens = load::tokens(args.token_file.as_deref())?;
+        let authorization = tokens
+            .first()
+            .map(|token| format!("Authorization: Bearer {token}\r\n"));
+        Ok(Held {
+            poll: Poll::new()?,
+            to: args.to,
+            tls: tls.transpose()?,
+            authorization: authorization.unwrap_or_default(),
+            ones: HashMap::new(),
+            awaited: 0,
+            scratch: vec![0; 256 * 1024],
+            counted: Counted::new()?,
+        })
+    }
+
+    /// Opens connections, known by `numbers`, and waits for the beginnings of their answers.
+    fn open(
+        &mut self,
+        target: &str,
+        body: usize,
+        numbers: impl Iterator<Item = usize>,
+    ) -> Outcome<()> {
         let request = format!(
             "GET {target} HTTP/1.1\r\nHost: {}\r\nMCP-Protocol-Version: 2025-06-18\r\n\
-             Accept: text/event-stream\r\nAuthorization: Bearer {}\r\n\r\n",
-            self.to, self.token
+             Accept: text/event-stream, application/json\r\n{}\r\n",
+            self.to, self.authorization
         );
-        let mut number = first;
-        for some in (0..count).collect::<Vec<_>>().chunks(AT_ONCE) {
-            let from = self.sockets.len();
-            for _ in some {
+        let mut numbers = numbers.peekable();
+        while numbers.peek().is_some() {
+            for number in numbers.by_ref().take(AT_ONCE) {
                 let socket = TcpStream::connect(self.to)?;
                 socket.set_nodelay(true)?;
-                socket.set_read_timeout(Some(PATIENCE))?;
-                if poll::send(&socket, request.as_bytes())? != request.len() {
+                let mut wire = Wire::call(socket, self.tls.as_ref())?;
+                if wire.send(request.as_bytes())? != request.len() {
                     return Err("a request does not fit a socket".into());
                 }
-                self.sockets.push((socket, number));
-                number = number.wrapping_add(1);
+                self.poll.add(wire.socket(), number, false)?;
+                let beginning = Some((Vec::new(), body));
+                self.ones.insert(number, One { wire, beginning });
+                self.awaited += 1;
             }
-            for (socket, number) in &self.sockets[from..] {
-                await_head(socket)?;
-                self.poll.add(socket, *number, false)?;
+            let patience = Instant::now() + PATIENCE;
+            while self.awaited > 0 {
+                if !self.turn(patience)? {
+                    return Err(format!("{} answers did not begin", self.awaited).into());
+                }
             }
         }
         Ok(())
     }
 
-    /// Reads what comes for so long: delays of ticks, and bytes of the flood.
-    fn listen(&mut self, time: Duration) -> Outcome<(Delays, u64)> {
+    /// Takes what comes for so long.
+    fn listen(&mut self, time: Duration) -> Outcome<()> {
         let end = Instant::now() + time;
-        let mut delays = Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3)?;
-        let mut flood = 0;
+        while self.turn(end)? {}
+        Ok(())
+    }
+
+    /// Waits and takes what has come; false when the time is over.
+    fn turn(&mut self, until: Instant) -> Outcome<bool> {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(false);
+        }
         let mut ready = Vec::new();
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            self.poll.wait(&mut ready, Some(left))?;
-            for &number in &ready {
-                let at = self.place(number);
-                let (socket, _) = &self.sockets[at];
-                let Some(count) = poll::receive(socket, &mut self.scratch)? else {
-                    continue;
-                };
-                let bytes = &self.scratch[..count];
-                match number {
-                    _ if count == 0 => return Err(format!("stream {number} has ended").into()),
-                    FLOOD => flood += count as u64,
-                    _ => note_ticks(bytes, &mut delays),
-                }
-            }
+        self.poll.wait(&mut ready, Some(left))?;
+        for number in ready {
+            self.hear(number)?;
         }
-        let quantile = |part| delays.value_at_quantile(part) as f64 / 1_000.0;
-        let found = Delays {
-            events: delays.len(),
-            p50: quantile(0.5),
-            p99: quantile(0.99),
-            max: delays.max() as f64 / 1_000.0,
+        Ok(true)
+    }
+
+    fn hear(&mut self, number: usize) -> Outcome<()> {
+        let Some(one) = self.ones.get_mut(&number) else {
+            return Ok(());
         };
-        Ok((found, flood))
-    }
-
-    /// Where a stream stands: all that can become readable are at the end.
-    fn place(&self, number: usize) -> usize {
-        let found = self.sockets.iter().rposition(|(_, it)| *it == number);
-        found.unwrap_or_default()
-    }
-}
-
-/// Reads the head byte by byte, so that nothing that follows it is taken.
-fn await_head(mut socket: &TcpStream) -> Outcome<()> {
-    use std::io::Read;
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        socket.read_exact(&mut byte)?;
-        head.push(byte[0]);
-    }
-    if !head.starts_with(b"HTTP/1.1 200 ") {
-        return Err(format!("no stream: {}", String::from_utf8_lossy(&head)).into());
-    }
-    Ok(())
-}
-
-/// An event that two reads share is not counted; they are rare.
-fn note_ticks(bytes: &[u8], delays: &mut Histogram<u64>) {
-    let now = clock();
-    for at in memmem::find_iter(bytes, TICK_MARK) {
-        let digits = bytes[at + TICK_MARK.len()..].get(..TICK_DIGITS);
-        let text = digits.and_then(|digits| std::str::from_utf8(digits).ok());
-        if let Some(sent) = text.and_then(|text| text.parse::<u64>().ok()) {
-            delays.saturating_record(now.saturating_sub(sent).max(1));
+        loop {
+            let Some(count) = one.wire.receive(&mut self.scratch)? else {
+                return Ok(());
+            };
+            if count == 0 {
+                return Err(format!("connection {number} has ended").into());
+            }
+            let bytes = &self.scratch[..count];
+            match &mut one.beginning {
+                Some((come, body)) => {
+                    come.extend_from_slice(bytes);
+                    if has_begun(come, *body)? {
+                        one.beginning = None;
+                        self.awaited -= 1;
+                    }
+                }
+                None if number == BESIDE => self.counted.beside += count as u64,
+                None => self.counted.note(bytes),
+            }
+            if count < self.scratch.len() {
+                return Ok(());
+            }
         }
+    }
+}
+
+/// Whether the head and so many bytes of body have come.
+fn has_begun(come: &[u8], body: usize) -> Outcome<bool> {
+    let Some(end) = memmem::find(come, b"\r\n\r\n") else {
+        return Ok(false);
+    };
+    if !come.starts_with(b"HTTP/1.1 200 ") {
+        return Err(format!("no stream: {}", String::from_utf8_lossy(come)).into());
+    }
+    Ok(come.len() >= end + 4 + body)
+}
+
+/// What came on open streams.
+struct Counted {
+    delays: Histogram<u64>,
+    /// Reads that brought an event, and those that brought more than one.
+    reads: u64,
+    crowded: u64,
+    /// Bytes of the stream beside.
+    beside: u64,
+}
+
+impl Counted {
+    fn new() -> Outcome<Counted> {
+        Ok(Counted {
+            delays: Histogram::new_with_bounds(1, LONGEST, 3)?,
+            reads: 0,
+            crowded: 0,
+            beside: 0,
+        })
+    }
+
+    /// An event that two reads share is not counted; they are rare.
+    fn note(&mut self, bytes: &[u8]) {
+        let now = clock();
+        let mut events = 0_u64;
+        for at in memmem::find_iter(bytes, TICK_MARK) {
+            let digits = bytes[at + TICK_MARK.len()..].get(..TICK_DIGITS);
+            let text = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+            if let Some(sent) = text.and_then(|text| text.parse::<u64>().ok()) {
+                self.delays
+                    .saturating_record(now.saturating_sub(sent).max(1));
+                events += 1;
+            }
+        }
+        self.reads += u64::from(events > 0);
+        self.crowded += u64::from(events > 1);
+    }
+
+    fn tell(&self, report: &mut Report, time: Duration) {
+        let quantile = |part| self.delays.value_at_quantile(part) as f64 / 1_000.0;
+        report.seconds = time.as_secs_f64();
+        report.events = self.delays.len();
+        report.coalesced = self.crowded as f64 / self.reads.max(1) as f64;
+        report.p50 = quantile(0.5);
+        report.p99 = quantile(0.99);
+        report.p999 = quantile(0.999);
+        report.max = self.delays.max() as f64 / 1_000.0;
+        report.beside = self.beside as f64 / 1024.0 / 1024.0 / report.seconds;
     }
 }
 
@@ -229,11 +320,24 @@ mod tests {
 
     #[test]
     fn the_time_in_a_tick_is_found() {
-        let mut delays = Histogram::new_with_bounds(1, 60_000_000_000, 3).unwrap();
+        let mut counted = Counted::new().unwrap();
         let tick = crate::bodies::tick(clock() - 1_000_000);
-        note_ticks(&tick.repeat(3), &mut delays);
-        assert_eq!(delays.len(), 3);
-        assert!(delays.min() >= 990_000, "{}", delays.min());
-        assert!(delays.max() < 1_000_000_000, "{}", delays.max());
+        counted.note(&tick);
+        counted.note(&tick.repeat(3));
+        let mut report = Report::default();
+        counted.tell(&mut report, Duration::from_secs(1));
+        assert_eq!((report.events, report.coalesced), (4, 0.5));
+        assert!(report.p50 >= 990.0, "{}", report.p50);
+        assert!(report.max < 1_000_000.0, "{}", report.max);
+    }
+
+    #[test]
+    fn an_answer_has_begun_with_its_head_and_the_body_asked_for() {
+        let come = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab";
+        for end in 0..come.len() {
+            assert!(!has_begun(&come[..end], 2).unwrap());
+        }
+        assert!(has_begun(come, 2).unwrap());
+        assert!(has_begun(b"HTTP/1.1 403 Forbidden\r\n\r\n", 0).is_err());
     }
 }

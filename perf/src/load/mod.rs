@@ -2,19 +2,23 @@
 //! whatever happens.
 
 mod connection;
+mod requests;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::bodies::TOOL_CALL;
 use crate::poll::Poll;
-use crate::{Outcome, pinned};
+use crate::{Outcome, pinned, wire};
 use connection::{Connection, Progress};
+use requests::Requests;
+pub use requests::tokens;
 
 /// Arguments of `load`.
 #[derive(clap::Args)]
@@ -37,24 +41,36 @@ pub struct LoadArgs {
     /// Requests after which to stop, if that comes before the time is over.
     #[arg(long, default_value_t = u64::MAX)]
     requests: u64,
-    /// A file with the bearer token to send.
+    /// A file of bearer tokens, one a line, sent in turns.
     #[arg(long)]
     token_file: Option<PathBuf>,
     /// Calls a tool by POST, as MCP has it, instead of GET.
     #[arg(long)]
     call: bool,
+    /// Speaks TLS, and trusts the authority in this file.
+    #[arg(long)]
+    ca: Option<PathBuf>,
+    /// Opens a connection for every request.
+    #[arg(long)]
+    fresh: bool,
+    /// Resumes TLS sessions where the server lets it.
+    #[arg(long)]
+    resume: bool,
     /// The only core to run on.
     #[arg(long)]
     core: Option<usize>,
 }
 
 /// What came of a load.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Report {
     /// Requests answered in full with status 200.
     pub requests: u64,
     /// Requests answered otherwise, or not at all.
     pub failed: u64,
+    /// Open loop: at the end more requests waited for a connection than come in
+    /// [`BEHIND`]. Those are neither answered nor failed, and the delays mean nothing.
+    pub saturated: bool,
     /// From the first request to the last answer.
     pub seconds: f64,
     /// Microseconds from when a request was due (open loop) or sent (closed loop) to its last byte.
@@ -68,32 +84,16 @@ pub struct Report {
 const LONGEST: u64 = 60_000_000_000;
 /// How long answers are waited for after the last request is due.
 const GRACE: Duration = Duration::from_secs(2);
+/// An open loop whose last request is still waiting this long after it was due was not followed.
+const BEHIND: Duration = Duration::from_millis(50);
 
 /// Runs the load and prints the report.
 pub fn run(args: &LoadArgs) -> Outcome<()> {
     if let Some(core) = args.core {
         pinned::pin(core)?;
     }
-    let token = args.token_file.as_ref().map(std::fs::read_to_string);
-    let authorization = match token.transpose()? {
-        Some(token) => format!("Authorization: Bearer {}\r\n", token.trim()),
-        None => String::new(),
-    };
-    let (target, to) = (&args.target, args.to);
-    let request = if args.call {
-        format!(
-            "POST {target} HTTP/1.1\r\nHost: {to}\r\nMCP-Protocol-Version: 2025-06-18\r\n\
-             Accept: application/json, text/event-stream\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n{authorization}\r\n{TOOL_CALL}",
-            TOOL_CALL.len()
-        )
-    } else {
-        format!(
-            "GET {target} HTTP/1.1\r\nHost: {to}\r\nAccept: application/json\r\n\
-             {authorization}\r\n"
-        )
-    };
-    let mut load = Load::connect(args, request.into_bytes())?;
+    let tokens = tokens(args.token_file.as_deref())?;
+    let mut load = Load::connect(args, &tokens)?;
     match args.rate {
         None => load.closed(args)?,
         Some(rate) => load.open(args, rate)?,
@@ -104,62 +104,76 @@ pub fn run(args: &LoadArgs) -> Outcome<()> {
 
 struct Load {
     poll: Poll,
+    to: SocketAddr,
+    tls: Option<Arc<ClientConfig>>,
+    fresh: bool,
     connections: Vec<Connection>,
     idle: Vec<usize>,
-    request: Vec<u8>,
+    requests: Requests,
     scratch: Vec<u8>,
     taken: Histogram<u64>,
     failed: u64,
+    saturated: bool,
     elapsed: Duration,
 }
 
 impl Load {
-    fn connect(args: &LoadArgs, request: Vec<u8>) -> Outcome<Load> {
-        let poll = Poll::new()?;
-        let mut connections = Vec::new();
-        for number in 0..args.connections {
-            let connection = Connection::open(args.to)?;
-            poll.add(&connection.socket, number, false)?;
-            connections.push(connection);
-        }
-        Ok(Load {
-            poll,
-            idle: (0..connections.len()).collect(),
-            connections,
-            request,
+    fn connect(args: &LoadArgs, tokens: &[String]) -> Outcome<Load> {
+        let tls = args.ca.as_ref().map(|ca| wire::client(ca, args.resume));
+        let mut load = Load {
+            poll: Poll::new()?,
+            to: args.to,
+            tls: tls.transpose()?,
+            fresh: args.fresh,
+            connections: Vec::new(),
+            idle: (0..args.connections).rev().collect(),
+            requests: Requests::new(args.to, &args.target, args.call, tokens),
             scratch: vec![0; 256 * 1024],
             taken: Histogram::new_with_bounds(1, LONGEST, 3)?,
             failed: 0,
+            saturated: false,
             elapsed: Duration::ZERO,
-        })
+        };
+        for number in 0..args.connections {
+            let connection = load.dial(number)?;
+            load.connections.push(connection);
+        }
+        Ok(load)
+    }
+
+    fn dial(&self, number: usize) -> Outcome<Connection> {
+        let connection = Connection::open(self.to, self.tls.as_ref())?;
+        self.poll.add(connection.wire.socket(), number, false)?;
+        Ok(connection)
     }
 
     fn ask(&mut self, number: usize, due: Instant) -> Outcome<()> {
-        Ok(self.connections[number].ask(&self.request, due)?)
+        if self.fresh {
+            self.connections[number] = self.dial(number)?;
+        }
+        self.connections[number].ask(self.requests.next(), due)
     }
 
-    /// Reads what came on one connection; true when that ended an answer.
+    /// True when an answer is whole, or will not come.
     fn hear(&mut self, number: usize) -> bool {
         match self.connections[number].hear(&mut self.scratch) {
             Progress::More => false,
-            Progress::Done { good, due } => {
-                if good {
-                    let taken = u64::try_from(due.elapsed().as_nanos()).unwrap_or(LONGEST);
-                    self.taken.saturating_record(taken.max(1));
-                } else {
-                    self.failed += 1;
-                }
+            Progress::Done { good: false, .. } => {
+                self.failed += 1;
+                true
+            }
+            Progress::Done { good: true, due } => {
+                let nanoseconds = due.elapsed().as_nanos() as u64;
+                self.taken.saturating_record(nanoseconds.max(1));
                 true
             }
         }
     }
 
     /// Opens a connection again that the other side has ended.
-    fn mend(&mut self, number: usize, to: SocketAddr) -> Outcome<()> {
+    fn mend(&mut self, number: usize) -> Outcome<()> {
         if self.connections[number].is_over {
-            let connection = Connection::open(to)?;
-            self.poll.add(&connection.socket, number, false)?;
-            self.connections[number] = connection;
+            self.connections[number] = self.dial(number)?;
         }
         Ok(())
     }
@@ -184,7 +198,7 @@ impl Load {
                     continue;
                 }
                 waiting -= 1;
-                self.mend(number, args.to)?;
+                self.mend(number)?;
                 if now < end && asked < args.requests {
                     self.ask(number, Instant::now())?;
                     asked += 1;
@@ -216,6 +230,10 @@ impl Load {
                 queued.push_back(due(next));
                 next += 1;
             }
+            if next == total && !queued.is_empty() && now > due(total) + BEHIND {
+                self.saturated = true;
+                queued.clear();
+            }
             while let (Some(&at), Some(&number)) = (queued.front(), self.idle.last()) {
                 self.ask(number, at)?;
                 self.idle.pop();
@@ -231,12 +249,12 @@ impl Load {
             for &number in &ready {
                 if self.hear(number) {
                     open -= 1;
-                    self.mend(number, args.to)?;
+                    self.mend(number)?;
                     self.idle.push(number);
                 }
             }
         }
-        self.failed += open + queued.len() as u64;
+        self.failed += open;
         self.elapsed = begin.elapsed();
         Ok(())
     }
@@ -246,6 +264,7 @@ impl Load {
         Report {
             requests: self.taken.len(),
             failed: self.failed,
+            saturated: self.saturated,
             seconds: self.elapsed.as_secs_f64(),
             p50: quantile(0.5),
             p99: quantile(0.99),

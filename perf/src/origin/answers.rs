@@ -1,5 +1,7 @@
 //! What the origin answers, all of it made before the first request.
 
+use std::time::Duration;
+
 use memchr::memmem;
 
 use crate::bodies;
@@ -19,11 +21,14 @@ pub enum Then {
     Next,
     /// Nothing: an event stream that stays silent.
     Silence,
-    /// An event with the time in it, every [`super::TICK`].
-    Ticks,
+    /// An event with the time in it, every so often.
+    Ticks(Duration),
     /// Events without end, as fast as they are taken.
     Flood,
 }
+
+/// How often streams tick that ask for `/tick`, and for `/ticks`.
+pub const TICKS: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(10)];
 
 /// All answers there are, the last one for any target not known.
 pub struct Answers {
@@ -62,7 +67,8 @@ impl Answers {
                 json("/call ", bodies::result().into_bytes()),
                 events("/called ", &bodies::result_event()),
                 stream("/silence ", Then::Silence),
-                stream("/ticks ", Then::Ticks),
+                stream("/tick ", Then::Ticks(TICKS[0])),
+                stream("/ticks ", Then::Ticks(TICKS[1])),
                 stream("/flood ", Then::Flood),
                 next(
                     "",
@@ -114,8 +120,9 @@ mod tests {
         let of = |target: &str| answers.find(format!("GET {target} HTTP/1.1\r\n\r\n").as_bytes());
         assert_eq!(of("/1k"), 0);
         assert_eq!(of("/plain/10k"), 1);
-        assert_eq!(answers.get(of("/mcp/ticks")).then, Then::Ticks);
-        assert_eq!(of("/nothing"), 9);
+        assert_eq!(answers.get(of("/mcp/tick")).then, Then::Ticks(TICKS[0]));
+        assert_eq!(answers.get(of("/mcp/ticks")).then, Then::Ticks(TICKS[1]));
+        assert_eq!(of("/nothing"), 10);
     }
 
     #[test]

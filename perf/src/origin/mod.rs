@@ -1,14 +1,18 @@
 //! The origin: answers from memory, one thread, as little as can be.
 
 mod answers;
+mod connections;
+mod ticks;
 
 use std::io::{self, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::{Duration, Instant};
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 
-use self::answers::{Answers, Then, request_length};
-use crate::poll::{self, Poll};
-use crate::{Outcome, bodies, pinned};
+use self::answers::Answers;
+use self::connections::Connections;
+use self::ticks::Ticking;
+use crate::poll::Poll;
+use crate::{Outcome, pinned, wire};
 
 /// Arguments of `origin`.
 #[derive(clap::Args)]
@@ -16,198 +20,77 @@ pub struct OriginArgs {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0")]
     bind: SocketAddr,
+    /// Listens for TLS, too, with the certificate in this PEM file.
+    #[arg(long, requires = "key")]
+    certificate: Option<PathBuf>,
+    /// The certificate's key.
+    #[arg(long)]
+    key: Option<PathBuf>,
     /// The only core to run on.
     #[arg(long)]
     core: Option<usize>,
 }
 
-/// How often each stream of [`Then::Ticks`] has an event.
-const TICK: Duration = Duration::from_millis(10);
-/// What the listener is known by; connections are known by their place.
-const LISTENER: usize = usize::MAX;
+/// What the listeners are known by; connections are known by their place.
+const PLAIN: usize = usize::MAX;
+const TLS: usize = usize::MAX - 1;
 const HEAD_BYTES: usize = 16 * 1024;
+/// The standard library's own backlog is too short for thousands that come at once.
+const BACKLOG: i32 = 4096;
 
-struct Connection {
-    socket: TcpStream,
-    /// Bytes of a request that is not whole yet.
-    head: Vec<u8>,
-    /// Which answer is being sent, and how much of it is.
-    sending: Option<(usize, usize)>,
-    /// What it does once its answer is sent.
-    then: Then,
-}
-
-/// Runs until it is killed.
+/// Prints the address it listens on, and with a certificate the address for TLS, and runs until it
+/// is killed.
 pub fn run(args: &OriginArgs) -> Outcome<()> {
     if let Some(core) = args.core {
         pinned::pin(core)?;
     }
+    crate::raise_files()?;
     // Otherwise a wait lasts 50 microseconds longer than asked for.
     rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1))?;
-    let listener = TcpListener::bind(args.bind)?;
-    // The standard library's own backlog is too short for thousands that come at once.
-    rustix::net::listen(&listener, 4096)?;
-    listener.set_nonblocking(true)?;
-    println!("{}", listener.local_addr()?);
+    let mut poll = Poll::new()?;
+    let plain = listen(args.bind, PLAIN, &poll)?;
+    let tls = match (&args.certificate, &args.key) {
+        (Some(certificate), Some(key)) => {
+            let any = SocketAddr::new(args.bind.ip(), 0);
+            Some((listen(any, TLS, &poll)?, wire::server(certificate, key)?))
+        }
+        _ => None,
+    };
     io::stdout().flush()?;
     let answers = Answers::new();
-    let mut poll = Poll::new()?;
-    poll.add(&listener, LISTENER, false)?;
     let mut connections = Connections::default();
-    let mut ticks = Ticks::default();
+    let mut ticking = Ticking::new();
     let mut ready = Vec::new();
     let mut scratch = vec![0; HEAD_BYTES];
     loop {
-        poll.wait(&mut ready, ticks.wait())?;
+        poll.wait(&mut ready, ticking.wait())?;
         for &number in &ready {
-            if number == LISTENER {
-                connections.accept(&listener, &poll)?;
-                continue;
-            }
-            let Some(connection) = &mut connections.all[number] else {
-                continue;
-            };
-            match serve(connection, number, &poll, &answers, &mut scratch) {
-                Err(_) => connections.end(number),
-                Ok(true) => ticks.streams.push(number),
-                Ok(false) => {}
-            }
-        }
-        ticks.send(&mut connections);
-    }
-}
-
-#[derive(Default)]
-struct Connections {
-    all: Vec<Option<Connection>>,
-    free: Vec<usize>,
-}
-
-impl Connections {
-    fn accept(&mut self, listener: &TcpListener, poll: &Poll) -> io::Result<()> {
-        while let Ok((socket, _)) = listener.accept() {
-            socket.set_nodelay(true)?;
-            let number = self.free.pop().unwrap_or(self.all.len());
-            poll.add(&socket, number, false)?;
-            let connection = Some(Connection {
-                socket,
-                head: Vec::new(),
-                sending: None,
-                then: Then::Next,
-            });
-            match self.all.get_mut(number) {
-                Some(place) => *place = connection,
-                None => self.all.push(connection),
-            }
-        }
-        Ok(())
-    }
-
-    fn end(&mut self, number: usize) {
-        if self.all[number].take().is_some() {
-            self.free.push(number);
-        }
-    }
-}
-
-/// Takes one turn of a connection; true when it is to have ticks from now on. An error ends it.
-fn serve(
-    connection: &mut Connection,
-    number: usize,
-    poll: &Poll,
-    answers: &Answers,
-    scratch: &mut [u8],
-) -> io::Result<bool> {
-    if connection.sending.is_some() {
-        if go_on(connection, answers)? {
-            poll.change(&connection.socket, number, false)?;
-        }
-        return Ok(false);
-    }
-    let count = match poll::receive(&connection.socket, scratch)? {
-        None => return Ok(false),
-        Some(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-        Some(count) => count,
-    };
-    let received = &scratch[..count];
-    let answer = if connection.head.is_empty() && request_length(received) == Some(count) {
-        answers.find(received)
-    } else {
-        connection.head.extend_from_slice(received);
-        if request_length(&connection.head).is_none() {
-            return Ok(false);
-        }
-        let answer = answers.find(&connection.head);
-        connection.head = Vec::new();
-        answer
-    };
-    connection.then = answers.get(answer).then;
-    connection.sending = Some((answer, 0));
-    if !go_on(connection, answers)? {
-        poll.change(&connection.socket, number, true)?;
-    }
-    Ok(connection.then == Then::Ticks)
-}
-
-/// Sends what the kernel takes of the answer; true when that was the rest.
-fn go_on(connection: &mut Connection, answers: &Answers) -> io::Result<bool> {
-    let Some((number, sent)) = &mut connection.sending else {
-        return Ok(true);
-    };
-    let answer = answers.get(*number);
-    let bytes = match *sent < answer.bytes.len() {
-        true => &answer.bytes[*sent..],
-        false => &answers.flood[*sent - answer.bytes.len()..],
-    };
-    *sent += poll::send(&connection.socket, bytes)?;
-    let flooding = connection.then == Then::Flood;
-    if flooding && *sent == answer.bytes.len() + answers.flood.len() {
-        *sent = answer.bytes.len();
-    }
-    let done = !flooding && *sent == answer.bytes.len();
-    if done {
-        connection.sending = None;
-    }
-    Ok(done)
-}
-
-/// The streams that have an event in every [`TICK`], evenly spread over it.
-#[derive(Default)]
-struct Ticks {
-    streams: Vec<usize>,
-    next: usize,
-    due: Option<Instant>,
-}
-
-impl Ticks {
-    /// How long nothing is due.
-    fn wait(&self) -> Option<Duration> {
-        let due = self.due?;
-        Some(due.saturating_duration_since(Instant::now()))
-    }
-
-    /// Sends what is due. Streams that are gone, or take nothing, are left out from then on.
-    fn send(&mut self, connections: &mut Connections) {
-        while !self.streams.is_empty() {
-            let now = Instant::now();
-            let due = *self.due.get_or_insert(now);
-            if due > now {
-                return;
-            }
-            self.next %= self.streams.len();
-            self.due = Some(due + TICK / self.streams.len() as u32);
-            let number = self.streams[self.next];
-            let event = bodies::tick(crate::clock());
-            match &mut connections.all[number] {
-                Some(Connection { socket, then, .. })
-                    if *then == Then::Ticks
-                        && matches!(poll::send(socket, &event), Ok(count) if count == event.len()) =>
-                {
-                    self.next += 1;
+            match (number, &tls) {
+                (PLAIN, _) => connections.accept(&plain, None, &poll)?,
+                (TLS, Some((listener, config))) => {
+                    connections.accept(listener, Some(config), &poll)?;
                 }
-                _ => drop(self.streams.swap_remove(self.next)),
+                _ => {
+                    let Some(connection) = connections.get(number) else {
+                        continue;
+                    };
+                    match connection.serve(number, &poll, &answers, &mut scratch) {
+                        Err(_) => connections.end(number),
+                        Ok(Some(then)) => ticking.add(number, then),
+                        Ok(None) => {}
+                    }
+                }
             }
         }
-        self.due = None;
+        ticking.send(&mut connections);
     }
+}
+
+fn listen(bind: SocketAddr, number: usize, poll: &Poll) -> Outcome<TcpListener> {
+    let listener = TcpListener::bind(bind)?;
+    rustix::net::listen(&listener, BACKLOG)?;
+    listener.set_nonblocking(true)?;
+    println!("{}", listener.local_addr()?);
+    poll.add(&listener, number, false)?;
+    Ok(listener)
 }

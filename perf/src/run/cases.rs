@@ -1,153 +1,303 @@
-//! What is measured.
+//! What is measured: cases, and in each of them who does what.
 
-use super::peers::{Duty, Kind};
+use super::keys::Algorithm;
+use super::peers::{Duty, Kind, Tls};
 
-/// A kind of request, and how it is sent.
-#[derive(Clone, Copy)]
+/// One kind of traffic, the same for all who take part.
 pub struct Case {
     pub name: &'static str,
-    pub target: &'static str,
-    /// It is a call of a tool, as MCP has it.
-    pub mcp: bool,
-    pub connections: usize,
-    /// Requests a second in the open loop: well below what any proxy here can take.
-    pub rate: f64,
-}
-
-/// Who stands between load and origin, and what it does there.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Proxy {
-    /// The floor.
-    Relay,
-    Nginx,
-    /// `sub_filter` with the literals of the mask; it knows no fields.
-    NginxFilter,
-    Sluice,
-    SluiceMasked,
-    SluiceDurable,
+    pub way: Way,
+    pub tls: Tls,
+    /// Who takes part, and what they do. Only those of one case are compared.
+    pub rows: Vec<Row>,
 }
 
 /// A line of the table.
-pub struct Cell {
-    pub case: Case,
-    pub proxy: Proxy,
+#[derive(Clone, Copy)]
+pub struct Row {
+    pub kind: Kind,
+    pub duty: Duty,
 }
 
-impl Cell {
-    /// What the proxy has to do.
-    pub fn duty(&self) -> Duty {
-        match (self.proxy, self.case.mcp) {
-            (Proxy::Relay | Proxy::Nginx, false) => Duty::Relay,
-            (Proxy::Relay | Proxy::Nginx, true) => Duty::Stream,
-            (Proxy::NginxFilter, _) => Duty::Mask {
-                literals: 20,
-                fields: 0,
-            },
-            (Proxy::Sluice, false) => Duty::Guard,
-            (Proxy::Sluice, true) => Duty::Mcp,
-            (Proxy::SluiceMasked, _) => Duty::Mask {
-                literals: 20,
-                fields: 8,
-            },
-            (Proxy::SluiceDurable, _) => Duty::Durable,
+/// How a case is loaded.
+#[derive(Clone, Copy)]
+pub enum Way {
+    Requests(Requests),
+    /// So many event streams, each with an event every so often, and perhaps a flood beside them.
+    Ticks {
+        target: &'static str,
+        streams: usize,
+        beside: Option<&'static str>,
+    },
+    /// Connections that have had an answer, of so much body, and then nothing.
+    Held {
+        target: &'static str,
+        body: usize,
+    },
+}
+
+/// Requests, one after the other on each connection.
+#[derive(Clone, Copy)]
+pub struct Requests {
+    pub target: &'static str,
+    /// They are calls of a tool, as MCP has it.
+    pub call: bool,
+    pub connections: usize,
+    /// Requests a second of the open loops.
+    pub rates: &'static [f64],
+    pub tokens: Tokens,
+    pub connects: Connects,
+}
+
+/// Which tokens are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Tokens {
+    /// Always the same one.
+    One,
+    /// Each is shown once, and was never seen before.
+    New(Algorithm),
+    /// Many in turns, each of them seen before.
+    Turns(Algorithm),
+}
+
+/// When a connection is opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Connects {
+    Once,
+    /// For each request, with a full handshake.
+    Always,
+    /// For each request, and asks to resume the TLS session.
+    Resuming,
+}
+
+impl Case {
+    /// Whether a process has to be new: memory that was given back may still be resident, and a
+    /// token that was seen is remembered.
+    pub fn needs_fresh(&self) -> bool {
+        match self.way {
+            Way::Requests(requests) => matches!(requests.tokens, Tokens::New(_)),
+            Way::Ticks { .. } => false,
+            Way::Held { .. } => true,
         }
+    }
+
+    /// Whether one round tells all: memory does not vary.
+    pub fn is_steady(&self) -> bool {
+        matches!(self.way, Way::Held { .. })
     }
 }
 
-impl Proxy {
-    pub fn name(self) -> &'static str {
-        match self {
-            Proxy::Relay => "relay",
-            Proxy::Nginx => "nginx",
-            Proxy::NginxFilter => "nginx, filter",
-            Proxy::Sluice => "sluice",
-            Proxy::SluiceMasked => "sluice, masked",
-            Proxy::SluiceDurable => "sluice, durable",
-        }
-    }
-
-    pub fn kind(self) -> Kind {
-        match self {
-            Proxy::Relay => Kind::Relay,
-            Proxy::Nginx | Proxy::NginxFilter => Kind::Nginx,
-            Proxy::Sluice | Proxy::SluiceMasked | Proxy::SluiceDurable => Kind::Sluice,
-        }
-    }
-}
-
-const SMALL: Case = Case {
-    name: "1 KiB",
+const REQUESTS: Requests = Requests {
     target: "/1k",
+    call: false,
     connections: 32,
-    rate: 15_000.0,
-    mcp: false,
-};
-const MIDDLE: Case = Case {
-    name: "10 KiB",
-    target: "/10k",
-    connections: 32,
-    rate: 5_000.0,
-    mcp: false,
-};
-const LARGE: Case = Case {
-    name: "100 KiB",
-    target: "/100k",
-    connections: 32,
-    rate: 1_000.0,
-    mcp: false,
-};
-/// A call of a tool that is answered by JSON.
-const CALL: Case = Case {
-    name: "MCP JSON",
-    target: "/call",
-    connections: 32,
-    rate: 5_000.0,
-    mcp: true,
-};
-/// The same, answered by an event stream of one event.
-const CALLED: Case = Case {
-    name: "MCP SSE",
-    target: "/called",
-    ..CALL
+    rates: &[15_000.0, 30_000.0],
+    tokens: Tokens::One,
+    connects: Connects::Once,
 };
 
-/// All lines, in the order in which they are measured and shown.
-pub fn all() -> Vec<Cell> {
-    let lines = [
-        (
-            SMALL,
-            &[
-                Proxy::Relay,
-                Proxy::Nginx,
-                Proxy::Sluice,
-                Proxy::SluiceDurable,
-            ][..],
-        ),
-        (
-            MIDDLE,
-            &[
-                Proxy::Relay,
-                Proxy::Nginx,
-                Proxy::Sluice,
-                Proxy::NginxFilter,
-                Proxy::SluiceMasked,
-            ],
-        ),
-        (
-            LARGE,
-            &[
-                Proxy::Relay,
-                Proxy::Nginx,
-                Proxy::Sluice,
-                Proxy::NginxFilter,
-                Proxy::SluiceMasked,
-            ],
-        ),
-        (CALL, &[Proxy::Relay, Proxy::Nginx, Proxy::Sluice]),
-        (CALLED, &[Proxy::Relay, Proxy::Nginx, Proxy::Sluice]),
-    ];
-    lines
+const RELAYS: Duty = Duty::Relay;
+/// What "everything on" means: what [`Duty::Guard`] does, and masks.
+const EVERYTHING: Duty = Duty::Mask {
+    literals: 20,
+    fields: 8,
+};
+const LONG_MASK: Duty = Duty::Mask {
+    literals: 400,
+    fields: 8,
+};
+/// What a peer can hide that knows no fields.
+const LITERALS: Duty = Duty::Mask {
+    literals: 20,
+    fields: 0,
+};
+
+/// Everyone's row with what the others do, further ones, then Sluice's with each of `ours`.
+fn rows(duty: Duty, ours: &[Duty], more: &[(Kind, Duty)]) -> Vec<Row> {
+    let others = Kind::OTHERS.map(|kind| (kind, duty));
+    let ours = ours
+        .iter()
+        .flat_map(|&duty| [(Kind::Before, duty), (Kind::Sluice, duty)]);
+    others
         .into_iter()
-        .flat_map(|(case, proxies)| proxies.iter().map(move |&proxy| Cell { case, proxy }))
+        .chain(more.iter().copied())
+        .chain(ours)
+        .map(|(kind, duty)| Row { kind, duty })
         .collect()
+}
+
+/// All cases, in the order in which they are measured and shown.
+pub fn all() -> Vec<Case> {
+    let parts = [
+        bodies(),
+        tokens(),
+        connections(),
+        tls(),
+        mcp(),
+        events(),
+        held(),
+    ];
+    parts.into_iter().flatten().collect()
+}
+
+fn case(name: &'static str, way: Way, rows: Vec<Row>) -> Case {
+    Case {
+        name,
+        way,
+        tls: Tls::NONE,
+        rows,
+    }
+}
+
+/// The ladder itself, at three sizes.
+fn bodies() -> Vec<Case> {
+    let filter = [(Kind::Nginx, LITERALS)];
+    let whole = [
+        Duty::Policy,
+        Duty::Guard,
+        Duty::Durable,
+        EVERYTHING,
+        LONG_MASK,
+    ];
+    let of = |name, target, rates| {
+        let way = Way::Requests(Requests {
+            target,
+            rates,
+            ..REQUESTS
+        });
+        case(name, way, rows(RELAYS, &whole, &filter))
+    };
+    vec![
+        of("1 KiB", "/1k", REQUESTS.rates),
+        of("10 KiB", "/10k", &[5_000.0, 15_000.0]),
+        of("100 KiB", "/100k", &[1_000.0, 4_000.0]),
+    ]
+}
+
+/// Tokens that are proved, and tokens that are remembered.
+fn tokens() -> Vec<Case> {
+    let of = |name, algorithm, tokens| {
+        let way = Way::Requests(Requests {
+            tokens,
+            rates: match tokens {
+                Tokens::Turns(_) => &[5_000.0],
+                // There are no more new ones.
+                _ => &[],
+            },
+            ..REQUESTS
+        });
+        let proved = Duty::Token(algorithm);
+        case(name, way, rows(proved, &[Duty::Policy], &[]))
+    };
+    let (rs, es) = (Algorithm::Rs256, Algorithm::Es256);
+    vec![
+        of("new RS256 tokens", rs, Tokens::New(rs)),
+        of("new ES256 tokens", es, Tokens::New(es)),
+        of("RS256 tokens in turns", rs, Tokens::Turns(rs)),
+        of("ES256 tokens in turns", es, Tokens::Turns(es)),
+    ]
+}
+
+fn connections() -> Vec<Case> {
+    let of = |name, connections, rates| {
+        let way = Way::Requests(Requests {
+            connections,
+            rates,
+            ..REQUESTS
+        });
+        case(name, way, rows(RELAYS, &[Duty::Policy, Duty::Guard], &[]))
+    };
+    vec![
+        of("1 KiB, 1 connection", 1, &[2_000.0]),
+        of("1 KiB, 256 connections", 256, &[15_000.0]),
+    ]
+}
+
+fn tls() -> Vec<Case> {
+    let of = |name, tls, connects, rates| {
+        let way = Way::Requests(Requests {
+            connects,
+            rates,
+            ..REQUESTS
+        });
+        Case {
+            tls,
+            ..case(name, way, rows(RELAYS, &[Duty::Guard], &[]))
+        }
+    };
+    vec![
+        of("TLS to callers", Tls::DOWN, Connects::Once, &[5_000.0]),
+        of("TLS to the origin", Tls::UP, Connects::Once, &[5_000.0]),
+        of("TLS on both sides", Tls::BOTH, Connects::Once, &[5_000.0]),
+        of("new connections", Tls::NONE, Connects::Always, &[1_000.0]),
+        of("new TLS handshakes", Tls::DOWN, Connects::Always, &[200.0]),
+        of("resumed TLS", Tls::DOWN, Connects::Resuming, &[200.0]),
+    ]
+}
+
+fn mcp() -> Vec<Case> {
+    let of = |name, target| {
+        let way = Way::Requests(Requests {
+            target,
+            call: true,
+            rates: &[5_000.0],
+            ..REQUESTS
+        });
+        case(name, way, rows(Duty::Stream, &[Duty::Mcp], &[]))
+    };
+    vec![
+        of("MCP call, JSON", "/call"),
+        of("MCP call, event stream", "/called"),
+    ]
+}
+
+fn events() -> Vec<Case> {
+    let ours = [Duty::Guard, Duty::Mcp];
+    let ticks = |name, target, streams, beside| {
+        let way = Way::Ticks {
+            target,
+            streams,
+            beside,
+        };
+        case(name, way, rows(Duty::Stream, &ours, &[]))
+    };
+    let burst = Way::Requests(Requests {
+        target: "/events",
+        connections: 4,
+        rates: &[100.0],
+        ..REQUESTS
+    });
+    vec![
+        case(
+            "1 MiB of 256 B events",
+            burst,
+            rows(Duty::Stream, &[Duty::Guard, EVERYTHING], &[]),
+        ),
+        ticks("1 stream, event per ms", "/tick", 1, None),
+        ticks("100 streams, event per 10 ms", "/ticks", 100, None),
+        ticks("the same beside a flood", "/ticks", 100, Some("/flood")),
+    ]
+}
+
+fn held() -> Vec<Case> {
+    let of = |name, target, body, tls, duty, ours: &[Duty]| Case {
+        tls,
+        ..case(name, Way::Held { target, body }, rows(duty, ours, &[]))
+    };
+    let (idle, silent) = ("/1k", "/silence");
+    let both = [Duty::Guard, Duty::Mcp];
+    let one = [Duty::Guard];
+    vec![
+        of("idle connections", idle, 1024, Tls::NONE, RELAYS, &one),
+        of("idle TLS connections", idle, 1024, Tls::DOWN, RELAYS, &one),
+        of("silent streams", silent, 0, Tls::NONE, Duty::Stream, &both),
+        of(
+            "silent TLS streams",
+            silent,
+            0,
+            Tls::DOWN,
+            Duty::Stream,
+            &one,
+        ),
+    ]
 }

@@ -1,74 +1,176 @@
-//! A throw-away issuer: the demo's, which speaks Entra's paths over TLS.
+//! A throw-away issuer: it publishes its keys over TLS where Entra does, and mints what Entra would
+//! for an application.
 
+use std::fs;
 use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use sluice::cli::demo::host::Host;
-use sluice::cli::demo::issuer::{App, Flaw, Issuer};
+use sluice::cli::demo::host::{Answer, Host, Reply};
+use sluice::cli::demo::issuer::{GATEWAY_AUDIENCE, random_text};
 use sluice::cli::demo::pki::Authority;
 use sluice::cli::demo::tap::Tape;
 use sluice::cli::demo::tenant::TENANT;
 
+use super::keys::{Algorithm, Keys};
 use crate::Outcome;
 
-/// What a gateway must know to trust it, and a token it issued.
+/// What a proxy must know to trust the issuer, and tokens to show to it.
 pub struct Issued {
+    /// The base URL.
     pub authority: String,
     pub tenant: &'static str,
+    /// The `iss` of its tokens.
+    pub issuer: String,
+    /// Their `aud`.
+    pub audience: &'static str,
+    /// Whom to trust when fetching the key set.
     pub ca_pem: String,
+    keys: Arc<Keys>,
+    /// A good token (ES256).
     pub token: String,
+    /// The same in a file.
+    pub token_file: PathBuf,
+    directory: PathBuf,
 }
 
 /// The role of the only caller there is.
 pub const ROLE: &str = "Perf.Load";
+/// The only caller.
+const CALLER: &str = "5b2e9d14-6a7f-4c30-b8e1-0f9e8d7c6b5a";
+const CLIENT: &str = "3c770e8a-41d9-4b52-9e06-8f7a6b5c4d3e";
+/// How long tokens are good, and how far they are dated back.
+const LIFE: u64 = 24 * 3600;
+const BACKDATE: u64 = 300;
 
-/// Serves the key set for as long as the process lives.
-pub fn serve() -> Outcome<Issued> {
+/// Serves the key set for as long as the process lives. In `directory` are kept the tokens, the key
+/// set (`keys.json`), and each public key (`RS256.pem`, `ES256.pem`).
+pub fn serve(directory: &Path) -> Outcome<Issued> {
+    let text = |failure: sluice::cli::Failure| failure.to_string();
+    let keys = Arc::new(Keys::new()?);
+    let ca = Authority::generate().map_err(text)?;
+    let tls = ca.leaf("issuer").and_then(|leaf| leaf.server());
+    let tls = tls.map_err(text)?;
     let (say, answer) = mpsc::channel();
+    let served = keys.clone();
     std::thread::spawn(move || {
-        let runtime = match tokio::runtime::Builder::new_current_thread()
+        let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            .build()
-        {
+            .build();
+        let runtime = match runtime {
             Ok(runtime) => runtime,
             Err(error) => return drop(say.send(Err(error.to_string()))),
         };
         runtime.block_on(async {
-            let issued = issue().await.map_err(|error| error.to_string());
-            let _ = say.send(issued);
-            std::future::pending::<()>().await;
+            match Host::bind((Ipv4Addr::LOCALHOST, 0).into(), tls).await {
+                Err(failure) => drop(say.send(Err(failure.to_string()))),
+                Ok(host) => {
+                    let authority = host.url();
+                    let _ = say.send(Ok(authority.clone()));
+                    let document = Documents::new(&authority, &served);
+                    host.serve(Arc::new(document), Tape::default());
+                    std::future::pending::<()>().await;
+                }
+            }
         });
     });
-    Ok(answer.recv()??)
-}
-
-async fn issue() -> Outcome<Issued> {
-    let text = |failure: sluice::cli::Failure| failure.to_string();
-    let ca = Authority::generate().map_err(text)?;
-    let leaf = ca.leaf("issuer").map_err(text)?;
-    let host = Host::bind(
-        (Ipv4Addr::LOCALHOST, 0).into(),
-        leaf.server().map_err(text)?,
-    );
-    let host = host.await.map_err(text)?;
-    let caller = App {
-        name: "load",
-        client_id: "3c770e8a-41d9-4b52-9e06-8f7a6b5c4d3e".to_owned(),
-        object_id: "5b2e9d14-6a7f-4c30-b8e1-0f9e8d7c6b5a".to_owned(),
-        secret: String::new(),
-        roles: vec![ROLE],
-        groups: Vec::new(),
-    };
-    let authority = host.url();
-    let issuer = Issuer::new(authority.clone(), TENANT.to_owned(), vec![caller]).map_err(text)?;
-    let app = issuer.app("load").ok_or("no caller")?;
-    let token = issuer.mint(app, Flaw::None).map_err(text)?;
-    host.serve(Arc::new(issuer), Tape::default());
+    let authority = answer.recv()??;
+    let issuer = format!("{authority}/{TENANT}/v2.0");
+    let token = mint(&keys, &issuer, Algorithm::Es256)?;
+    let token_file = directory.join("caller.token");
+    fs::write(&token_file, &token)?;
+    // For those who are given keys and do not fetch them.
+    fs::write(directory.join("keys.json"), keys.set().to_string())?;
+    for algorithm in Algorithm::ALL {
+        let file = format!("{}.pem", algorithm.name());
+        fs::write(directory.join(file), keys.public_pem(algorithm))?;
+    }
     Ok(Issued {
+        issuer,
+        audience: GATEWAY_AUDIENCE,
         authority,
         tenant: TENANT,
         ca_pem: ca.pem().to_owned(),
+        keys,
         token,
+        token_file,
+        directory: directory.to_owned(),
     })
+}
+
+impl Issued {
+    /// So many tokens, each of them different, in a file, one a line.
+    pub fn many(&self, algorithm: Algorithm, count: usize) -> Outcome<PathBuf> {
+        let file = self.directory.join(format!("{}.tokens", algorithm.name()));
+        let mut lines = String::new();
+        for _ in 0..count {
+            lines.push_str(&mint(&self.keys, &self.issuer, algorithm)?);
+            lines.push('\n');
+        }
+        fs::write(&file, lines)?;
+        Ok(file)
+    }
+}
+
+/// A token with the claims of Entra's for applications, version 2.
+fn mint(keys: &Keys, issuer: &str, algorithm: Algorithm) -> Outcome<String> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    keys.sign(
+        algorithm,
+        &serde_json::json!({
+            "aud": GATEWAY_AUDIENCE,
+            "iss": issuer,
+            "iat": now - BACKDATE,
+            "nbf": now - BACKDATE,
+            "exp": now + LIFE,
+            "aio": random_text(),
+            "azp": CLIENT,
+            "azpacr": "1",
+            "idtyp": "app",
+            "oid": CALLER,
+            "rh": random_text(),
+            "roles": [ROLE],
+            "sub": CALLER,
+            "tid": TENANT,
+            "uti": random_text(),
+            "ver": "2.0",
+        }),
+    )
+}
+
+/// The two documents of an issuer, by their paths.
+struct Documents([(String, serde_json::Value); 2]);
+
+impl Documents {
+    fn new(authority: &str, keys: &Keys) -> Documents {
+        let base = format!("{authority}/{TENANT}");
+        let discovery = serde_json::json!({
+            "issuer": format!("{base}/v2.0"),
+            "authorization_endpoint": format!("{base}/oauth2/v2.0/authorize"),
+            "token_endpoint": format!("{base}/oauth2/v2.0/token"),
+            "jwks_uri": format!("{base}/discovery/v2.0/keys"),
+            "response_types_supported": ["code"],
+            "subject_types_supported": ["pairwise"],
+            "id_token_signing_alg_values_supported": Algorithm::ALL.map(Algorithm::name),
+        });
+        Documents([
+            (
+                format!("/{TENANT}/v2.0/.well-known/openid-configuration"),
+                discovery,
+            ),
+            (format!("/{TENANT}/discovery/v2.0/keys"), keys.set()),
+        ])
+    }
+}
+
+impl Answer for Documents {
+    fn answer(&self, head: &http::request::Parts, _: &[u8]) -> Reply {
+        let found = self.0.iter().find(|(path, _)| head.uri.path() == path);
+        match found {
+            Some((_, document)) => Reply::json(http::StatusCode::OK, "application/json", document),
+            None => Reply::empty(http::StatusCode::NOT_FOUND),
+        }
+    }
 }

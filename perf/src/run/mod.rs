@@ -1,23 +1,28 @@
-//! One command: starts an issuer, an origin, nginx and Sluice, loads them in turns, prints a table.
+//! One command: starts an issuer, an origin and all proxies, loads them in turns, and shows what
+//! came of it as a table, as JSON and as a chart.
 
+mod build;
 mod cases;
+mod cpu;
 mod issuer;
+mod keys;
+mod measure;
 mod peers;
 mod placement;
 mod process;
-mod streams;
-mod table;
+mod publish;
+mod report;
+mod stage;
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use crate::Outcome;
-use crate::load::Report;
-use cases::{Case, Cell};
-use peers::{Door, Duty, Ground, Kind, Peer, Peers};
-pub use process::resident_kib;
-use process::{Child, Cpu};
+use cases::Case;
+pub use cpu::resident_kib;
+use measure::{Effort, Sample};
+use peers::{Absent, Ground, Kind};
+use report::{Machine, Results};
+use stage::{Base, Cores, Stage};
 
 /// Arguments of `run`.
 #[derive(clap::Args)]
@@ -32,261 +37,180 @@ pub struct RunArgs {
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Seconds of each load.
-    #[arg(long, default_value_t = 2.0)]
+    #[arg(long, default_value_t = 1.0)]
     seconds: f64,
     /// Only cases whose name contains this.
     #[arg(long, default_value = "")]
     only: String,
+    /// Leaves these proxies out, such as envoy,pingora.
+    #[arg(long, value_delimiter = ',')]
+    without: Vec<String>,
+    /// Fails unless these were measured, too, such as nginx,haproxy.
+    #[arg(long, value_delimiter = ',')]
+    require: Vec<String>,
     /// A `sluice` to measure instead of this repository's own.
     #[arg(long)]
     sluice: Option<PathBuf>,
+    /// Another build of it, measured beside it.
+    #[arg(long)]
+    before: Option<PathBuf>,
     /// The core that the proxies run on.
     #[arg(long, default_value_t = 0)]
     proxy_core: usize,
     /// The core that load and origin run on.
     #[arg(long, default_value_t = 1)]
     load_core: usize,
+    /// Writes chart, table and results into the repository, for its README.
+    #[arg(long, conflicts_with_all = ["quick", "only", "without", "sluice", "before"])]
+    write: bool,
     /// Starts everything, prints commands to load it by hand, and waits to be ended.
     #[arg(long)]
     hold: bool,
 }
 
-/// One load of one cell.
-#[derive(serde::Serialize)]
-struct Sample {
-    case: &'static str,
-    proxy: &'static str,
-    round: usize,
-    /// What a cache line's round trip between the two cores took just before, nanoseconds.
-    placement: f64,
-    closed: Report,
-    open: Report,
-    /// CPU time of the closed loop, microseconds per request.
-    cpu: Cpu,
-    resident_kib: u64,
-}
-
-/// What is measured, running.
-struct Stage {
-    directory: tempfile::TempDir,
-    origin: Child,
-    peers: Peers,
-    /// The token that callers show.
-    token_file: PathBuf,
-}
+/// Files of a proxy that are not of connections that are held; each of these takes two.
+const OTHER_FILES: u64 = 1_000;
 
 pub fn run(args: &RunArgs) -> Outcome<()> {
     let sluice = match &args.sluice {
         Some(path) => path.clone(),
-        None => build_sluice()?,
+        None => build::sluice()?,
     };
     let files = crate::raise_files()?;
-    let stage = Stage::set(args, &sluice, files)?;
-    if args.hold {
-        return stage.hold();
-    }
-    let (rounds, seconds) = if args.quick {
-        (1, 0.5)
-    } else {
-        (args.rounds, args.seconds)
+    let effort = effort(args, files);
+    let cores = Cores {
+        proxy: args.proxy_core,
+        load: args.load_core,
     };
-    let cells: Vec<_> = cases::all()
+    let base = Base::lay(cores, effort.tokens)?;
+    let ground = Ground {
+        directory: base.directory.path(),
+        origin: base.origin_plain(),
+        origin_tls: base.origin_tls(),
+        pki: &base.pki,
+        core: cores.proxy,
+        files,
+        issued: &base.issued,
+        sluice: &sluice,
+        before: args.before.as_deref(),
+        io: &args.io,
+    };
+    let (without, kinds): (Vec<Kind>, Vec<Kind>) = Kind::ALL
         .into_iter()
-        .filter(|cell| cell.case.name.contains(&args.only))
-        .filter(|cell| stage.door(cell.proxy.kind(), cell.duty()).is_some())
-        .collect();
+        .filter(|kind| *kind != Kind::Before || args.before.is_some())
+        .partition(|kind| args.without.iter().any(|name| name == kind.name()));
+    let mut stage = Stage::set(&base, ground, cores, &kinds)?;
+    stage
+        .peers
+        .absent
+        .extend(without.into_iter().map(|kind| Absent {
+            kind,
+            why: "left out by --without".to_owned(),
+        }));
+    for absent in &stage.peers.absent {
+        eprintln!("{} IS NOT MEASURED: {}", absent.kind.name(), absent.why);
+    }
+    check_required(args, &stage)?;
+    if args.hold {
+        return stage.wait();
+    }
+    let mut cases = cases::all();
+    cases.retain(|case| case.name.contains(&args.only));
+    let samples = measure(&stage, &cases, args, effort)?;
+    let results = results(&stage, &cases, args, effort, samples)?;
+    println!("{}", results.table());
+    publish::keep(&results)?;
+    if args.write {
+        publish::write(&results)?;
+    }
+    match results.failed() {
+        0 => Ok(()),
+        failed => Err(format!("{failed} requests failed; the figures mean nothing").into()),
+    }
+}
+
+fn effort(args: &RunArgs, files: u64) -> Effort {
+    let fit = usize::try_from(files.saturating_sub(OTHER_FILES) / 2).unwrap_or(usize::MAX);
+    match args.quick {
+        true => Effort {
+            rounds: 1,
+            seconds: 0.15,
+            rates: 1,
+            tokens: 300,
+            held: fit.min(200),
+        },
+        false => Effort {
+            rounds: args.rounds,
+            seconds: args.seconds,
+            rates: usize::MAX,
+            tokens: 4_000,
+            held: fit.min(9_000),
+        },
+    }
+}
+
+fn check_required(args: &RunArgs, stage: &Stage) -> Outcome<()> {
+    let missing = |name: &&String| {
+        let there = |kind: &Kind| kind.name() == **name && stage.peers.get(*kind).is_some();
+        !Kind::ALL.iter().any(there)
+    };
+    let missing: Vec<&String> = args.require.iter().filter(missing).collect();
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(format!("required, and not there: {missing:?}").into()),
+    }
+}
+
+/// Round after round, so that what changes on the machine meanwhile meets all alike.
+fn measure(stage: &Stage, cases: &[Case], args: &RunArgs, effort: Effort) -> Outcome<Vec<Sample>> {
     let mut samples = Vec::new();
-    for round in 0..rounds {
-        for cell in &cells {
-            samples.push(stage.measure(args, cell, round, seconds)?);
-        }
-    }
-    if !cells.is_empty() {
-        table::print(&cells, &samples);
-    }
-    let streams = streams::measure(&stage, args, files)?;
-    let path = results_path()?;
-    std::fs::write(&path, serde_json::to_vec_pretty(&(&samples, &streams))?)?;
-    println!("\nAll samples: {}", path.display());
-    let failed: u64 = samples
-        .iter()
-        .map(|it| it.closed.failed + it.open.failed)
-        .sum();
-    if failed > 0 {
-        return Err(format!("{failed} requests failed; the figures mean nothing").into());
-    }
-    Ok(())
-}
-
-/// Builds `sluice` as users get it; it lies beside this program then.
-fn build_sluice() -> Outcome<PathBuf> {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .args([
-            "build",
-            "--quiet",
-            "--release",
-            // Built together with this program, so that what both use is built once.
-            "--package=sluice",
-            "--package=sluice-perf",
-            "--bin=sluice",
-            "--manifest-path",
-        ])
-        .arg(manifest)
-        .status()?;
-    if !built.success() {
-        return Err("sluice does not build".into());
-    }
-    Ok(target_directory()?.join("sluice"))
-}
-
-/// Where this program lies: `target/release`.
-fn target_directory() -> Outcome<PathBuf> {
-    let program = std::env::current_exe()?;
-    Ok(program.parent().ok_or("no target directory")?.to_owned())
-}
-
-fn results_path() -> Outcome<PathBuf> {
-    let target = target_directory()?;
-    Ok(target.parent().unwrap_or(&target).join("perf.json"))
-}
-
-impl Stage {
-    fn set(args: &RunArgs, sluice: &Path, files: u64) -> Outcome<Stage> {
-        let directory = tempfile::Builder::new().prefix("sluice-perf-").tempdir()?;
-        let origin = Child::start(Command::new(std::env::current_exe()?).args([
-            "origin",
-            "--core",
-            &args.load_core.to_string(),
-        ]))?;
-        let origin_address: SocketAddr = origin.first_line()?.trim().parse()?;
-        let issued = issuer::serve()?;
-        let token_file = directory.path().join("caller.token");
-        std::fs::write(&token_file, &issued.token)?;
-        let ground = Ground {
-            directory: directory.path(),
-            origin: origin_address,
-            core: args.proxy_core,
-            files,
-            issued: &issued,
-            sluice,
-            io: &args.io,
-        };
-        let peers = Peers::start(&ground, &Kind::ALL)?;
-        let stage = Stage {
-            directory,
-            origin,
-            peers,
-            token_file,
-        };
-        stage.say(args)?;
-        Ok(stage)
-    }
-
-    fn say(&self, args: &RunArgs) -> Outcome<()> {
-        for peer in &self.peers.present {
-            println!("{:<10}{}", peer.kind.name(), peer.version);
-        }
-        for absent in &self.peers.absent {
-            println!("{:<10}not measured: {}", absent.kind.name(), absent.why);
-        }
-        println!(
-            "cores     proxy {}, load and origin {}",
-            args.proxy_core, args.load_core
-        );
-        let nanoseconds = placement::probe(args.proxy_core, args.load_core)?;
-        println!("placement {nanoseconds:.0} ns for a cache line's round trip\n");
-        Ok(())
-    }
-
-    /// For profilers: everything runs, and the person loads it.
-    fn hold(&self) -> Outcome<()> {
-        let program = std::env::current_exe()?;
-        let token = self.token_file.display();
-        for peer in &self.peers.present {
-            for door in &peer.doors {
-                println!(
-                    "{:<8} {:<38} pid {:<8} {} load --core 1 --to {} --target {}/1k \
-                     --token-file {token}",
-                    peer.kind.name(),
-                    format!("{:?}", door.duty),
-                    peer.processes[0],
-                    program.display(),
-                    door.address,
-                    door.prefix,
-                );
+    for round in 0..effort.rounds {
+        for case in cases.iter().filter(|case| round == 0 || !case.is_steady()) {
+            if !args.quick {
+                eprintln!("round {} of {}: {}", round + 1, effort.rounds, case.name);
+            }
+            for &row in &case.rows {
+                samples.extend(stage.sample(case, row, round, effort)?);
             }
         }
-        println!("everything stands in {}", self.directory.path().display());
-        loop {
-            std::thread::park();
-        }
     }
+    Ok(samples)
+}
 
-    /// Who does `duty`, and where; none when that peer is absent.
-    fn door(&self, kind: Kind, duty: Duty) -> Option<(&Peer, Door)> {
-        let peer = self.peers.get(kind)?;
-        Some((peer, peer.door(duty)?))
-    }
-
-    fn measure(&self, args: &RunArgs, cell: &Cell, round: usize, seconds: f64) -> Outcome<Sample> {
-        let (peer, door) = self
-            .door(cell.proxy.kind(), cell.duty())
-            .ok_or("no such door")?;
-        let placement = placement::probe(args.proxy_core, args.load_core)?;
-        let before = peer.cpu()?;
-        let closed = self.load(args, &cell.case, &door, seconds, None)?;
-        let after = peer.cpu_when_quiet()?;
-        let open = self.load(args, &cell.case, &door, seconds, Some(cell.case.rate))?;
-        peer.cpu_when_quiet()?;
-        if !peer.is_running() {
-            return Err(format!("{} has ended by itself", peer.kind.name()).into());
-        }
-        Ok(Sample {
-            case: cell.case.name,
-            proxy: cell.proxy.name(),
-            round,
-            placement,
-            cpu: after.since(&before).per(closed.requests),
-            closed,
-            open,
-            resident_kib: peer.resident_kib()?,
-        })
-    }
-
-    fn load(
-        &self,
-        args: &RunArgs,
-        case: &Case,
-        door: &Door,
-        seconds: f64,
-        rate: Option<f64>,
-    ) -> Outcome<Report> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command
-            .arg("load")
-            .args(["--core", &args.load_core.to_string()])
-            .args(["--to", &door.address.to_string()])
-            .args(["--target", &format!("{}{}", door.prefix, case.target)])
-            .args(["--connections", &case.connections.to_string()])
-            .args(["--seconds", &seconds.to_string()])
-            .arg("--token-file")
-            .arg(&self.token_file);
-        if case.mcp {
-            command.arg("--call");
-        }
-        if let Some(rate) = rate {
-            command.args(["--rate", &rate.to_string()]);
-        }
-        let output = command.output()?;
-        if !output.status.success() {
-            let why = String::from_utf8_lossy(&output.stderr);
-            return Err(format!("the load failed: {why}").into());
-        }
-        if !self.origin.is_running() {
-            return Err("the origin has ended by itself".into());
-        }
-        Ok(serde_json::from_slice(&output.stdout)?)
-    }
+fn results<'a>(
+    stage: &Stage,
+    cases: &'a [Case],
+    args: &RunArgs,
+    effort: Effort,
+    samples: Vec<Sample>,
+) -> Outcome<Results<'a>> {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let processor = read("/proc/cpuinfo")
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
+        .map_or_else(
+            || std::env::consts::ARCH.to_owned(),
+            |(_, name)| name.to_owned(),
+        );
+    let machine = Machine {
+        processor,
+        kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+        cores: stage.cores,
+        rounds: effort.rounds,
+        seconds: effort.seconds,
+        io: args.io.clone(),
+    };
+    let present = stage.peers.present.iter();
+    let absent = stage.peers.absent.iter();
+    Ok(Results::new(
+        machine,
+        present
+            .map(|peer| (peer.kind.name(), peer.version.clone()))
+            .collect(),
+        absent
+            .map(|absent| (absent.kind.name(), absent.why.clone()))
+            .collect(),
+        cases,
+        samples,
+    ))
 }

@@ -7,10 +7,20 @@ use std::time::Instant;
 use crate::Outcome;
 use crate::pinned::pin;
 
-const ROUNDS: u32 = 20_000;
+const ROUNDS: u32 = 2_500;
+/// Whatever else runs on the cores makes a game longer, and none shorter.
+const GAMES: usize = 8;
 
 /// Nanoseconds for a cache line to go from one core to the other and back.
 pub fn probe(one: usize, other: usize) -> Outcome<f64> {
+    let mut best = f64::INFINITY;
+    for _ in 0..GAMES {
+        best = best.min(game(one, other)?);
+    }
+    Ok(best)
+}
+
+fn game(one: usize, other: usize) -> Outcome<f64> {
     let ball = AtomicU32::new(0);
     let (served, returned) = std::thread::scope(|scope| {
         let other = scope.spawn(|| play(&ball, other, 1));

@@ -1,4 +1,4 @@
-//! Child processes, and what the kernel says they cost.
+//! Child processes.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -6,8 +6,6 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
-
-use serde::Serialize;
 
 use crate::Outcome;
 
@@ -103,107 +101,6 @@ impl Drop for Child {
         let _ = child.kill();
         let _ = child.wait();
     }
-}
-
-/// CPU time by what the threads are for; nanoseconds, or microseconds per request.
-#[derive(Clone, Copy, Default, Serialize)]
-pub struct Cpu {
-    /// Threads that move requests.
-    pub worker: f64,
-    /// The recorder.
-    pub recorder: f64,
-    /// All others.
-    pub other: f64,
-}
-
-impl Cpu {
-    pub fn since(&self, before: &Cpu) -> Cpu {
-        Cpu {
-            worker: self.worker - before.worker,
-            recorder: self.recorder - before.recorder,
-            other: self.other - before.other,
-        }
-    }
-
-    /// Microseconds per request.
-    pub fn per(&self, requests: u64) -> Cpu {
-        let each = |total: f64| total / 1_000.0 / requests.max(1) as f64;
-        Cpu {
-            worker: each(self.worker),
-            recorder: each(self.recorder),
-            other: each(self.other),
-        }
-    }
-
-    pub fn and(&self, more: &Cpu) -> Cpu {
-        Cpu {
-            worker: self.worker + more.worker,
-            recorder: self.recorder + more.recorder,
-            other: self.other + more.other,
-        }
-    }
-
-    /// The same of a process in which every thread moves requests.
-    pub fn all_worker(&self) -> Cpu {
-        Cpu {
-            worker: self.total(),
-            ..Cpu::default()
-        }
-    }
-
-    pub fn total(&self) -> f64 {
-        self.worker + self.recorder + self.other
-    }
-}
-
-/// CPU time a process has used, from the scheduler's own account of its threads.
-pub fn cpu(pid: u32) -> Outcome<Cpu> {
-    let mut cpu = Cpu::default();
-    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
-        let thread = thread?.path();
-        // A thread may end meanwhile.
-        let (Ok(name), Ok(account)) = (
-            fs::read_to_string(thread.join("comm")),
-            fs::read_to_string(thread.join("schedstat")),
-        ) else {
-            continue;
-        };
-        let used: f64 = account.split(' ').next().unwrap_or_default().parse()?;
-        let name = name.trim();
-        if name.starts_with("core-") {
-            cpu.worker += used;
-        } else if name == "recorder" {
-            cpu.recorder += used;
-        } else {
-            cpu.other += used;
-        }
-    }
-    Ok(cpu)
-}
-
-/// The same once a process has caught up with its work, so that work that was put off counts.
-pub fn cpu_when_quiet(pid: u32) -> Outcome<Cpu> {
-    const LOOK: Duration = Duration::from_millis(50);
-    const PATIENCE: Duration = Duration::from_secs(10);
-    let begin = Instant::now();
-    let mut last = cpu(pid)?;
-    loop {
-        std::thread::sleep(LOOK);
-        let now = cpu(pid)?;
-        let busy = now.since(&last).total() / LOOK.as_nanos() as f64;
-        if busy < 0.05 || begin.elapsed() > PATIENCE {
-            return Ok(now);
-        }
-        last = now;
-    }
-}
-
-/// Memory that is resident.
-pub fn resident_kib(pid: u32) -> Outcome<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let text = line.ok_or("no VmRSS")?.trim().trim_end_matches(" kB");
-    Ok(text.trim().parse()?)
 }
 
 /// The first child of a process.

@@ -12,9 +12,12 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::cpu::{self, Cpu, Threads};
 use super::issuer::Issued;
-use super::process::{self, Child, Cpu};
+use super::keys::Algorithm;
+use super::process::Child;
 use crate::Outcome;
+use crate::pki::Pki;
 
 /// Who stands between load and origin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,6 +25,8 @@ pub enum Kind {
     /// The floor.
     Relay,
     Nginx,
+    /// Another build of Sluice, to compare with.
+    Before,
     Sluice,
 }
 
@@ -36,7 +41,11 @@ pub enum Duty {
     /// Hides texts wherever they stand: the first so many of [`crate::bodies::LITERALS`], and so
     /// many JSON fields.
     Mask { literals: usize, fields: usize },
-    /// Sluice's everyday: token, policy, credential, both sides recorded.
+    /// Proves the token of every request, and relays.
+    Token(Algorithm),
+    /// The least that Sluice does: token, policy, both sides recorded.
+    Policy,
+    /// Sluice's everyday: the same, and a credential is added.
     Guard,
     /// The same for MCP, judged call by call.
     Mcp,
@@ -44,10 +53,18 @@ pub enum Duty {
     Durable,
 }
 
+/// Which sides of a proxy speak TLS: that of the callers, that of the origin.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tls {
+    pub down: bool,
+    pub up: bool,
+}
+
 /// Where a peer does one duty.
 #[derive(Clone, Copy, Debug)]
 pub struct Door {
     pub duty: Duty,
+    pub tls: Tls,
     pub address: SocketAddr,
     /// What stands before the origin's own target.
     pub prefix: &'static str,
@@ -58,6 +75,10 @@ pub struct Ground<'a> {
     /// Each makes a directory of its own in here.
     pub directory: &'a Path,
     pub origin: SocketAddr,
+    /// The same in TLS.
+    pub origin_tls: SocketAddr,
+    /// What TLS listeners show, and whom to trust as the origin in TLS.
+    pub pki: &'a Pki,
     /// The only core to run on.
     pub core: usize,
     /// How many files each may open at once.
@@ -65,6 +86,8 @@ pub struct Ground<'a> {
     /// Whose tokens are good.
     pub issued: &'a Issued,
     pub sluice: &'a Path,
+    /// Another build of it.
+    pub before: Option<&'a Path>,
     /// How Sluice drives its sockets.
     pub io: &'a str,
 }
@@ -93,22 +116,68 @@ pub struct Peers {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 3] = [Kind::Relay, Kind::Nginx, Kind::Sluice];
+    pub const ALL: [Kind; 4] = [Kind::Relay, Kind::Nginx, Kind::Before, Kind::Sluice];
+    /// All but Sluice, the floor first.
+    pub const OTHERS: [Kind; 2] = [Kind::Relay, Kind::Nginx];
 
     pub fn name(self) -> &'static str {
         match self {
             Kind::Relay => "relay",
             Kind::Nginx => "nginx",
+            Kind::Before => "before",
             Kind::Sluice => "sluice",
         }
     }
 
+    /// Whether it is a Sluice.
+    pub fn is_ours(self) -> bool {
+        matches!(self, Kind::Sluice | Kind::Before)
+    }
+
     /// Installs it where it is missing and can be had, and starts it.
-    fn start(self, ground: &Ground) -> Outcome<Peer> {
+    pub fn start(self, ground: &Ground) -> Outcome<Peer> {
         match self {
             Kind::Relay => relay::start(ground),
             Kind::Nginx => nginx::start(ground),
-            Kind::Sluice => sluice::start(ground),
+            Kind::Before => sluice::start(ground, self, ground.before.ok_or("no such build")?),
+            Kind::Sluice => sluice::start(ground, self, ground.sluice),
+        }
+    }
+}
+
+impl Tls {
+    pub const NONE: Tls = Tls {
+        down: false,
+        up: false,
+    };
+    pub const DOWN: Tls = Tls {
+        down: true,
+        up: false,
+    };
+    pub const UP: Tls = Tls {
+        down: false,
+        up: true,
+    };
+    pub const BOTH: Tls = Tls {
+        down: true,
+        up: true,
+    };
+}
+
+impl Duty {
+    /// In the words of the table.
+    pub fn says(self, kind: Kind) -> String {
+        match self {
+            Duty::Relay | Duty::Stream => "relays".to_owned(),
+            Duty::Token(algorithm) => format!("proves {}", algorithm.name()),
+            Duty::Policy => "token, policy, record".to_owned(),
+            Duty::Guard => "same + credential".to_owned(),
+            Duty::Durable => "same + credential, durable".to_owned(),
+            Duty::Mcp => "token, tool policy, record".to_owned(),
+            Duty::Mask { literals, .. } if !kind.is_ours() => format!("mask {literals}"),
+            Duty::Mask { literals, fields } => {
+                format!("everything on, mask {literals}+{fields}")
+            }
         }
     }
 }
@@ -123,7 +192,7 @@ impl Peers {
         for &kind in kinds {
             match kind.start(ground) {
                 Ok(peer) => peers.present.push(peer),
-                Err(error) if kind == Kind::Sluice => return Err(error),
+                Err(error) if kind.is_ours() => return Err(error),
                 Err(error) => peers.absent.push(Absent {
                     kind,
                     why: error.to_string(),
@@ -140,8 +209,9 @@ impl Peers {
 
 impl Peer {
     /// Where it does `duty`, if it can.
-    pub fn door(&self, duty: Duty) -> Option<Door> {
-        self.doors.iter().find(|door| door.duty == duty).copied()
+    pub fn door(&self, duty: Duty, tls: Tls) -> Option<Door> {
+        let fits = |door: &&Door| door.duty == duty && door.tls == tls;
+        self.doors.iter().find(fits).copied()
     }
 
     /// False when it has ended by itself.
@@ -151,31 +221,25 @@ impl Peer {
 
     /// CPU time it has used.
     pub fn cpu(&self) -> Outcome<Cpu> {
-        self.sum(process::cpu)
-    }
-
-    /// The same once it has caught up with its work, so that work that was put off counts.
-    pub fn cpu_when_quiet(&self) -> Outcome<Cpu> {
-        self.sum(process::cpu_when_quiet)
+        // Only Sluice has threads of different kinds.
+        let threads = match self.kind.is_ours() {
+            true => Threads::Named,
+            false => Threads::Workers,
+        };
+        let mut all = Cpu::default();
+        for &process in &self.processes {
+            all = all.and(&cpu::used(process, threads)?);
+        }
+        Ok(all)
     }
 
     /// Memory that is resident.
     pub fn resident_kib(&self) -> Outcome<u64> {
-        let each = self.processes.iter().map(|&pid| process::resident_kib(pid));
+        let each = self
+            .processes
+            .iter()
+            .map(|&process| cpu::resident_kib(process));
         each.sum()
-    }
-
-    fn sum(&self, of: fn(u32) -> Outcome<Cpu>) -> Outcome<Cpu> {
-        let mut all = Cpu::default();
-        for &pid in &self.processes {
-            let one = of(pid)?;
-            // Only Sluice has threads of different kinds.
-            all = all.and(&match self.kind {
-                Kind::Sluice => one,
-                _ => one.all_worker(),
-            });
-        }
-        Ok(all)
     }
 }
 

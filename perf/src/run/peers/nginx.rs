@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use super::{Door, Duty, Ground, Kind, Peer, free_address, wait_until_open};
+use super::{Door, Duty, Ground, Kind, Peer, Tls, free_address, wait_until_open};
 use crate::run::process::{Child, child_of};
 use crate::{Outcome, bodies, pinned};
 
@@ -14,10 +14,9 @@ pub fn start(ground: &Ground) -> Outcome<Peer> {
     let version = version()?;
     let directory = ground.directory.join("nginx");
     fs::create_dir_all(&directory)?;
-    let address = free_address()?;
+    let addresses = [free_address()?, free_address()?];
     let file = directory.join("nginx.conf");
-    let text = configuration(&directory, address, ground.origin, ground.files);
-    fs::write(&file, text)?;
+    fs::write(&file, configuration(&directory, addresses, ground))?;
     let master = Child::start(
         pinned::on_core(ground.core, "nginx")?
             .arg("-p")
@@ -25,10 +24,11 @@ pub fn start(ground: &Ground) -> Outcome<Peer> {
             .arg("-c")
             .arg(&file),
     )?;
-    wait_until_open(&master, address)?;
-    let door = |duty, prefix| Door {
+    wait_until_open(&master, addresses[1])?;
+    let door = |duty, tls: Tls, prefix| Door {
         duty,
-        address,
+        tls,
+        address: addresses[usize::from(tls.down)],
         prefix,
     };
     Ok(Peer {
@@ -36,9 +36,13 @@ pub fn start(ground: &Ground) -> Outcome<Peer> {
         version,
         processes: vec![child_of(master.id())?],
         doors: vec![
-            door(Duty::Relay, "/plain"),
-            door(Duty::Stream, "/mcp"),
-            door(MASK, "/masked"),
+            door(Duty::Relay, Tls::NONE, "/plain"),
+            door(Duty::Relay, Tls::DOWN, "/plain"),
+            door(Duty::Relay, Tls::UP, "/up"),
+            door(Duty::Relay, Tls::BOTH, "/up"),
+            door(Duty::Stream, Tls::NONE, "/mcp"),
+            door(Duty::Stream, Tls::DOWN, "/mcp"),
+            door(MASK, Tls::NONE, "/masked"),
         ],
         children: vec![master],
     })
@@ -76,8 +80,18 @@ fn version() -> Outcome<String> {
     Ok(version.to_owned())
 }
 
-fn configuration(directory: &Path, address: SocketAddr, origin: SocketAddr, files: u64) -> String {
+fn configuration(directory: &Path, addresses: [SocketAddr; 2], ground: &Ground) -> String {
     let directory = directory.display();
+    let [plain, tls] = addresses;
+    let Ground {
+        origin,
+        origin_tls,
+        files,
+        pki,
+        ..
+    } = ground;
+    let (certificate, key) = (pki.certificate.display(), pki.key.display());
+    let ca = pki.ca.display();
     let mut filters = String::new();
     for literal in bodies::LITERALS {
         let _ = writeln!(filters, "      sub_filter '{literal}' '[literal]';");
@@ -104,8 +118,18 @@ http {{
     keepalive 512;
     keepalive_requests 100000000;
   }}
+  upstream origin_tls {{
+    server {origin_tls};
+    keepalive 512;
+    keepalive_requests 100000000;
+  }}
   server {{
-    listen {address} backlog=4096;
+    listen {plain} backlog=4096;
+    listen {tls} ssl backlog=4096;
+    ssl_certificate {certificate};
+    ssl_certificate_key {key};
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_session_cache shared:sessions:10m;
     proxy_http_version 1.1;
     proxy_set_header Connection '';
     proxy_buffer_size 16k;
@@ -117,6 +141,13 @@ http {{
       proxy_buffering off;
       proxy_buffer_size 4k;
       proxy_read_timeout 600s;
+    }}
+    location /up/ {{
+      proxy_pass https://origin_tls;
+      proxy_ssl_protocols TLSv1.3;
+      proxy_ssl_trusted_certificate {ca};
+      proxy_ssl_verify on;
+      proxy_ssl_name localhost;
     }}
     location /masked/ {{
       proxy_pass http://origin;

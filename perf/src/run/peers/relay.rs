@@ -1,21 +1,19 @@
 //! The rig's own relay, see [`crate::relay`].
 
-use std::process::Command;
-
 use super::{Door, Duty, Ground, Kind, Peer};
-use crate::Outcome;
 use crate::run::process::Child;
+use crate::{Outcome, pinned};
 
 pub fn start(ground: &Ground) -> Outcome<Peer> {
     let process = Child::start(
-        Command::new(std::env::current_exe()?)
+        pinned::on_core(ground.core, std::env::current_exe()?)?
             .arg("relay")
-            .args(["--to", &ground.origin.to_string()])
-            .args(["--core", &ground.core.to_string()]),
+            .args(["--to", &ground.origin.to_string()]),
     )?;
     let address = process.first_line()?.trim().parse()?;
     let door = |duty| Door {
         duty,
+        tls: super::Tls::NONE,
         address,
         prefix: "",
     };
