@@ -14,79 +14,14 @@ mod rig;
 #[path = "route/signer.rs"]
 #[expect(dead_code, reason = "shared with tests/route, which uses all of it")]
 mod signer;
+#[path = "route/wires.rs"]
+mod wires;
 
 use rig::{Hiding, Rig, Shape};
-use sluice::auth::LastBearer;
-use sluice::base::buffers::Buffer;
-use sluice::base::clock::{Mono, Now};
-use sluice::base::limits::BUFFER_BYTES;
-use sluice::exchange::{Forwarding, Inbound, ReplyStep, RequestStep, Step, Way};
+use sluice::base::clock::Now;
 use sluice::policy::Effect;
 use sluice::policy::budget::{BudgetSpec, Budgets, Limit};
-use sluice::record::Outcome;
-
-/// A caller's connection and an upstream's, both kept.
-struct Wires {
-    caller: Buffer,
-    upstream: Buffer,
-    last: LastBearer,
-    /// Bytes both ways, so that nothing is optimised away.
-    moved: usize,
-}
-
-/// One exchange, as the pump moves it, with everything there when it is asked for.
-fn exchange(rig: &mut Rig, wires: &mut Wires, request: &[u8], reply: &[u8]) {
-    let (core, now) = (&mut rig.core, rig.now);
-    wires.caller.append(request);
-    let mut inbound = Inbound::new(core, now, Mono(u64::MAX));
-    let forwarding =
-        match inbound.advance(&mut wires.caller, &mut wires.last, Way::Secure, core, now) {
-            Step::Forward(forwarding) => forwarding,
-            Step::Refuse(refusal) => panic!("{refusal}"),
-            _ => panic!("allowed at once"),
-        };
-    let Forwarding {
-        mut request,
-        reply: mut back,
-        connection: _connection,
-        credential: _credential,
-        address: _address,
-    } = forwarding;
-    let head = inbound.envelope().map_or(0, |envelope| envelope.head_bytes);
-    wires.caller.consume(head);
-    let mut account = inbound.into_account(core);
-    loop {
-        match request.next(&mut wires.caller, &mut account, core, now) {
-            RequestStep::Send(bytes) => {
-                wires.moved += bytes
-                    .slices()
-                    .iter()
-                    .map(|slice| slice.len())
-                    .sum::<usize>();
-                request.sent(&mut wires.caller, &mut account, core, now);
-            }
-            RequestStep::Done => break,
-            _ => panic!("nothing to wait for"),
-        }
-    }
-    back.request_over(true, now);
-    wires.upstream.append(reply);
-    let end = loop {
-        match back.next(&mut wires.upstream, false, &mut account, core, now) {
-            ReplyStep::Send(bytes) => {
-                wires.moved += bytes.slices().map(<[u8]>::len).sum::<usize>();
-                back.sent(&mut wires.upstream, now);
-            }
-            ReplyStep::Done(end) => break end,
-            ReplyStep::Refuse(refusal) => panic!("{refusal}"),
-            _ => panic!("nothing to wait for"),
-        }
-    };
-    assert!(end.upstream_reusable);
-    request.close(core);
-    back.close(core);
-    account.close(Outcome::Complete, core, now);
-}
+use wires::Wires;
 
 /// Allocations of a hundred GETs that follow the first ones.
 fn allocations(hiding: Hiding, reply: &str) -> u64 {
@@ -125,13 +60,8 @@ fn tool_call_allocations(reply: &str) -> u64 {
 /// Allocations of the hundred exchanges that follow the first ones.
 fn allocations_of(shape: Shape, request: &str, reply: &str) -> u64 {
     let mut rig = Rig::new(shape);
-    let mut wires = Wires {
-        caller: Buffer::with_capacity(BUFFER_BYTES),
-        upstream: Buffer::with_capacity(BUFFER_BYTES),
-        last: LastBearer::default(),
-        moved: 0,
-    };
-    let mut run = |rig: &mut Rig| exchange(rig, &mut wires, request.as_bytes(), reply.as_bytes());
+    let mut wires = Wires::new();
+    let mut run = |rig: &mut Rig| wires.exchange(rig, request.as_bytes(), reply.as_bytes());
     for _ in 0..10 {
         run(&mut rig);
     }

@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 mod bodies;
+mod counts;
 mod load;
 mod origin;
 mod pinned;
@@ -20,6 +21,10 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use clap::{Parser, Subcommand};
+
+/// As `sluice` has it, so that what is counted here is what it costs there.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What every part of the rig fails with: a text for the person who runs it.
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -36,6 +41,8 @@ struct Arguments {
 enum Command {
     /// Measure: starts everything, prints the table.
     Run(run::RunArgs),
+    /// Count instructions per request, and compare them with the committed ones.
+    Counts(counts::CountsArgs),
     /// Send requests, and print what came of it as one line of JSON.
     Load(load::LoadArgs),
     /// Hold event streams open, and print what came of it as one line of JSON.
@@ -67,6 +74,7 @@ fn raise_files() -> Outcome<u64> {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Counts(args) => counts::run(&args),
         Command::Load(args) => load::run(&args),
         Command::Streams(args) => streams::run(&args),
         Command::Origin(args) => origin::run(&args),

@@ -215,9 +215,15 @@ impl Rig {
 
     /// Another generation of the configuration is put in force.
     pub fn reload(&mut self, change: impl FnOnce(&mut Shape)) {
-        self.shape.generation += 1;
         change(&mut self.shape);
-        let rules = rules(&self.shape, &self.credentials);
+        self.reconnect(|_| ());
+    }
+
+    /// The same, for what of a connection no [`Shape`] tells.
+    pub fn reconnect(&mut self, change: impl FnOnce(&mut Connection)) {
+        self.shape.generation += 1;
+        let mut rules = rules(&self.shape, &self.credentials);
+        change(Arc::get_mut(&mut rules.connections[0]).expect("nobody has it yet"));
         self.rules.store(Arc::new(rules));
     }
 

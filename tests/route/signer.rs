@@ -31,7 +31,8 @@ impl Signer {
         Signer { pair, kid }
     }
 
-    fn jwk(&self) -> String {
+    /// The public half, as a member of a key set.
+    pub fn jwk(&self) -> String {
         let point = self.pair.public_key().as_ref();
         format!(
             r#"{{"kty":"EC","crv":"P-256","kid":"{}","x":"{}","y":"{}"}}"#,
