@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use rustls::{AlertDescription, CertificateError, Error, SupportedProtocolVersion};
+use rustls::{AlertDescription, CertificateError, Error, HandshakeKind, SupportedProtocolVersion};
 use sluice::base::buffers::Buffer;
 use sluice::base::limits::{BUFFER_BYTES, TLS_FRAGMENT_BYTES};
 use sluice::base::secret::Secret;
@@ -42,16 +42,22 @@ impl Identity {
         }
     }
 
-    fn our_server(&self) -> Ours {
+    fn our_server_config(&self) -> Arc<rustls::ServerConfig> {
         let key = Secret::new(self.key.clone().into_bytes());
-        let config = tls::server_config(self.certificate.as_bytes(), &key).unwrap();
-        Ours::new(Session::server(config).unwrap())
+        tls::server_config(self.certificate.as_bytes(), &key).unwrap()
+    }
+
+    fn our_server(&self) -> Ours {
+        Ours::server(&self.our_server_config())
+    }
+
+    fn our_client_config(&self) -> Arc<rustls::ClientConfig> {
+        let roots = Roots::Pem(self.root.clone().into_bytes());
+        tls::client_config(&roots).unwrap()
     }
 
     fn our_client(&self, name: &str) -> Ours {
-        let roots = Roots::Pem(self.root.clone().into_bytes());
-        let config = tls::client_config(&roots).unwrap();
-        Ours::new(Session::client(config, tls::server_name(name).unwrap()).unwrap())
+        Ours::client(&self.our_client_config(), name)
     }
 
     fn server_oracle(
@@ -59,6 +65,14 @@ impl Identity {
         version: &'static SupportedProtocolVersion,
         tune: impl FnOnce(&mut rustls::ServerConfig),
     ) -> Oracle {
+        Oracle::server(&self.server_config(version, tune))
+    }
+
+    fn server_config(
+        &self,
+        version: &'static SupportedProtocolVersion,
+        tune: impl FnOnce(&mut rustls::ServerConfig),
+    ) -> Arc<rustls::ServerConfig> {
         use rustls_pki_types::pem::PemObject;
         let chain = rustls_pki_types::CertificateDer::from_pem_slice(self.certificate.as_bytes());
         let key = rustls_pki_types::PrivateKeyDer::from_pem_slice(self.key.as_bytes());
@@ -69,11 +83,18 @@ impl Identity {
             .with_single_cert(vec![chain.unwrap()], key.unwrap())
             .unwrap();
         tune(&mut config);
-        let server = rustls::ServerConnection::new(Arc::new(config)).unwrap();
-        Oracle(server.into())
+        Arc::new(config)
     }
 
     fn client_oracle(&self, version: &'static SupportedProtocolVersion, alpn: &[&str]) -> Oracle {
+        Oracle::client(&self.client_config(version, alpn))
+    }
+
+    fn client_config(
+        &self,
+        version: &'static SupportedProtocolVersion,
+        alpn: &[&str],
+    ) -> Arc<rustls::ClientConfig> {
         use rustls_pki_types::pem::PemObject;
         let mut roots = rustls::RootCertStore::empty();
         let root = rustls_pki_types::CertificateDer::from_pem_slice(self.root.as_bytes());
@@ -84,9 +105,7 @@ impl Identity {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-        let name = NAME.try_into().unwrap();
-        let client = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
-        Oracle(client.into())
+        Arc::new(config)
     }
 }
 
@@ -104,6 +123,15 @@ struct Ours {
 }
 
 impl Ours {
+    fn server(config: &Arc<rustls::ServerConfig>) -> Ours {
+        Ours::new(Session::server(Arc::clone(config)).unwrap())
+    }
+
+    fn client(config: &Arc<rustls::ClientConfig>, name: &str) -> Ours {
+        let name = tls::server_name(name).unwrap();
+        Ours::new(Session::client(Arc::clone(config), name).unwrap())
+    }
+
     fn new(session: Session) -> Ours {
         Ours {
             session,
@@ -143,6 +171,17 @@ impl Ours {
 struct Oracle(rustls::Connection);
 
 impl Oracle {
+    fn client(config: &Arc<rustls::ClientConfig>) -> Oracle {
+        let name = NAME.try_into().unwrap();
+        let client = rustls::ClientConnection::new(Arc::clone(config), name).unwrap();
+        Oracle(client.into())
+    }
+
+    fn server(config: &Arc<rustls::ServerConfig>) -> Oracle {
+        let server = rustls::ServerConnection::new(Arc::clone(config)).unwrap();
+        Oracle(server.into())
+    }
+
     /// Lets `bytes` arrive; answers the plain bytes in them.
     fn feed(&mut self, mut bytes: &[u8]) -> Result<Vec<u8>, Error> {
         let mut got = Vec::new();
@@ -320,6 +359,42 @@ proptest! {
             let _ = pieces(&records, &mut |_| split).into_iter().try_for_each(|piece| ours.feed(piece).map(drop));
             prop_assert!(payload(20_000).starts_with(&ours.got) && ours.got.len() < 20_000);
             prop_assert!(ours.session.on_eof().is_err());
+        }
+    }
+}
+
+#[test]
+fn who_comes_back_resumes_however_the_bytes_are_split() {
+    let identity = Identity::new();
+    // Cores share the configuration and nothing else.
+    let config = identity.our_server_config();
+    let splits: [fn(usize) -> usize; 2] = [whole, single];
+    for (version, split) in VERSIONS
+        .into_iter()
+        .flat_map(|version| splits.map(|split| (version, split)))
+    {
+        let caller = identity.client_config(version, &["http/1.1"]);
+        for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
+            let (mut ours, mut oracle) = (Ours::server(&config), Oracle::client(&caller));
+            a_whole_conversation(&mut ours, &mut oracle, 100, &mut { split });
+            assert_eq!(oracle.0.handshake_kind(), Some(kind), "{version:?}");
+        }
+    }
+}
+
+#[test]
+fn an_upstream_that_gives_tickets_is_resumed() {
+    let identity = Identity::new();
+    for version in VERSIONS {
+        let config = identity.our_client_config();
+        let upstream = identity.server_config(version, |config| {
+            config.alpn_protocols = vec![b"http/1.1".to_vec()];
+            config.ticketer = rustls::crypto::ring::Ticketer::new().unwrap();
+        });
+        for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
+            let (mut ours, mut oracle) = (Ours::client(&config, NAME), Oracle::server(&upstream));
+            a_whole_conversation(&mut ours, &mut oracle, 100, &mut single);
+            assert_eq!(oracle.0.handshake_kind(), Some(kind), "{version:?}");
         }
     }
 }

@@ -155,6 +155,8 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Bytes a peer may send before the handshake is complete. Long certificate chains reach some
 /// 20 KiB.
 pub const TLS_HANDSHAKE_BYTES: usize = 64 * 1024;
+/// Upstream names whose last sessions are kept, to resume them.
+pub const TLS_SESSIONS: usize = 256;
 /// The most application bytes in one record (RFC 8446, section 5.1).
 pub const TLS_FRAGMENT_BYTES: usize = 16 * 1024;
 /// The most a record is longer than its content, in any version (RFC 5246, section 6.2.3).

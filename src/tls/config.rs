@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::Ticketer;
 use rustls::server::NoServerSessionStorage;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
 use super::TlsConfigError;
+use crate::base::limits::TLS_SESSIONS;
 use crate::base::secret::Secret;
 
 /// The one protocol spoken inside TLS here, as ALPN names it.
@@ -55,9 +57,11 @@ pub fn server_config(
             other => TlsConfigError::Certificate(other),
         })?;
     config.alpn_protocols = vec![ALPN.to_vec()];
-    // No resumption: neither tickets nor sessions kept for a peer that does not come back.
+    // Who comes back resumes by a ticket, on whichever core: nothing is kept here for one who does
+    // not. One ticket will do, as a caller that opens several connections gets one with each.
     config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = 0;
+    config.ticketer = Ticketer::new().map_err(TlsConfigError::Provider)?;
+    config.send_tls13_tickets = 1;
     Ok(Arc::new(config))
 }
 
@@ -72,7 +76,7 @@ pub fn client_config(roots: &Roots) -> Result<Arc<ClientConfig>, TlsConfigError>
         .with_root_certificates(root_store(roots)?)
         .with_no_client_auth();
     config.alpn_protocols = vec![ALPN.to_vec()];
-    config.resumption = Resumption::disabled();
+    config.resumption = Resumption::in_memory_sessions(TLS_SESSIONS);
     Ok(Arc::new(config))
 }
 

@@ -10,7 +10,7 @@ use super::core::Worker;
 use super::io::{Driver, Stream};
 use super::pump;
 use super::transport::Transport;
-use super::turn::Turn;
+use super::turn::{Turn, regroup};
 use super::wait::either;
 use crate::auth::LastBearer;
 use crate::base::buffers::Buffer;
@@ -164,6 +164,7 @@ pub(super) async fn write<'b, D: Driver, S: Stream>(
             .await
             .unwrap_or(Err(io::ErrorKind::TimedOut.into()))
     };
+    regroup().await;
     transport.write(slices, &patience).await
 }
 

@@ -11,7 +11,7 @@ use crate::exchange::{Account, Refusal, ReplyEnd, ReplyHalf, ReplyStep, RequestH
 use crate::worker::core::Worker;
 use crate::worker::flag::Flag;
 use crate::worker::io::Driver;
-use crate::worker::turn::{Turn, regroup};
+use crate::worker::turn::Turn;
 use crate::worker::wait::either;
 use crate::worker::{downstream, upstream};
 
@@ -91,7 +91,6 @@ async fn send_request<D: Driver>(
         match step {
             RequestStep::Send(bytes) => {
                 let size = bytes.slices().iter().map(|slice| slice.len()).sum();
-                regroup().await;
                 match mouth.send(worker, bytes).await {
                     Ok(()) => {}
                     Err(error) if error.kind() == io::ErrorKind::TimedOut => {
@@ -194,10 +193,7 @@ async fn relay_reply<D: Driver>(
             ReplyStep::Send(bytes) => {
                 let size = bytes.slices().map(<[u8]>::len).sum();
                 let sent = match &mut mouth {
-                    Some(mouth) => {
-                        regroup().await;
-                        mouth.send(worker, bytes).await
-                    }
+                    Some(mouth) => mouth.send(worker, bytes).await,
                     None => Ok(()),
                 };
                 reply.sent(ear.buffer, worker.now());
