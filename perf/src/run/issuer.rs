@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde_json::Value;
 use sluice::cli::demo::host::{Answer, Host, Reply};
 use sluice::cli::demo::issuer::{GATEWAY_AUDIENCE, random_text};
 use sluice::cli::demo::pki::Authority;
@@ -78,7 +79,7 @@ pub fn serve(directory: &Path) -> Outcome<Issued> {
     });
     let authority = answer.recv()??;
     let issuer = format!("{authority}/{TENANT}/v2.0");
-    let token = mint(&keys, &issuer, Algorithm::Es256)?;
+    let token = keys.sign(Algorithm::Es256, &claims(&issuer)?)?;
     let token_file = directory.join("caller.token");
     fs::write(&token_file, &token)?;
     // For those who are given keys and do not fetch them.
@@ -106,7 +107,7 @@ impl Issued {
         let file = self.directory.join(format!("{}.tokens", algorithm.name()));
         let mut lines = String::new();
         for _ in 0..count {
-            lines.push_str(&mint(&self.keys, &self.issuer, algorithm)?);
+            lines.push_str(&self.keys.sign(algorithm, &claims(&self.issuer)?)?);
             lines.push('\n');
         }
         fs::write(&file, lines)?;
@@ -114,34 +115,72 @@ impl Issued {
     }
 }
 
-/// A token with the claims of Entra's for applications, version 2.
-fn mint(keys: &Keys, issuer: &str, algorithm: Algorithm) -> Outcome<String> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    keys.sign(
-        algorithm,
-        &serde_json::json!({
-            "aud": GATEWAY_AUDIENCE,
-            "iss": issuer,
-            "iat": now - BACKDATE,
-            "nbf": now - BACKDATE,
-            "exp": now + LIFE,
-            "aio": random_text(),
-            "azp": CLIENT,
-            "azpacr": "1",
-            "idtyp": "app",
-            "oid": CALLER,
-            "rh": random_text(),
-            "roles": [ROLE],
-            "sub": CALLER,
-            "tid": TENANT,
-            "uti": random_text(),
-            "ver": "2.0",
-        }),
-    )
+impl Issued {
+    /// A public key, as a PEM file.
+    pub fn public_key(&self, algorithm: Algorithm) -> PathBuf {
+        self.directory.join(format!("{}.pem", algorithm.name()))
+    }
+
+    /// Tokens that are not good, and what is wrong with each.
+    pub fn bad(&self, algorithm: Algorithm) -> Outcome<Vec<(&'static str, String)>> {
+        let with = |name: &str, value: Value| -> Outcome<String> {
+            let mut claims = claims(&self.issuer)?;
+            claims[name] = value;
+            self.keys.sign(algorithm, &claims)
+        };
+        let good = self.keys.sign(algorithm, &claims(&self.issuer)?)?;
+        let (signed, _) = good.rsplit_once('.').ok_or("a token has no signature")?;
+        let other = self.keys.sign(algorithm, &claims(&self.issuer)?)?;
+        let (_, signature) = other.rsplit_once('.').ok_or("a token has no signature")?;
+        // Longer ago than anyone's clock may be wrong.
+        let past = now()? - 3600;
+        Ok(vec![
+            ("another token's signature", format!("{signed}.{signature}")),
+            ("no signature", format!("{signed}.")),
+            ("expired", with("exp", past.into())?),
+            (
+                "another issuer",
+                with("iss", "https://127.0.0.1:1/".into())?,
+            ),
+            ("another audience", with("aud", "another".into())?),
+        ])
+    }
+
+    /// All public keys, as a JSON Web Key Set.
+    pub fn key_set(&self) -> PathBuf {
+        self.directory.join("keys.json")
+    }
+}
+
+fn now() -> Outcome<u64> {
+    Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())
+}
+
+/// The claims of Entra's tokens for applications, version 2; each time a little different.
+fn claims(issuer: &str) -> Outcome<Value> {
+    let now = now()?;
+    Ok(serde_json::json!({
+        "aud": GATEWAY_AUDIENCE,
+        "iss": issuer,
+        "iat": now - BACKDATE,
+        "nbf": now - BACKDATE,
+        "exp": now + LIFE,
+        "aio": random_text(),
+        "azp": CLIENT,
+        "azpacr": "1",
+        "idtyp": "app",
+        "oid": CALLER,
+        "rh": random_text(),
+        "roles": [ROLE],
+        "sub": CALLER,
+        "tid": TENANT,
+        "uti": random_text(),
+        "ver": "2.0",
+    }))
 }
 
 /// The two documents of an issuer, by their paths.
-struct Documents([(String, serde_json::Value); 2]);
+struct Documents([(String, Value); 2]);
 
 impl Documents {
     fn new(authority: &str, keys: &Keys) -> Documents {

@@ -3,6 +3,7 @@
 
 mod build;
 mod cases;
+mod check;
 mod cpu;
 mod issuer;
 mod keys;
@@ -63,6 +64,9 @@ pub struct RunArgs {
     /// Writes chart, table and results into the repository, for its README.
     #[arg(long, conflicts_with_all = ["quick", "only", "without", "sluice", "before"])]
     write: bool,
+    /// Only checks that every proxy does what it would be measured for.
+    #[arg(long)]
+    check: bool,
     /// Starts everything, prints commands to load it by hand, and waits to be ended.
     #[arg(long)]
     hold: bool,
@@ -111,6 +115,11 @@ pub fn run(args: &RunArgs) -> Outcome<()> {
         eprintln!("{} IS NOT MEASURED: {}", absent.kind.name(), absent.why);
     }
     check_required(args, &stage)?;
+    check::all(&stage)?;
+    if args.check {
+        println!("every proxy does what it is measured for");
+        return Ok(());
+    }
     if args.hold {
         return stage.wait();
     }

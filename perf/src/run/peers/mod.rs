@@ -4,7 +4,11 @@
 //! A peer that cannot be had on this machine is an [`Absent`] with the reason, which the results
 //! show; the others are measured all the same.
 
+mod envoy;
+mod haproxy;
+mod install;
 mod nginx;
+mod pingora;
 mod relay;
 mod sluice;
 
@@ -25,6 +29,9 @@ pub enum Kind {
     /// The floor.
     Relay,
     Nginx,
+    Haproxy,
+    Envoy,
+    Pingora,
     /// Another build of Sluice, to compare with.
     Before,
     Sluice,
@@ -116,14 +123,31 @@ pub struct Peers {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 4] = [Kind::Relay, Kind::Nginx, Kind::Before, Kind::Sluice];
+    pub const ALL: [Kind; 7] = [
+        Kind::Relay,
+        Kind::Nginx,
+        Kind::Haproxy,
+        Kind::Envoy,
+        Kind::Pingora,
+        Kind::Before,
+        Kind::Sluice,
+    ];
     /// All but Sluice, the floor first.
-    pub const OTHERS: [Kind; 2] = [Kind::Relay, Kind::Nginx];
+    pub const OTHERS: [Kind; 5] = [
+        Kind::Relay,
+        Kind::Nginx,
+        Kind::Haproxy,
+        Kind::Envoy,
+        Kind::Pingora,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
             Kind::Relay => "relay",
             Kind::Nginx => "nginx",
+            Kind::Haproxy => "haproxy",
+            Kind::Envoy => "envoy",
+            Kind::Pingora => "pingora",
             Kind::Before => "before",
             Kind::Sluice => "sluice",
         }
@@ -139,6 +163,9 @@ impl Kind {
         match self {
             Kind::Relay => relay::start(ground),
             Kind::Nginx => nginx::start(ground),
+            Kind::Haproxy => haproxy::start(ground),
+            Kind::Envoy => envoy::start(ground),
+            Kind::Pingora => pingora::start(ground),
             Kind::Before => sluice::start(ground, self, ground.before.ok_or("no such build")?),
             Kind::Sluice => sluice::start(ground, self, ground.sluice),
         }

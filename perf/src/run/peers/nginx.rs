@@ -4,14 +4,15 @@ use std::fmt::Write;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 
-use super::{Door, Duty, Ground, Kind, Peer, Tls, free_address, wait_until_open};
+use super::{Door, Duty, Ground, Kind, Peer, Tls, free_address, install, wait_until_open};
 use crate::run::process::{Child, child_of};
 use crate::{Outcome, bodies, pinned};
 
 pub fn start(ground: &Ground) -> Outcome<Peer> {
-    let version = version()?;
+    let said = install::ask("nginx", &["-v"], "nginx-light")?;
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    let version = said.trim().rsplit('/').next().unwrap_or_default();
     let directory = ground.directory.join("nginx");
     fs::create_dir_all(&directory)?;
     let addresses = [free_address()?, free_address()?];
@@ -33,7 +34,7 @@ pub fn start(ground: &Ground) -> Outcome<Peer> {
     };
     Ok(Peer {
         kind: Kind::Nginx,
-        version,
+        version: version.to_owned(),
         processes: vec![child_of(master.id())?],
         doors: vec![
             door(Duty::Relay, Tls::NONE, "/plain"),
@@ -42,44 +43,47 @@ pub fn start(ground: &Ground) -> Outcome<Peer> {
             door(Duty::Relay, Tls::BOTH, "/up"),
             door(Duty::Stream, Tls::NONE, "/mcp"),
             door(Duty::Stream, Tls::DOWN, "/mcp"),
-            door(MASK, Tls::NONE, "/masked"),
+            door(mask(20), Tls::NONE, "/masked"),
+            door(mask(LONG), Tls::NONE, "/long"),
         ],
         children: vec![master],
     })
 }
 
 /// `sub_filter` knows no fields.
-const MASK: Duty = Duty::Mask {
-    literals: 20,
-    fields: 0,
-};
-
-/// What nginx calls itself; installs it where that takes no question.
-fn version() -> Outcome<String> {
-    let ask = || Command::new("nginx").arg("-v").output();
-    let output = match ask() {
-        Ok(output) => output,
-        Err(_) if rustix::process::geteuid().is_root() => {
-            eprintln!("sluice-perf: installing nginx-light");
-            let _ = Command::new("apt-get")
-                .args([
-                    "install",
-                    "-qq",
-                    "-y",
-                    "--no-install-recommends",
-                    "nginx-light",
-                ])
-                .env("DEBIAN_FRONTEND", "noninteractive")
-                .output();
-            ask().map_err(|_| "nginx is missing and apt-get could not install it")?
-        }
-        Err(_) => return Err("nginx is missing; on Debian: apt-get install nginx-light".into()),
-    };
-    let text = String::from_utf8_lossy(&output.stderr);
-    let version = text.trim().rsplit('/').next().unwrap_or_default();
-    Ok(version.to_owned())
+fn mask(literals: usize) -> Duty {
+    Duty::Mask {
+        literals,
+        fields: 0,
+    }
 }
 
+/// A long list of literals, and how many of them fit one location: more than 255 it refuses. So the
+/// first half is replaced in one location, and the rest in another that the first is proxied to.
+const LONG: usize = 400;
+const FIT: usize = 200;
+
+/// Replaces some literals.
+fn filters(literals: &[String]) -> String {
+    let mut text = String::from("      sub_filter_types *;\n      sub_filter_once off;\n");
+    for literal in literals {
+        let _ = writeln!(text, "      sub_filter '{literal}' '[literal]';");
+    }
+    text
+}
+
+fn upstream(name: &str, address: SocketAddr) -> String {
+    format!(
+        "  upstream {name} {{
+    server {address};
+    keepalive 512;
+    keepalive_requests 100000000;
+  }}
+"
+    )
+}
+
+/// The files it needs, one worker, and a location for each of its doors.
 fn configuration(directory: &Path, addresses: [SocketAddr; 2], ground: &Ground) -> String {
     let directory = directory.display();
     let [plain, tls] = addresses;
@@ -91,11 +95,15 @@ fn configuration(directory: &Path, addresses: [SocketAddr; 2], ground: &Ground) 
         ..
     } = ground;
     let (certificate, key) = (pki.certificate.display(), pki.key.display());
-    let ca = pki.ca.display();
-    let mut filters = String::new();
-    for literal in bodies::LITERALS {
-        let _ = writeln!(filters, "      sub_filter '{literal}' '[literal]';");
-    }
+    let locations = locations(ground);
+    let upstreams = [
+        ("origin", *origin),
+        ("origin_tls", *origin_tls),
+        ("itself", plain),
+    ];
+    let upstreams = upstreams
+        .map(|(name, address)| upstream(name, address))
+        .concat();
     format!(
         r"daemon off;
 worker_processes 1;
@@ -113,17 +121,7 @@ http {{
   keepalive_requests 100000000;
   keepalive_timeout 600s;
   tcp_nodelay on;
-  upstream origin {{
-    server {origin};
-    keepalive 512;
-    keepalive_requests 100000000;
-  }}
-  upstream origin_tls {{
-    server {origin_tls};
-    keepalive 512;
-    keepalive_requests 100000000;
-  }}
-  server {{
+{upstreams}  server {{
     listen {plain} backlog=4096;
     listen {tls} ssl backlog=4096;
     ssl_certificate {certificate};
@@ -135,7 +133,20 @@ http {{
     proxy_buffer_size 16k;
     proxy_buffers 16 16k;
     proxy_max_temp_file_size 0;
-    location / {{ proxy_pass http://origin; }}
+{locations}  }}
+}}
+"
+    )
+}
+
+/// One for each duty, and what the one for long lists needs.
+fn locations(ground: &Ground) -> String {
+    let ca = ground.pki.ca.display();
+    let literals = bodies::literals(LONG);
+    let filters = [&literals[..20], &literals[..FIT], &literals[FIT..]].map(filters);
+    let [short, first, rest] = filters;
+    format!(
+        r"    location / {{ proxy_pass http://origin; }}
     location /mcp/ {{
       proxy_pass http://origin;
       proxy_buffering off;
@@ -151,11 +162,13 @@ http {{
     }}
     location /masked/ {{
       proxy_pass http://origin;
-      sub_filter_types *;
-      sub_filter_once off;
-{filters}    }}
-  }}
-}}
+{short}    }}
+    location /long/ {{
+      proxy_pass http://itself/rest/;
+{first}    }}
+    location /rest/ {{
+      proxy_pass http://origin;
+{rest}    }}
 "
     )
 }
