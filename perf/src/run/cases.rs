@@ -106,11 +106,6 @@ const LONG_MASK: Duty = Duty::Mask {
     literals: 400,
     fields: 8,
 };
-/// What a peer can hide that knows no fields.
-const LITERALS: Duty = Duty::Mask {
-    literals: 20,
-    fields: 0,
-};
 
 /// Everyone's row with what the others do, further ones, then Sluice's with each of `ours`.
 fn rows(duty: Duty, ours: &[Duty], more: &[(Kind, Duty)]) -> Vec<Row> {
@@ -151,7 +146,11 @@ fn case(name: &'static str, way: Way, rows: Vec<Row>) -> Case {
 
 /// The ladder itself, at three sizes.
 fn bodies() -> Vec<Case> {
-    let filter = [(Kind::Nginx, LITERALS)];
+    let filters = [20, 400].map(|literals| {
+        // What a peer can hide that knows no fields.
+        let fields = 0;
+        (Kind::Nginx, Duty::Mask { literals, fields })
+    });
     let whole = [
         Duty::Policy,
         Duty::Guard,
@@ -165,7 +164,7 @@ fn bodies() -> Vec<Case> {
             rates,
             ..REQUESTS
         });
-        case(name, way, rows(RELAYS, &whole, &filter))
+        case(name, way, rows(RELAYS, &whole, &filters))
     };
     vec![
         of("1 KiB", "/1k", REQUESTS.rates),
