@@ -6,7 +6,7 @@ use super::cache::{CoreTokens, LastBearer, Remembered, SharedTokens, UnknownKids
 use super::claims::{Claims, check_expiry};
 use super::error::{AuthError, Part};
 use super::issuer::Issuer;
-use super::jwt::{Compact, Header};
+use super::jwt::{Compact, Header, bearer, unread_bearer};
 use super::snapshot::{CachedKeys, KeySets, PublishedKeys};
 use super::subject::Subject;
 use super::{Identity, verify};
@@ -76,9 +76,28 @@ impl Authenticator {
         }
     }
 
+    /// Judges an `Authorization` field. What this connection showed before needs no reading: it is
+    /// the token that was read then, byte for byte.
+    pub fn authenticate_field(&mut self, last: &mut LastBearer, field: &[u8], now: Now) -> Verdict {
+        let known = unread_bearer(field).and_then(|token| self.recall(last, token, now));
+        let judged = match known {
+            Some(judged) => judged.map_err(Stop::Refused),
+            None => match bearer(field) {
+                Ok(token) => self.search(last, token, now),
+                Err(error) => Err(error.into()),
+            },
+        };
+        self.verdict(judged, now)
+    }
+
     /// Judges a bearer token: what [`bearer`](super::bearer) found in the `Authorization` field.
     pub fn authenticate(&mut self, last: &mut LastBearer, token: &[u8], now: Now) -> Verdict {
-        match self.judge(last, token, now) {
+        let judged = self.judge(last, token, now);
+        self.verdict(judged, now)
+    }
+
+    fn verdict(&self, judged: Result<Identity, Stop>, now: Now) -> Verdict {
+        match judged {
             Ok(identity) => Verdict::Proven(identity),
             Err(Stop::Refused(error)) => Verdict::Refused(error),
             Err(Stop::NeedKey(wanted)) => {
@@ -121,12 +140,28 @@ impl Authenticator {
     }
 
     fn judge(&mut self, last: &mut LastBearer, token: &[u8], now: Now) -> Result<Identity, Stop> {
+        match self.recall(last, token, now) {
+            Some(judged) => Ok(judged?),
+            None => self.search(last, token, now),
+        }
+    }
+
+    /// The last token of the connection, if this is it.
+    fn recall(
+        &mut self,
+        last: &LastBearer,
+        token: &[u8],
+        now: Now,
+    ) -> Option<Result<Identity, AuthError>> {
+        let sets = self.keys.load();
+        let entry = last.find(token, sets.generation(), now)?;
+        Some(stands(sets, &entry.identity, now).map(|()| entry.identity.clone()))
+    }
+
+    /// Any other token: known to this core, to the process, or to nobody.
+    fn search(&mut self, last: &mut LastBearer, token: &[u8], now: Now) -> Result<Identity, Stop> {
         let sets = self.keys.load();
         let generation = sets.generation();
-        if let Some(entry) = last.find(token, generation, now) {
-            stands(sets, &entry.identity, now)?;
-            return Ok(entry.identity.clone());
-        }
         self.core.keep_only(generation);
         let entry = if let Some(entry) = self.core.find(token, now) {
             entry.clone()

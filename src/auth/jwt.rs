@@ -26,10 +26,7 @@ fn is_token_byte(byte: u8) -> bool {
 /// The token of an `Authorization` field: the scheme `Bearer`, one space, one token (RFC 6750,
 /// section 2.1).
 pub fn bearer(authorization: &[u8]) -> Result<&[u8], AuthError> {
-    const SCHEME: &[u8] = b"bearer ";
-    let (scheme, token) = authorization
-        .split_at_checked(SCHEME.len())
-        .ok_or(AuthError::NotBearer)?;
+    let token = unread_bearer(authorization).ok_or(AuthError::NotBearer)?;
     // Tokens are long: blocks of them without an early end, which the compiler makes vector code.
     let (blocks, rest) = token.as_chunks::<32>();
     let is_good = |bytes: &[u8]| {
@@ -38,11 +35,18 @@ pub fn bearer(authorization: &[u8]) -> Result<&[u8], AuthError> {
             .fold(true, |good, byte| good & is_token_byte(*byte))
     };
     let is_token = blocks.iter().all(|block| is_good(block)) && is_good(rest);
-    if scheme.eq_ignore_ascii_case(SCHEME) && !token.is_empty() && is_token {
+    if !token.is_empty() && is_token {
         Ok(token)
     } else {
         Err(AuthError::NotBearer)
     }
+}
+
+/// What follows the scheme, not judged yet: all it may be is compared with a token that was.
+pub(super) fn unread_bearer(authorization: &[u8]) -> Option<&[u8]> {
+    const SCHEME: &[u8] = b"bearer ";
+    let (scheme, token) = authorization.split_at_checked(SCHEME.len())?;
+    scheme.eq_ignore_ascii_case(SCHEME).then_some(token)
 }
 
 /// A token's three parts, still encoded.

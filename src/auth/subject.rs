@@ -4,6 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::base::ids::principal_digest;
+
 /// Who a caller is, in the terms of policies, approvals, sessions and logs.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Principal {
@@ -13,6 +15,7 @@ pub struct Principal {
     client: Option<Box<str>>,
     kind: PrincipalKind,
     name: Box<str>,
+    digest: [u8; 32],
 }
 
 /// Whether a principal acts for itself.
@@ -46,7 +49,14 @@ impl Principal {
         if let (PrincipalKind::User, Some(client)) = (kind, &client) {
             name.extend(["+", client]);
         }
+        let parts = [
+            &*issuer,
+            tenant.as_deref().unwrap_or_default(),
+            &object,
+            client.as_deref().unwrap_or_default(),
+        ];
         Principal {
+            digest: principal_digest(parts),
             issuer,
             tenant: tenant.map(String::into_boxed_str),
             object: object.into(),
@@ -54,6 +64,12 @@ impl Principal {
             kind,
             name: name.into(),
         }
+    }
+
+    /// Its digest, made once too: sessions of MCP, states and tasks are bound to it.
+    #[must_use]
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
     }
 
     /// The configured name of the issuer.

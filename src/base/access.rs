@@ -36,6 +36,25 @@ impl<const N: usize> Short<N> {
         }
     }
 
+    /// Puts a copy of as much of `text` as fits in the place of what was there.
+    pub fn set(&mut self, text: &str) {
+        self.clear();
+        let mut len = text.len().min(N).min(usize::from(u16::MAX));
+        while !text.is_char_boundary(len) {
+            len -= 1;
+        }
+        self.bytes[..len].copy_from_slice(&text.as_bytes()[..len]);
+        self.len = len as u16;
+        self.cut = len < text.len();
+    }
+
+    /// Forgets the text.
+    pub fn clear(&mut self) {
+        self.bytes[..usize::from(self.len)].fill(0);
+        self.len = 0;
+        self.cut = false;
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -90,6 +109,69 @@ pub struct AccessEntry {
     pub bytes_out: u64,
 }
 
+impl AccessEntry {
+    /// Of a request of which nothing is known.
+    #[must_use]
+    pub fn new(at: Wall) -> AccessEntry {
+        AccessEntry {
+            at,
+            peer: None,
+            exchange: None,
+            connection: None,
+            method: Short::new(""),
+            rpc: Short::new(""),
+            tool: Short::new(""),
+            session: Short::new(""),
+            hidden: 0,
+            path: Short::new(""),
+            principal: Short::new(""),
+            rule: Short::new(""),
+            status: 0,
+            outcome: "",
+            detail: Short::new(""),
+            took: Duration::ZERO,
+            bytes_in: 0,
+            bytes_out: 0,
+        }
+    }
+
+    /// The same in place: texts cost what stood in them.
+    pub fn renew(&mut self, now: Wall) {
+        // Named one by one, so that none is forgotten.
+        let AccessEntry {
+            at,
+            peer,
+            exchange,
+            connection,
+            method,
+            rpc,
+            tool,
+            session,
+            hidden,
+            path,
+            principal,
+            rule,
+            status,
+            outcome,
+            detail,
+            took,
+            bytes_in,
+            bytes_out,
+        } = self;
+        method.clear();
+        rpc.clear();
+        tool.clear();
+        session.clear();
+        path.clear();
+        principal.clear();
+        rule.clear();
+        detail.clear();
+        (*at, *took, *outcome) = (now, Duration::ZERO, "");
+        (*peer, *exchange, *connection) = (None, None, None);
+        (*hidden, *status, *bytes_in, *bytes_out) = (0, 0, 0, 0);
+    }
+}
+
 /// A worker's end of the access log. Never waits: what does not fit is counted and dropped.
 #[derive(Clone)]
 pub struct AccessSender {
@@ -131,5 +213,34 @@ impl AccessSender {
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_at_characters() {
+        let mut text = Short::<4>::new("abcé");
+        assert_eq!((text.as_str(), text.is_cut()), ("abc", true));
+        text.set("é");
+        assert_eq!((text.as_str(), text.is_cut()), ("é", false));
+        text.clear();
+        assert_eq!((text.as_str(), text.bytes), ("", [0; 4]));
+    }
+
+    #[test]
+    fn nothing_of_an_entry_is_left_in_the_next() {
+        let mut entry = AccessEntry::new(Wall(1));
+        entry.path.set("/a");
+        entry.principal.set("alice");
+        (entry.status, entry.outcome, entry.hidden) = (200, "complete", 3);
+        entry.renew(Wall(2));
+        assert_eq!(
+            (entry.at, entry.path.as_str(), entry.principal.as_str()),
+            (Wall(2), "", "")
+        );
+        assert_eq!((entry.status, entry.outcome, entry.hidden), (0, "", 0));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
+use ring::digest;
+
 use super::hex;
 
 /// Sixteen bytes that name a session: a keyed hash of principal, connection and opening time.
@@ -23,6 +25,19 @@ impl ExchangeId {
 /// Names one writer: one process with its own locked recording directory.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct WriterId(pub [u8; 8]);
+
+/// Names a principal by the configured issuer's name, tenant, object and client, in this order.
+#[must_use]
+pub fn principal_digest(parts: [&str; 4]) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part.as_bytes());
+    }
+    let mut named = [0; 32];
+    named.copy_from_slice(context.finish().as_ref());
+    named
+}
 
 macro_rules! hex_text {
     ($($name:ident => $bytes:expr),*) => {$(

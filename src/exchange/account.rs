@@ -5,7 +5,6 @@ mod shown;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub(super) use self::again::Asked;
 use self::shown::{show, show_asked, show_fields};
@@ -14,11 +13,11 @@ use super::phase::Judged;
 use super::refusal::{Published, Refusal};
 use super::rules::Connection;
 use crate::auth::Identity;
-use crate::base::access::{AccessEntry, AccessSender, Short};
+use crate::base::access::{AccessEntry, AccessSender};
 use crate::base::clock::Now;
 use crate::base::counters::{Counters, Event};
 use crate::base::hex;
-use crate::http::RequestHead;
+use crate::http::{Known, RequestHead};
 use crate::policy::budget::Slot;
 use crate::policy::{Permit, Rule};
 use crate::record::{
@@ -86,7 +85,8 @@ impl Journal {
 /// An exchange's account, from its first byte to its end frame.
 pub struct Account {
     opened: Now,
-    entry: AccessEntry,
+    /// In a place of its own: it is large, and the account moves.
+    entry: Box<AccessEntry>,
     identity: Option<Identity>,
     connection: Option<Arc<Connection>>,
     log: Option<ExchangeLog>,
@@ -103,29 +103,10 @@ pub struct Account {
 impl Account {
     /// Opens an account for the next exchange of a caller's connection.
     #[must_use]
-    pub fn open(now: Now) -> Account {
+    pub fn open(core: &mut Core, now: Now) -> Account {
         Account {
             opened: now,
-            entry: AccessEntry {
-                at: now.wall,
-                peer: None,
-                exchange: None,
-                connection: None,
-                method: Short::new(""),
-                rpc: Short::new(""),
-                tool: Short::new(""),
-                session: Short::new(""),
-                hidden: 0,
-                path: Short::new(""),
-                principal: Short::new(""),
-                rule: Short::new(""),
-                status: 0,
-                outcome: "",
-                detail: Short::new(""),
-                took: Duration::ZERO,
-                bytes_in: 0,
-                bytes_out: 0,
-            },
+            entry: core.entry(now.wall),
             identity: None,
             connection: None,
             log: None,
@@ -156,11 +137,15 @@ impl Account {
     }
 
     pub(super) fn routed(&mut self, method: &str, judged: &Judged, core: &mut Core) {
-        self.entry.method = Short::new(method);
-        let mut path = core.pool.lend_text();
-        show(&judged.connection, judged.path().as_bytes(), &mut path);
-        self.entry.path = Short::new(std::str::from_utf8(&path).unwrap_or_default());
-        core.pool.give_back_text(path);
+        self.entry.method.set(method);
+        if judged.connection.masks.is_none() {
+            self.entry.path.set(judged.path());
+        } else {
+            let mut path = core.pool.lend_text();
+            show(&judged.connection, judged.path().as_bytes(), &mut path);
+            (self.entry.path).set(std::str::from_utf8(&path).unwrap_or_default());
+            core.pool.give_back_text(path);
+        }
         self.generation = judged.rules.generation;
         self.looked = self.generation;
         self.entry.connection = u16::try_from(judged.connection.row).ok();
@@ -168,14 +153,14 @@ impl Account {
     }
 
     pub(super) fn proven(&mut self, identity: &Identity) {
-        self.entry.principal = Short::new(identity.principal().name());
+        self.entry.principal.set(identity.principal().name());
         self.identity = Some(identity.clone());
     }
 
     /// What was asked for in the terms of MCP; of a batch, the last.
     pub(super) fn asked(&mut self, method: &str, name: Option<&str>) {
-        self.entry.rpc = Short::new(method);
-        self.entry.tool = Short::new(name.unwrap_or_default());
+        self.entry.rpc.set(method);
+        self.entry.tool.set(name.unwrap_or_default());
     }
 
     /// The session of MCP that the call belongs to: a digest, for ids are what gets one in.
@@ -186,7 +171,9 @@ impl Account {
             .first_chunk::<8>()
             .map(|first| first.map(hex::digits));
         let text = text.as_ref().map_or(&[][..], |text| text.as_flattened());
-        self.entry.session = Short::new(std::str::from_utf8(text).unwrap_or_default());
+        self.entry
+            .session
+            .set(std::str::from_utf8(text).unwrap_or_default());
     }
 
     /// So many items of lists were taken out.
@@ -205,7 +192,7 @@ impl Account {
     }
 
     pub(super) fn ruled(&mut self, rule: &Rule) {
-        self.entry.rule = Short::new(&rule.name);
+        self.entry.rule.set(&rule.name);
     }
 
     /// Records decision and request head; what it gives must settle before anything goes upstream.
@@ -229,7 +216,7 @@ impl Account {
         show(&judged.connection, judged.path().as_bytes(), &mut path);
         show(&judged.connection, judged.query(), &mut query);
         show_fields(&judged.connection, head, bytes, &mut headers);
-        if head.field(bytes, "mcp-method").is_none() {
+        if !head.has(Known::McpMethod) {
             show_asked(&judged.connection, &self.entry, &mut headers);
         }
         let rule = Arc::clone(permit.rule());
@@ -340,6 +327,7 @@ impl Account {
         }
         self.asked.give_back(core);
         core.journal.note(&self.entry, outcome, refusal, self.hits);
+        core.give_back_entry(self.entry);
     }
 
     /// A refusal before admission: an exchange of its own once the caller is proven, else counted.

@@ -1,6 +1,7 @@
 //! Which header fields pass, both ways. Everything not named here, or by the operator, stays behind.
 
 use super::rules::ForwardFields;
+use crate::http::{FieldRef, Known};
 
 /// Request fields that go upstream, in lower case.
 const REQUEST: &[&str] = &[
@@ -122,55 +123,129 @@ const REPLY: &[&str] = &[
     "x-request-id",
 ];
 
-fn listed(list: &[&str], name: &str) -> bool {
-    list.iter().any(|one| one.eq_ignore_ascii_case(name))
+/// What the lists say of a name, each in a bit.
+const NEVER_UP: u8 = 1 << 0;
+const UP: u8 = 1 << 1;
+const UP_UNMASKED: u8 = 1 << 2;
+const AUTHORITY: u8 = 1 << 3;
+const NEVER_BACK: u8 = 1 << 4;
+const BACK: u8 = 1 << 5;
+
+/// The same for every name that the scanner knows, so that most fields cost a look.
+static KNOWN: [u8; Known::NAMES.len()] = {
+    let mut known = [0; Known::NAMES.len()];
+    let mut index = 0;
+    while index < known.len() {
+        known[index] = said(Known::NAMES[index].as_bytes());
+        index += 1;
+    }
+    known
+};
+
+/// What the lists say of a name.
+const fn said(name: &[u8]) -> u8 {
+    let mut said = 0;
+    let is_mcp = has_prefix(name, "mcp-");
+    if listed(NEVER, name) {
+        said |= NEVER_UP | NEVER_BACK;
+    }
+    if in_family(NEVER_FAMILIES, name) {
+        said |= NEVER_UP;
+    }
+    if has_prefix(name, "set-cookie") || has_prefix(name, "www-authenticate") {
+        said |= NEVER_BACK;
+    }
+    if is_mcp || listed(REQUEST, name) {
+        said |= UP;
+    }
+    if listed(REQUEST_UNMASKED, name) {
+        said |= UP_UNMASKED;
+    }
+    if in_family(AUTHORITY_FAMILIES, name) {
+        said |= AUTHORITY;
+    }
+    if is_mcp || listed(REPLY, name) {
+        said |= BACK;
+    }
+    said
 }
 
-fn has_prefix(name: &str, prefix: &str) -> bool {
-    name.get(..prefix.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+const fn listed(list: &[&str], name: &[u8]) -> bool {
+    let mut index = 0;
+    while index < list.len() {
+        if list[index].as_bytes().eq_ignore_ascii_case(name) {
+            return true;
+        }
+        index += 1;
+    }
+    false
 }
 
-fn in_family(families: &[&str], name: &str) -> bool {
-    families.iter().any(|family| has_prefix(name, family))
+const fn in_family(families: &[&str], name: &[u8]) -> bool {
+    let mut index = 0;
+    while index < families.len() {
+        if has_prefix(name, families[index]) {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
+const fn has_prefix(name: &[u8], prefix: &str) -> bool {
+    match name.split_at_checked(prefix.len()) {
+        Some((start, _)) => start.eq_ignore_ascii_case(prefix.as_bytes()),
+        None => false,
+    }
+}
+
+fn said_of(field: &FieldRef<'_>) -> u8 {
+    match KNOWN.get(field.known as usize) {
+        Some(said) => *said,
+        None => said(field.name),
+    }
+}
+
+fn is_among(names: &[Box<str>], field: &FieldRef<'_>) -> bool {
+    let mut names = names.iter();
+    names.any(|one| one.as_bytes().eq_ignore_ascii_case(field.name))
 }
 
 /// True for request fields that no configuration can forward: authority, and what means one hop.
 #[must_use]
 pub fn never_forwarded(name: &str) -> bool {
-    listed(NEVER, name) || in_family(NEVER_FAMILIES, name)
+    said(name.as_bytes()) & NEVER_UP != 0
 }
 
 /// True for reply fields that no configuration can pass on: what would make the caller the
 /// upstream's own client, and what means one hop.
 #[must_use]
 pub fn never_replied(name: &str) -> bool {
-    listed(NEVER, name) || has_prefix(name, "set-cookie") || has_prefix(name, "www-authenticate")
+    said(name.as_bytes()) & NEVER_BACK != 0
 }
 
 /// True when a request field goes upstream. `masked` says that the connection hides something.
 #[must_use]
-pub fn request_passes(name: &str, extra: &ForwardFields, masked: bool) -> bool {
-    if never_forwarded(name) {
+pub fn request_passes(field: &FieldRef<'_>, extra: &ForwardFields, masked: bool) -> bool {
+    let said = said_of(field);
+    if said & NEVER_UP != 0 {
         return false;
     }
-    if listed(REQUEST_UNMASKED, name) {
+    if said & UP_UNMASKED != 0 {
         return !masked;
     }
-    listed(REQUEST, name)
-        || has_prefix(name, "mcp-")
+    said & UP != 0
         || match extra {
-            ForwardFields::AllButAuthority => !in_family(AUTHORITY_FAMILIES, name),
-            ForwardFields::Listed(names) => names.iter().any(|one| one.eq_ignore_ascii_case(name)),
+            ForwardFields::AllButAuthority => said & AUTHORITY == 0,
+            ForwardFields::Listed(names) => is_among(names, field),
         }
 }
 
 /// True when a reply field goes to the caller.
 #[must_use]
-pub fn reply_passes(name: &str, extra: &[Box<str>]) -> bool {
-    listed(REPLY, name)
-        || has_prefix(name, "mcp-")
-        || (!never_replied(name) && extra.iter().any(|one| one.eq_ignore_ascii_case(name)))
+pub fn reply_passes(field: &FieldRef<'_>, extra: &[Box<str>]) -> bool {
+    let said = said_of(field);
+    said & BACK != 0 || (said & NEVER_BACK == 0 && is_among(extra, field))
 }
 
 /// The content coding that several `Content-Encoding` fields name together, where it is not
@@ -182,6 +257,26 @@ pub(super) fn coding<'b>(mut values: impl Iterator<Item = &'b [u8]>) -> Option<&
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn request_passes(name: &str, extra: &ForwardFields, masked: bool) -> bool {
+        super::request_passes(&FieldRef::new(name, b""), extra, masked)
+    }
+
+    fn reply_passes(name: &str, extra: &[Box<str>]) -> bool {
+        super::reply_passes(&FieldRef::new(name, b""), extra)
+    }
+
+    #[test]
+    fn known_names_are_judged_as_their_text_is() {
+        for list in [REQUEST, REQUEST_UNMASKED, NEVER, REPLY, Known::NAMES] {
+            for name in list {
+                for name in [(*name).to_owned(), name.to_ascii_uppercase()] {
+                    let field = FieldRef::new(&name, b"");
+                    assert_eq!(said_of(&field), said(name.as_bytes()), "{name}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn authority_never_passes() {

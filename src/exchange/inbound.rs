@@ -54,7 +54,7 @@ impl Inbound {
             until,
             proceed_sent: false,
             envelope: None,
-            account: Account::open(now),
+            account: Account::open(core, now),
         }
     }
 

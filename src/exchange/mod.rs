@@ -44,8 +44,9 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Cache};
 
 use crate::auth::Authenticator;
+use crate::base::access::AccessEntry;
 use crate::base::buffers::Pool;
-use crate::base::clock::{Mono, Now};
+use crate::base::clock::{Mono, Now, Wall};
 use crate::http::{HeadLimits, RequestScanner, ResponseScanner, Spare};
 use crate::mask::{self, ContentKind, Masks};
 use crate::mcp;
@@ -86,6 +87,9 @@ pub struct Core {
     #[expect(clippy::vec_box, reason = "they are lent as boxes, and large")]
     streams: Vec<Box<mask::Stream>>,
     streams_lent: usize,
+    /// What the access log was told last, to be written anew.
+    #[expect(clippy::vec_box, reason = "they are lent as boxes, and large")]
+    entries: Vec<Box<AccessEntry>>,
 }
 
 /// Whether the recording takes what comes next.
@@ -121,6 +125,7 @@ impl Core {
             spares_lent: 0,
             streams: Vec::new(),
             streams_lent: 0,
+            entries: Vec::new(),
         }
     }
 
@@ -195,6 +200,22 @@ impl Core {
                 stream
             }
             None => Box::new(mask::Stream::new(Arc::clone(masks), kind, base)),
+        }
+    }
+
+    fn entry(&mut self, at: Wall) -> Box<AccessEntry> {
+        match self.entries.pop() {
+            Some(mut entry) => {
+                entry.renew(at);
+                entry
+            }
+            None => Box::new(AccessEntry::new(at)),
+        }
+    }
+
+    fn give_back_entry(&mut self, entry: Box<AccessEntry>) {
+        if self.entries.len() < KEPT {
+            self.entries.push(entry);
         }
     }
 

@@ -32,6 +32,15 @@ impl Span {
         bytes.get(range).unwrap_or_default()
     }
 
+    /// From the start of this range to the end of `other`, which follows it.
+    #[inline]
+    fn to(self, other: Span) -> Span {
+        Span {
+            start: self.start,
+            end: other.end,
+        }
+    }
+
     /// The text of a range that was judged to be ASCII; empty over other bytes than those.
     #[inline]
     pub(super) fn text(self, bytes: &[u8]) -> &str {
@@ -135,10 +144,11 @@ impl Fields {
 
     pub(super) fn iter<'b>(&self, bytes: &'b [u8]) -> impl Iterator<Item = FieldRef<'b>> {
         self.list.iter().map(move |field| FieldRef {
-            name: field.name.text(bytes),
+            name: field.name.of(bytes),
             value: field.value.of(bytes),
             known: field.known,
             hop_by_hop: field.listed || field.known.is_hop_by_hop(),
+            line: field.name.to(field.value).of(bytes),
         })
     }
 }
@@ -146,14 +156,46 @@ impl Fields {
 /// One field of a head.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FieldRef<'b> {
-    /// The name as it was sent.
-    pub name: &'b str,
+    /// The name as it was sent: a token.
+    pub name: &'b [u8],
     /// The value without the white space around it: no control byte but tabs.
     pub value: &'b [u8],
     /// The name as the gateway knows it.
     pub known: Known,
     /// Meant for this hop only, by its nature or because `Connection` lists it.
     pub hop_by_hop: bool,
+    /// From the name's first byte to the value's last one.
+    line: &'b [u8],
+}
+
+impl<'b> FieldRef<'b> {
+    /// A field of no head.
+    #[must_use]
+    pub fn new(name: &'b str, value: &'b [u8]) -> FieldRef<'b> {
+        let known = Known::of(name.as_bytes());
+        FieldRef {
+            name: name.as_bytes(),
+            value,
+            known,
+            hop_by_hop: known.is_hop_by_hop(),
+            line: b"",
+        }
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn text(&self) -> &'b str {
+        std::str::from_utf8(self.name).unwrap_or_default()
+    }
+
+    /// The line as it stands in its head, where that is just name, colon, space and value: it can be
+    /// copied at once.
+    #[must_use]
+    pub fn line(&self) -> Option<&'b [u8]> {
+        let between = self.line.get(self.name.len()..)?.starts_with(b": ");
+        let length = self.name.len() + 2 + self.value.len();
+        (between && self.line.len() == length).then_some(self.line)
+    }
 }
 
 /// What `Connection` says.

@@ -184,7 +184,7 @@ macro_rules! field_access {
 
             /// Name as sent and trimmed value of every field, in order.
             pub fn fields<'b>(&self, bytes: &'b [u8]) -> impl Iterator<Item = (&'b str, &'b [u8])> {
-                self.fields.iter(bytes).map(|field| (field.name, field.value))
+                self.fields.iter(bytes).map(|field| (field.text(), field.value))
             }
 
             /// Every field, classified, in order.

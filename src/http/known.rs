@@ -125,6 +125,9 @@ known! {
 }
 
 impl Known {
+    /// Every name that is listed, in lower case, at the place that its variant counts to.
+    pub const NAMES: &'static [&'static str] = NAMES;
+
     /// Recognises `name`, which must hold no control byte.
     #[must_use]
     #[inline]
@@ -279,6 +282,15 @@ impl Seen {
             seen.0[word] |= bit;
             index += 1;
         }
+        seen
+    }
+
+    /// All listed names but `names`.
+    pub(super) const fn listed_but(names: &[Known]) -> Seen {
+        let out = Seen::of(names);
+        let mut seen = Seen::of(VARIANTS);
+        seen.0[0] &= !out.0[0];
+        seen.0[1] &= !out.0[1];
         seen
     }
 

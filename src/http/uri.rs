@@ -94,6 +94,7 @@ pub fn canonical<'a>(
     let plain = target.iter().position(|byte| action(*byte) & PLAIN == 0);
     let (text, path) = match plain {
         None => (target, target.len()),
+        Some(at) if target[at] == b'?' && is_plain_query(&target[at..]) => (target, at),
         Some(at) => rewrite(target, at, out)?,
     };
     judge_segments(&text[..path])?;
@@ -140,6 +141,11 @@ static ACTIONS: [u8; 256] = {
 #[inline]
 fn action(byte: u8) -> u8 {
     ACTIONS[usize::from(byte)]
+}
+
+/// A query of which every byte stays as it is.
+fn is_plain_query(query: &[u8]) -> bool {
+    query.iter().all(|byte| action(*byte) & QUERY != 0)
 }
 
 /// The slow way, from the first byte at `from` that is not plain.

@@ -1,13 +1,17 @@
 //! Writes heads and chunk size lines: the only place where text becomes protocol.
 
 use super::bytes::{TOKEN, all, all_visible, find_control};
+use super::fields::FieldRef;
 use super::framing::BodyLength;
-use super::known::Known;
+use super::known::{Known, Seen};
 
 /// The end of a line, and of a chunk's data.
 pub const CRLF: &[u8] = b"\r\n";
 /// Ends a chunked body, without trailers.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// Names that may be copied without being judged again: all that are listed, but for framing.
+const COPIED: Seen = Seen::listed_but(&[Known::ContentLength, Known::TransferEncoding]);
 
 /// What must not be written. The head is taken back as a whole.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -114,11 +118,27 @@ impl<'v> HeadWriter<'v> {
         ) {
             return Err(self.refuse(WriteError::Framing));
         }
-        let padded = |edge: Option<&u8>| matches!(edge, Some(b' ' | b'\t'));
-        if find_control(value, 0) < value.len() || padded(value.first()) || padded(value.last()) {
+        if find_control(value, 0) < value.len() || is_padded(value) {
             return Err(self.refuse(WriteError::Value));
         }
         for part in [name, b": ", value, CRLF] {
+            self.out.extend_from_slice(part);
+        }
+        Ok(self)
+    }
+
+    /// Adds a field of a head that was read. One with a listed name, written as most are, needs no
+    /// second look at its name.
+    pub fn copy(&mut self, field: &FieldRef<'_>) -> Result<&mut Self, WriteError> {
+        let line = match field.line() {
+            Some(line) if COPIED.has(field.known) => line,
+            _ => return self.field(field.text(), field.value),
+        };
+        if find_control(line, 0) < line.len() || is_padded(field.value) {
+            return Err(self.refuse(WriteError::Value));
+        }
+        self.out.reserve(line.len() + CRLF.len());
+        for part in [line, CRLF] {
             self.out.extend_from_slice(part);
         }
         Ok(self)
@@ -160,6 +180,12 @@ impl<'v> HeadWriter<'v> {
         self.state = Writing::Refused(error);
         error
     }
+}
+
+/// White space around a value is not part of it.
+fn is_padded(value: &[u8]) -> bool {
+    let padded = |edge: Option<&u8>| matches!(edge, Some(b' ' | b'\t'));
+    padded(value.first()) || padded(value.last())
 }
 
 impl Drop for HeadWriter<'_> {

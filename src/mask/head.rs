@@ -1,7 +1,7 @@
 //! A reply's head on its way to the caller.
 
 use super::{Masked, Masks};
-use crate::http::{BodyLength, HeadWriter, WriteError};
+use crate::http::{BodyLength, FieldRef, HeadWriter, WriteError};
 
 /// Builds the one head that may be shown: every field value goes through the masks.
 #[must_use]
@@ -49,6 +49,17 @@ impl MaskedHead<'_> {
     /// When it cannot stand in a head.
     pub fn field(&mut self, name: &str, value: &[u8]) -> Result<(), WriteError> {
         self.joined(name, &[value])
+    }
+
+    /// Adds a field of the head that is masked.
+    ///
+    /// # Errors
+    /// When it cannot stand in a head.
+    pub fn copy(&mut self, field: &FieldRef<'_>) -> Result<(), WriteError> {
+        match self.masks {
+            Some(_) => self.field(field.text(), field.value),
+            None => self.writer.copy(field).map(drop),
+        }
     }
 
     /// Adds a field whose value is a link: `base`, which is the gateway's own, and `rest`.

@@ -3,8 +3,8 @@
 //! Results hold whatever a server has to say, and pass as they are, however they are written. Only
 //! what is looked for here must be there once, and in its common spelling.
 
-use super::keys;
-use super::message::id;
+use super::keys::{Found, Names};
+use super::message::{ENVELOPE, id};
 use crate::base::limits::{MCP_MESSAGES, MCP_METHOD_BYTES};
 use crate::json::{self, JsonError, Keys, Tape, Value};
 
@@ -73,9 +73,8 @@ pub enum Unreadable {
     List,
 }
 
-const ENVELOPE: &[&str] = &["jsonrpc", "id", "method", "params", "result", "error"];
 /// What is looked for in results, and in the parameters of notifications about tasks.
-const SUBJECT: &[&str] = &[
+const SUBJECT: Names<11> = Names::new([
     "resultType",
     "inputRequests",
     "requestState",
@@ -87,8 +86,10 @@ const SUBJECT: &[&str] = &[
     "resources",
     "resourceTemplates",
     "cacheScope",
-];
-const ASKED: &[&str] = &["method", "params"];
+]);
+const ASKED: Names<2> = Names::new(["method", "params"]);
+const DATA: Names<1> = Names::new(["data"]);
+const PAGES: Names<1> = Names::new(["elicitations"]);
 
 impl Answers {
     /// A reader that has read nothing.
@@ -128,14 +129,14 @@ impl<'a> Answer<'a> {
         if whole.kind() != json::Kind::Object {
             return Err(Unreadable::Shape);
         }
-        plain(whole, ENVELOPE)?;
-        let known = whole.get("id").filter(|value| !value.is_null());
-        let what = match (whole.get("method"), whole.get("result"), whole.get("error")) {
+        let [_, named, method, params, result, error] = plain(whole, &ENVELOPE)?;
+        let known = named.filter(|value| !value.is_null());
+        let what = match (method, result, error) {
             (None, Some(result), None) => What::Result(result),
             (None, None, Some(error)) => What::Error(error),
             (Some(method), None, None) => {
-                let asked = Asked::new(method, whole.get("params"))?;
-                if whole.get("id").is_some() {
+                let asked = Asked::new(method, params)?;
+                if named.is_some() {
                     What::Request(asked)
                 } else {
                     What::Notification(asked)
@@ -150,7 +151,7 @@ impl<'a> Answer<'a> {
         }
         let answer = Answer { id, what, whole };
         if let Some(subject) = answer.subject() {
-            plain(subject, SUBJECT)?;
+            plain(subject, &SUBJECT)?;
         }
         answer.check_embedded()?;
         Ok(answer)
@@ -209,10 +210,8 @@ impl<'a> Answer<'a> {
             }
         }
         if let What::Error(error) = self.what {
-            plain(error, &["data"])?;
-            if let Some(data) = error.get("data") {
-                plain(data, &["elicitations"])?;
-            }
+            let [data] = plain(error, &DATA)?;
+            data.map(|data| plain(data, &PAGES)).transpose()?;
         }
         let array = |pages: Value<'_>| pages.kind() == json::Kind::Array;
         if self.pages().is_none_or(array) {
@@ -254,14 +253,16 @@ impl<'a> Asked<'a> {
     }
 
     fn embedded(asked: Value<'a>) -> Result<Asked<'a>, Unreadable> {
-        plain(asked, ASKED)?;
-        let method = asked.get("method").ok_or(Unreadable::Asked)?;
-        Asked::new(method, asked.get("params"))
+        let [method, params] = plain(asked, &ASKED)?;
+        Asked::new(method.ok_or(Unreadable::Asked)?, params)
     }
 }
 
-fn plain(object: Value<'_>, known: &[&str]) -> Result<(), Unreadable> {
-    keys::plain(object, known).map_err(|_| Unreadable::Key)
+fn plain<'a, const N: usize>(
+    object: Value<'a>,
+    names: &Names<N>,
+) -> Result<Found<'a, N>, Unreadable> {
+    names.of(object).map_err(|_| Unreadable::Key)
 }
 
 /// Whether two ids are the same, however each is written; both are JSON texts.

@@ -53,7 +53,7 @@ impl<'a> Fields<'a> {
                 Known::McpName => (&mut fields.name, Objection::Mismatch(Mirrored::Name)),
                 Known::ContentType => (&mut fields.content_type, Objection::ContentType),
                 Known::McpOther => {
-                    let Some(name) = param_name(entry.name) else {
+                    let Some(name) = param_name(entry.text()) else {
                         continue;
                     };
                     let again = room[..params]
@@ -187,12 +187,7 @@ mod tests {
     #[test]
     fn a_field_that_comes_twice_is_refused() {
         fn entry<'a>(name: &'a str, value: &'a [u8]) -> FieldRef<'a> {
-            FieldRef {
-                name,
-                value,
-                known: Known::of(name.as_bytes()),
-                hop_by_hop: false,
-            }
+            FieldRef::new(name, value)
         }
         let good = [
             entry("Mcp-Method", b"tools/call"),

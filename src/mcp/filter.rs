@@ -2,7 +2,7 @@
 
 use super::answer::Unreadable;
 use super::edit::{Edits, Misplaced};
-use super::keys;
+use super::keys::Names;
 use super::revision::Revision;
 use crate::json::{self, Keys, Tape, Value};
 
@@ -89,11 +89,14 @@ impl ListKind {
     }
 
     /// The member of an item that names it.
-    fn name(self) -> &'static str {
+    fn name(self) -> &'static Names<1> {
+        const NAME: Names<1> = Names::new(["name"]);
+        const URI: Names<1> = Names::new(["uri"]);
+        const TEMPLATE: Names<1> = Names::new(["uriTemplate"]);
         match self {
-            ListKind::Tools | ListKind::Prompts => "name",
-            ListKind::Resources => "uri",
-            ListKind::Templates => "uriTemplate",
+            ListKind::Tools | ListKind::Prompts => &NAME,
+            ListKind::Resources => &URI,
+            ListKind::Templates => &TEMPLATE,
         }
     }
 }
@@ -172,11 +175,10 @@ fn filter_list<'a>(
 
 fn item(kind: ListKind, definition: Value<'_>) -> Option<Item<'_>> {
     // A tool whose name reads in two ways could be shown under one and called under the other.
-    keys::plain(definition, &[kind.name()]).ok()?;
-    let name = definition.get(kind.name())?.as_str()?;
+    let [name] = kind.name().of(definition).ok()?;
     Some(Item {
         kind,
-        name,
+        name: name?.as_str()?,
         definition,
     })
 }

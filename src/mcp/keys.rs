@@ -10,28 +10,68 @@ use crate::json::Value;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Doubtful;
 
-/// Asks that whatever could be taken for one of `known` is that, letter by letter, and is there
-/// once.
-pub(super) fn plain(object: Value<'_>, known: &[&str]) -> Result<(), Doubtful> {
-    // One bit for each name that was seen.
-    let mut seen = 0u64;
-    for (name, _) in object.members() {
+/// Names that are looked for in an object.
+pub(super) struct Names<const N: usize> {
+    names: [&'static str; N],
+    /// A bit for each letter that the letters of one begin with.
+    firsts: u32,
+}
+
+/// What an object has under the names that are looked for, in their order.
+pub(super) type Found<'a, const N: usize> = [Option<Value<'a>>; N];
+
+impl<const N: usize> Names<N> {
+    pub(super) const fn new(names: [&'static str; N]) -> Names<N> {
+        let (mut firsts, mut index) = (0, 0);
+        while index < N {
+            let (name, mut at) = (names[index].as_bytes(), 0);
+            while is_separator(name[at]) {
+                at += 1;
+            }
+            firsts |= letter_bit(name[at]);
+            index += 1;
+        }
+        Names { names, firsts }
+    }
+
+    /// What `object` has under these names. Whatever could be taken for one of them must be that,
+    /// letter by letter, and be there once.
+    pub(super) fn of<'a>(&self, object: Value<'a>) -> Result<Found<'a, N>, Doubtful> {
+        let mut found = [None; N];
+        for (name, value) in object.members() {
+            let place = match self.names.iter().position(|known| name == *known) {
+                Some(index) => &mut found[index],
+                None if self.resembles(name) => return Err(Doubtful),
+                None => continue,
+            };
+            if place.replace(value).is_some() {
+                return Err(Doubtful);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether some parser takes `name`, which is none of these, for one of them.
+    fn resembles(&self, name: &str) -> bool {
         // Nearly all names differ from nearly all others in their first letter.
-        let (ascii, first) = (name.is_ascii(), letters(name).next());
-        let alike = |known: &&str| match ascii {
-            true => letters(known).next() == first && letters(name).eq(letters(known)),
+        let first = name.bytes().next().unwrap_or_default();
+        if first.is_ascii_alphanumeric() && self.firsts & letter_bit(first) == 0 {
+            return false;
+        }
+        let alike = |known: &&str| match name.is_ascii() {
+            true => letters(name).eq(letters(known)),
             false => folds_to(name, known),
         };
-        let Some(index) = known.iter().position(alike) else {
-            continue;
-        };
-        let bit = 1 << (index % 64);
-        if name != known[index] || seen & bit != 0 {
-            return Err(Doubtful);
-        }
-        seen |= bit;
+        self.names.iter().any(alike)
     }
-    Ok(())
+}
+
+/// One bit for each letter, whatever its case; none for other bytes.
+const fn letter_bit(byte: u8) -> u32 {
+    match byte.to_ascii_lowercase() {
+        letter @ b'a'..=b'z' => 1 << (letter - b'a'),
+        _ => 0,
+    }
 }
 
 /// Whether a parser that folds case reads `name` as `known`, which is ASCII. Through upper case,
@@ -40,7 +80,7 @@ fn folds_to(name: &str, known: &str) -> bool {
     let folded = name
         .chars()
         .take_while(|letter| *letter != '\0')
-        .filter(|letter| !is_separator(*letter))
+        .filter(|letter| !matches!(letter, '_' | '-'))
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase);
     folded.eq(letters(known).map(char::from))
@@ -50,12 +90,12 @@ fn folds_to(name: &str, known: &str) -> bool {
 fn letters(name: &str) -> impl Iterator<Item = u8> {
     name.bytes()
         .take_while(|byte| *byte != 0)
-        .filter(|byte| !is_separator(char::from(*byte)))
+        .filter(|byte| !is_separator(*byte))
         .map(|byte| byte.to_ascii_lowercase())
 }
 
-fn is_separator(letter: char) -> bool {
-    matches!(letter, '_' | '-')
+const fn is_separator(byte: u8) -> bool {
+    matches!(byte, b'_' | b'-')
 }
 
 #[cfg(test)]
@@ -66,7 +106,8 @@ mod tests {
     fn judge(text: &str) -> Result<(), Doubtful> {
         let mut tape = Tape::new();
         let value = tape.parse_value(text.as_bytes(), Keys::Unchecked).unwrap();
-        plain(value, &["method", "taskId", "_meta", "a/b"])
+        const NAMES: Names<4> = Names::new(["method", "taskId", "_meta", "a/b"]);
+        NAMES.of(value).map(drop)
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One JSON-RPC message of a caller, and what rules match of it.
 
-use super::keys;
+use super::keys::{Found, Names};
 use super::objection::Objection;
 use crate::base::limits::{MCP_ID_BYTES, MCP_METHOD_BYTES, MCP_NAME_BYTES};
 use crate::json::{self, Value};
@@ -41,8 +41,9 @@ pub struct Message<'a> {
 }
 
 /// Members of a message, and those that are looked for in `params`, `_meta` and `ref`.
-const ENVELOPE: &[&str] = &["jsonrpc", "id", "method", "params", "result", "error"];
-const PARAMS: &[&str] = &[
+pub(super) const ENVELOPE: Names<6> =
+    Names::new(["jsonrpc", "id", "method", "params", "result", "error"]);
+const PARAMS: Names<16> = Names::new([
     "_meta",
     "name",
     "uri",
@@ -59,10 +60,10 @@ const PARAMS: &[&str] = &[
     "requestId",
     "progressToken",
     "cursor",
-];
-const META: &[&str] = &[META_VERSION, META_CAPABILITIES, "progressToken"];
-const REFERENCE: &[&str] = &["type", "name", "uri"];
-const SUBSCRIPTIONS: &[&str] = &["resourceSubscriptions"];
+]);
+const META: Names<3> = Names::new([META_VERSION, META_CAPABILITIES, "progressToken"]);
+const REFERENCE: Names<3> = Names::new(["type", "name", "uri"]);
+const SUBSCRIPTIONS: Names<1> = Names::new(["resourceSubscriptions"]);
 
 /// The members of `_meta` that 2026-07-28 asks of every request.
 pub(super) const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
@@ -74,18 +75,23 @@ impl<'a> Message<'a> {
         if whole.kind() != json::Kind::Object {
             return Err(Objection::NotAMessage);
         }
-        plain(whole, ENVELOPE)?;
-        if whole.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
+        let found = plain(whole, &ENVELOPE)?;
+        let [version, _, method, ..] = found;
+        if version.and_then(Value::as_str) != Some("2.0") {
             return Err(Objection::Jsonrpc);
         }
-        match whole.get("method") {
-            Some(method) => Message::asking(whole, method),
-            None => Message::answering(whole),
+        match method {
+            Some(method) => Message::asking(whole, method, found),
+            None => Message::answering(whole, found),
         }
     }
 
-    fn asking(whole: Value<'a>, method: Value<'a>) -> Result<Message<'a>, Objection> {
-        if whole.get("result").is_some() || whole.get("error").is_some() {
+    fn asking(
+        whole: Value<'a>,
+        method: Value<'a>,
+        [_, named, _, params, result, error]: Found<'a, 6>,
+    ) -> Result<Message<'a>, Objection> {
+        if result.is_some() || error.is_some() {
             return Err(Objection::Shape);
         }
         let visible = |text: &&str| text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -94,8 +100,8 @@ impl<'a> Message<'a> {
             .filter(|text| (1..=MCP_METHOD_BYTES).contains(&text.len()))
             .filter(visible)
             .ok_or(Objection::Method)?;
-        let id = whole.get("id").map(id).transpose()?;
-        let params = object(whole.get("params"), Objection::Params)?;
+        let id = named.map(id).transpose()?;
+        let params = object(params, Objection::Params)?;
         let mut message = Message {
             kind: if id.is_some() {
                 Kind::Request
@@ -119,36 +125,38 @@ impl<'a> Message<'a> {
     }
 
     fn read_params(&mut self, params: Value<'a>) -> Result<(), Objection> {
-        plain(params, PARAMS)?;
-        let arguments = params.get("arguments").filter(|value| !value.is_null());
+        let [meta, _, _, arguments, _, _, request_state, ..] = plain(params, &PARAMS)?;
+        let arguments = arguments.filter(|value| !value.is_null());
         self.arguments = object(arguments, Objection::Arguments)?;
-        self.request_state = params.get("requestState");
+        self.request_state = request_state;
         if self
             .request_state
             .is_some_and(|state| state.as_str().is_none())
         {
             return Err(Objection::RequestState);
         }
-        if let Some(meta) = object(params.get("_meta"), Objection::Meta)? {
-            plain(meta, META)?;
-            self.progress_token = meta.get("progressToken").is_some();
+        if let Some(meta) = object(meta, Objection::Meta)? {
+            let [.., progress_token] = plain(meta, &META)?;
+            self.progress_token = progress_token.is_some();
         }
         Ok(())
     }
 
     /// A response: an id, and exactly one of result and error.
-    fn answering(whole: Value<'a>) -> Result<Message<'a>, Objection> {
-        let (result, error) = (whole.get("result"), whole.get("error"));
+    fn answering(
+        whole: Value<'a>,
+        [_, named, _, params, result, error]: Found<'a, 6>,
+    ) -> Result<Message<'a>, Objection> {
         let said = match (result, error) {
             (Some(one), None) | (None, Some(one)) => one,
             _ => return Err(Objection::Shape),
         };
-        if whole.get("params").is_some() || said.kind() != json::Kind::Object {
+        if params.is_some() || said.kind() != json::Kind::Object {
             return Err(Objection::Shape);
         }
         // An error may come without an id, when the client could not read which it was.
-        let nameless = whole.get("id").is_none_or(Value::is_null);
-        let id = match whole.get("id") {
+        let nameless = named.is_none_or(Value::is_null);
+        let id = match named {
             _ if nameless && error.is_some() => None,
             Some(value) => Some(id(value)?),
             None => return Err(Objection::Id),
@@ -210,8 +218,7 @@ impl<'a> Message<'a> {
         let Some(filter) = object(filter, Objection::Params)? else {
             return Ok(());
         };
-        plain(filter, SUBSCRIPTIONS)?;
-        let Some(list) = filter.get("resourceSubscriptions") else {
+        let [Some(list)] = plain(filter, &SUBSCRIPTIONS)? else {
             return Ok(());
         };
         if list.kind() != json::Kind::Array {
@@ -240,8 +247,11 @@ impl<'a> Message<'a> {
     }
 }
 
-fn plain(object: Value<'_>, known: &[&str]) -> Result<(), Objection> {
-    keys::plain(object, known).map_err(|_| Objection::KeyVariant)
+fn plain<'a, const N: usize>(
+    object: Value<'a>,
+    names: &Names<N>,
+) -> Result<Found<'a, N>, Objection> {
+    names.of(object).map_err(|_| Objection::KeyVariant)
 }
 
 fn object(value: Option<Value<'_>>, objection: Objection) -> Result<Option<Value<'_>>, Objection> {
@@ -283,11 +293,10 @@ fn text(value: Option<Value<'_>>) -> Result<&str, Objection> {
 
 /// What a completion is for: its `type` says which member names it.
 fn referred(reference: Value<'_>) -> Result<Option<Value<'_>>, Objection> {
-    plain(reference, REFERENCE)?;
-    let kind = reference.get("type").and_then(Value::as_str);
-    Ok(match kind {
-        Some("ref/prompt") => reference.get("name"),
-        Some("ref/resource") => reference.get("uri"),
+    let [kind, name, uri] = plain(reference, &REFERENCE)?;
+    Ok(match kind.and_then(Value::as_str) {
+        Some("ref/prompt") => name,
+        Some("ref/resource") => uri,
         _ => None,
     })
 }

@@ -41,6 +41,7 @@ pub mod tasks;
 #[cfg(test)]
 mod tests;
 
+pub use crate::base::ids::principal_digest as principal;
 pub use answer::{Answer, Answers, Asked, Said, Unreadable, What, same_id, write_error};
 pub use edit::{Edits, write_string};
 pub use envelope::{Post, Reader};
@@ -52,4 +53,4 @@ pub use mirror::Mirrors;
 pub use objection::{Mirrored, Objection, Refused, Requested};
 pub use print::Fingerprint;
 pub use revision::Revision;
-pub use seal::{Digest, NotOurs, SealError, Sealer, SessionState, principal};
+pub use seal::{Digest, NotOurs, SealError, Sealer, SessionState};

@@ -28,19 +28,6 @@ use crate::base::secret::Secret;
 /// SHA-256 of who a principal is; see [`principal`].
 pub type Digest = [u8; 32];
 
-/// Names a principal: the configured issuer's name, tenant, object and client, in this order.
-#[must_use]
-pub fn principal(parts: [&str; 4]) -> Digest {
-    let mut context = digest::Context::new(&digest::SHA256);
-    for part in parts {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part.as_bytes());
-    }
-    let mut named = [0; 32];
-    named.copy_from_slice(context.finish().as_ref());
-    named
-}
-
 /// Seals and opens. One per configuration; cheap to share, and used without a lock.
 pub struct Sealer {
     keys: Vec<Key>,

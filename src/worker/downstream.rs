@@ -247,7 +247,10 @@ fn is_plain_text(error: &io::Error) -> bool {
 /// Says in plain text that this is no place for it. Nothing of what came has been judged.
 async fn answer_plain_text<D: Driver>(worker: &Worker<D>, transport: Transport<D::Stream>) {
     let now = worker.now();
-    Account::open(now).refuse(&Refusal::PlainText, &mut worker.core.borrow_mut(), now);
+    {
+        let core = &mut *worker.core.borrow_mut();
+        Account::open(core, now).refuse(&Refusal::PlainText, core, now);
+    }
     let answer = Refusal::PlainText.answer(true);
     let bytes = std::iter::once(answer.bytes(false));
     if write(&transport, worker, bytes).await.is_ok() {

@@ -384,7 +384,7 @@ fn what_a_head_says() {
         .entries(bytes)
         .filter(|field| field.hop_by_hop)
         .collect();
-    let names: Vec<_> = hops.iter().map(|field| field.name).collect();
+    let names: Vec<_> = hops.iter().map(|field| field.text()).collect();
     assert_eq!(names, ["X-Odd", "x-odd", "Connection", "Transfer-Encoding"]);
     assert!(head.has(Known::Host) && !head.has(Known::Cookie));
 }

@@ -332,7 +332,7 @@ fn plain_text_is_counted() {
     let mut rig = plain();
     let refusal = Refusal::PlainText;
     assert_eq!(name(&refusal), "PlainText");
-    Account::open(rig.now).refuse(&refusal, &mut rig.core, rig.now);
+    Account::open(&mut rig.core, rig.now).refuse(&refusal, &mut rig.core, rig.now);
     let answer = check::reply(refusal.answer(true).bytes(false));
     assert_eq!(
         (answer.status(), answer.field("connection")),

@@ -25,10 +25,15 @@ pub(super) fn show_fields(
 ) {
     const NOTHING_MORE: &ForwardFields = &ForwardFields::Listed(Vec::new());
     for field in head.entries(bytes).filter(|field| !field.hop_by_hop) {
-        if fields::request_passes(field.name, NOTHING_MORE, connection.masks.is_some()) {
-            out.extend_from_slice(field.name.as_bytes());
-            out.extend_from_slice(b": ");
-            show(connection, field.value, out);
+        if fields::request_passes(&field, NOTHING_MORE, connection.masks.is_some()) {
+            match field.line().filter(|_| connection.masks.is_none()) {
+                Some(line) => out.extend_from_slice(line),
+                None => {
+                    out.extend_from_slice(field.name);
+                    out.extend_from_slice(b": ");
+                    show(connection, field.value, out);
+                }
+            }
             out.extend_from_slice(b"\r\n");
         }
     }

@@ -7,7 +7,7 @@ use crate::exchange::phase::Judged;
 use crate::exchange::received::Received;
 use crate::exchange::rules::Mcp;
 use crate::exchange::{Core, fields};
-use crate::http::{HeadWriter, WriteError};
+use crate::http::{HeadWriter, Known, WriteError};
 use crate::mcp::inner::{CALLER_HEADER, PRINCIPAL_HEADER, SECRET_HEADER};
 
 /// The head that goes upstream, `Host` first: the caller's listed fields, then the gateway's own.
@@ -67,12 +67,15 @@ fn write_head(
     let mut writer = HeadWriter::request(out, head.method(bytes), target)?;
     writer.field("Host", connection.upstream.authority.as_bytes())?;
     for field in head.entries(bytes).filter(|field| !field.hop_by_hop) {
-        let ours =
-            credential.is_some_and(|credential| credential.field.eq_ignore_ascii_case(field.name));
         let read = connection.masks.is_some() || connection.mcp.is_some();
-        let ours = ours || (connection.mcp.is_some() && is_session(field.name));
-        if !ours && fields::request_passes(field.name, &connection.forward, read) {
-            writer.field(field.name, field.value)?;
+        let ours = connection.mcp.is_some() && is_session(field.known);
+        if ours || !fields::request_passes(&field, &connection.forward, read) {
+            continue;
+        }
+        let replaced =
+            credential.is_some_and(|own| own.field.as_bytes().eq_ignore_ascii_case(field.name));
+        if !replaced {
+            writer.copy(&field)?;
         }
     }
     write_own(&mut writer, credential)?;
@@ -88,8 +91,8 @@ fn write_head(
 }
 
 /// Fields of MCP that mean the gateway: pages of others were turned away, sessions are sealed.
-fn is_session(name: &str) -> bool {
-    name.eq_ignore_ascii_case("mcp-session-id") || name.eq_ignore_ascii_case("origin")
+fn is_session(name: Known) -> bool {
+    matches!(name, Known::McpSessionId | Known::Origin)
 }
 
 /// The credential, which the caller never sees.

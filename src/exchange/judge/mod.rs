@@ -201,13 +201,15 @@ impl Judge<'_> {
     /// The bearer token, verified (RFC 6750, section 2.1: the `Authorization` field only).
     fn identify(&mut self, head: &RequestHead, asked: Option<KeyWanted>) -> Result<Identity, Stop> {
         let field = head.authorization(self.bytes).ok_or(Refusal::NoToken)?;
-        let token = bearer(field).map_err(unproven)?;
         let authenticator = &mut self.core.authenticator;
         let identity = match asked {
-            Some(asked) => authenticator
-                .authenticate_after(asked, self.last, token, self.now)
-                .map_err(unproven)?,
-            None => match authenticator.authenticate(self.last, token, self.now) {
+            Some(asked) => {
+                let token = bearer(field).map_err(unproven)?;
+                authenticator
+                    .authenticate_after(asked, self.last, token, self.now)
+                    .map_err(unproven)?
+            }
+            None => match authenticator.authenticate_field(self.last, field, self.now) {
                 Verdict::Proven(identity) => identity,
                 Verdict::NeedKey(wanted) => return Err(Stop::NeedKey(wanted)),
                 Verdict::Refused(why) => return Err(unproven(why).into()),

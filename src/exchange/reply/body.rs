@@ -82,11 +82,11 @@ impl ReplyBody {
         let length = head.body(method);
         let has_body = !matches!(length, BodyLength::None | BodyLength::Length(0));
         let kind = ContentKind::of(
-            head.field(bytes, "content-type"),
+            head.values(bytes, Known::ContentType).next(),
             fields::coding(head.values(bytes, Known::ContentEncoding)),
         );
         // Chunks of nothing need no name: servers end an accepted notification so.
-        let unnamed = head.field(bytes, "content-type").is_none();
+        let unnamed = !head.has(Known::ContentType);
         let untold = !matches!(length, BodyLength::Length(_));
         let read = match (masks, kind) {
             (Some(masks), Ok(kind))

@@ -8,7 +8,7 @@ use crate::base::clock::Now;
 use crate::exchange::dialogue::Dialogue;
 use crate::exchange::rules::Connection;
 use crate::exchange::{Account, Core, Refusal, fields};
-use crate::http::{BodyLength, FieldRef, ResponseHead, WriteError};
+use crate::http::{BodyLength, Known, ResponseHead, WriteError};
 use crate::mask::{Masked, MaskedHead, masked_head};
 use crate::record::Recorded;
 
@@ -76,16 +76,16 @@ impl HeadParts<'_> {
             ..
         } = self.connection;
         let fields = self.head.entries(self.bytes);
-        for FieldRef { name, value, .. } in fields.filter(|field| !field.hop_by_hop) {
-            let replaced = *hides && name.eq_ignore_ascii_case("cache-control");
-            let ours = self.connection.mcp.is_some() && name.eq_ignore_ascii_case(session::FIELD);
-            if replaced || ours || !fields::reply_passes(name, reply_fields) {
+        for field in fields.filter(|field| !field.hop_by_hop) {
+            let replaced = *hides && field.known == Known::CacheControl;
+            let ours = self.connection.mcp.is_some() && field.known == Known::McpSessionId;
+            if replaced || ours || !fields::reply_passes(&field, reply_fields) {
                 continue;
             }
-            let link = name.eq_ignore_ascii_case("location");
-            match upstream.path_of(value).filter(|_| link) {
-                Some(path) => head.joined(name, &[self.link_base, path])?,
-                None => head.field(name, value)?,
+            let is_link = field.known == Known::Location;
+            match is_link.then(|| upstream.path_of(field.value)).flatten() {
+                Some(path) => head.joined(field.text(), &[self.link_base, path])?,
+                None => head.copy(&field)?,
             }
         }
         if let Some(session) = session {

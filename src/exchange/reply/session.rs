@@ -3,10 +3,8 @@
 use super::head::HeadParts;
 use crate::base::clock::Now;
 use crate::exchange::Refusal;
+use crate::http::Known;
 use crate::mcp::SessionState;
-
-/// The header that names it.
-pub(super) const FIELD: &str = "mcp-session-id";
 
 /// The upstream's `Mcp-Session-Id`, sealed with whom and where it belongs to. None where the reply
 /// names none, where it names the one that the caller showed, and in the newest revision, which has
@@ -23,7 +21,7 @@ pub(super) fn sealed(parts: &HeadParts<'_>, now: Now) -> Result<Option<String>, 
     let (Some(mcp), Some(dialogue)) = (&connection.mcp, dialogue) else {
         return Ok(None);
     };
-    let named = head.field(bytes, FIELD);
+    let named = head.values(bytes, Known::McpSessionId).next();
     let Some(named) = named.filter(|_| !dialogue.revision.is_modern()) else {
         return Ok(None);
     };

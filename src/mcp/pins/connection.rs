@@ -28,6 +28,8 @@ pub(super) struct Connection {
     pub policy: ArcSwapOption<ToolPolicy>,
     hasher: DefaultHashBuilder,
     shards: Box<[ArcSwap<Shard>]>,
+    /// How many tools are in all shards.
+    tools: AtomicUsize,
     /// Held from judging a tool to publishing it.
     pub changing: Mutex<()>,
     /// How often a tool was not what was trusted.
@@ -51,6 +53,7 @@ impl Connection {
             shards: (0..SHARDS)
                 .map(|_| ArcSwap::new(Arc::clone(&empty)))
                 .collect(),
+            tools: AtomicUsize::new(0),
             changing: Mutex::new(()),
             changes: AtomicU64::new(0),
             waiting: Arc::default(),
@@ -67,8 +70,7 @@ impl Connection {
     }
 
     pub fn has_room(&self) -> bool {
-        let tools: usize = self.shards.iter().map(|shard| shard.load().len()).sum();
-        tools < TOOLS_PER_CONNECTION
+        self.tools.load(Relaxed) < TOOLS_PER_CONNECTION
     }
 
     pub fn figures(&self) -> Figures {
@@ -86,11 +88,13 @@ impl Connection {
         }
     }
 
+    /// Only while `changing` is held.
     pub fn publish(&self, name: &str, tool: Tool) {
         if let Some(shard) = self.shard(name) {
             let mut tools = Shard::clone(&shard.load());
-            tools.insert(name.into(), Arc::new(tool));
+            let is_new = tools.insert(name.into(), Arc::new(tool)).is_none();
             shard.store(Arc::new(tools));
+            self.tools.fetch_add(usize::from(is_new), Relaxed);
         }
     }
 }

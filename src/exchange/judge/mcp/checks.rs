@@ -6,19 +6,13 @@ use crate::exchange::dialogue::{task, tool};
 use crate::exchange::refusal::{McpRefusal, Refusal};
 use crate::exchange::rules::{Connection, Mcp};
 use crate::json::Value;
-use crate::mcp::{self, Digest, Edits, Message, Param, Post, write_string};
+use crate::mcp::{Digest, Edits, Message, Param, Post, write_string};
 use crate::policy::mcp::ANSWER;
 use crate::policy::{Arguments, McpCall};
 
 /// Who somebody is to whom sessions, states and tasks belong.
 pub(super) fn whose(identity: &Identity) -> Digest {
-    let principal = identity.principal();
-    mcp::principal([
-        principal.issuer(),
-        principal.tenant().unwrap_or_default(),
-        principal.object(),
-        principal.client().unwrap_or_default(),
-    ])
+    *identity.principal().digest()
 }
 
 /// A tool that changed behind the back of whoever trusted it is neither shown nor called.
