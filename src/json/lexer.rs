@@ -1,4 +1,5 @@
-//! The push lexer: RFC 8259, byte by byte, in whatever pieces the bytes come.
+//! The push lexer: RFC 8259, in whatever pieces the bytes come. Whole plain tokens are read at a
+//! [stride](super::stride); what is cut, escaped or wrong is read here, byte by byte.
 //!
 //! ```text
 //!            ┌──────────────── ',' (array) ────────────────┐
@@ -63,6 +64,23 @@ pub trait Sink {
     fn scalar_start(&mut self, scalar: Scalar, at: usize);
     /// The scalar's last byte was the one before `end`.
     fn scalar_end(&mut self, scalar: Scalar, end: usize);
+
+    /// A string whose content is the bytes `from..to`, all of them here and standing for
+    /// themselves.
+    #[inline]
+    fn string(&mut self, key: bool, from: usize, to: usize) {
+        self.string_start(key, from - 1);
+        if from < to {
+            self.run(from, to);
+        }
+        self.string_end(key, to);
+    }
+    /// A scalar that is the bytes `from..to`, all of them here.
+    #[inline]
+    fn scalar(&mut self, scalar: Scalar, from: usize, to: usize) {
+        self.scalar_start(scalar, from);
+        self.scalar_end(scalar, to);
+    }
 }
 
 /// The state of one text that is being read.
@@ -70,8 +88,8 @@ pub trait Sink {
 pub struct Lexer {
     state: State,
     /// One bit per open container, the innermost lowest: 1 is an object.
-    objects: u128,
-    depth: u32,
+    pub(super) objects: u128,
+    pub(super) depth: u32,
     /// The string being read is a member name.
     key: bool,
     /// Bytes of the pieces before this one.
@@ -105,6 +123,10 @@ impl Lexer {
         let mut state = std::mem::replace(&mut self.state, State::Broken);
         let mut at = 0;
         while at < piece.len() {
+            state = self.stride(state, piece, &mut at, sink);
+            if at == piece.len() {
+                break;
+            }
             match self.step(state, piece, &mut at, sink) {
                 Ok(next) => state = next,
                 Err(problem) => return Err(self.error(problem, at)),
@@ -222,14 +244,14 @@ impl Lexer {
             b'"' => return Ok(self.string(false, at, sink)),
             b'{' => return self.open(Container::Object, at, sink),
             b'[' => return self.open(Container::Array, at, sink),
-            b'-' => (Scalar::Number, State::Number(Digits::Minus)),
-            b'0' => (Scalar::Number, State::Number(Digits::Zero)),
-            b'1'..=b'9' => (Scalar::Number, State::Number(Digits::Whole)),
             b't' => (Scalar::True, State::word(Scalar::True)),
             b'f' => (Scalar::False, State::word(Scalar::False)),
             b'n' => (Scalar::Null, State::word(Scalar::Null)),
             0xEF if self.depth == 0 => return Err(Problem::ByteOrderMark),
-            _ => return Err(Problem::Unexpected),
+            _ => match Digits::first(byte) {
+                Some(digits) => (Scalar::Number, State::Number(digits)),
+                None => return Err(Problem::Unexpected),
+            },
         };
         sink.scalar_start(scalar, at);
         Ok(state)
@@ -267,18 +289,35 @@ impl Lexer {
         if self.depth == JSON_DEPTH {
             return Err(Problem::Depth);
         }
+        Ok(self.enter(container, at, sink))
+    }
+
+    /// Opens a container for which there is room.
+    #[inline(always)]
+    pub(super) fn enter<S: Sink>(
+        &mut self,
+        container: Container,
+        at: usize,
+        sink: &mut S,
+    ) -> State {
         self.depth += 1;
         let object = container == Container::Object;
         self.objects = (self.objects << 1) | u128::from(object);
         sink.open(container, at);
-        Ok(if object {
+        if object {
             State::KeyOrEnd
         } else {
             State::ValueOrEnd
-        })
+        }
     }
 
-    fn close<S: Sink>(&mut self, container: Container, at: usize, sink: &mut S) -> State {
+    #[inline(always)]
+    pub(super) fn close<S: Sink>(
+        &mut self,
+        container: Container,
+        at: usize,
+        sink: &mut S,
+    ) -> State {
         self.depth -= 1;
         self.objects >>= 1;
         sink.close(container, at);

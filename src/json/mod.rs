@@ -11,7 +11,9 @@ mod error;
 mod lexer;
 #[cfg(test)]
 mod oracle;
+mod plain;
 mod state;
+mod stride;
 mod tape;
 #[cfg(test)]
 mod tests;

@@ -50,6 +50,8 @@ fn nearly_json() -> impl Strategy<Value = Vec<u8>> {
         "\"key\":",
         "{\"b\":[",
         "]}",
+        "\"a string that is longer than one block\"",
+        "words that go on and on and on \u{e9} and on",
     ]);
     let soup = prop::collection::vec(pieces, 0..24).prop_map(|pieces| pieces.concat().into_bytes());
     let leaf = prop_oneof![

@@ -74,7 +74,19 @@ impl State {
 }
 
 impl Digits {
+    /// The state after a number's first byte; `None` when no number begins with it.
+    #[inline(always)]
+    pub(super) fn first(byte: u8) -> Option<Digits> {
+        match byte {
+            b'-' => Some(Digits::Minus),
+            b'0' => Some(Digits::Zero),
+            b'1'..=b'9' => Some(Digits::Whole),
+            _ => None,
+        }
+    }
+
     /// True when what has been read is a whole number.
+    #[inline(always)]
     pub(super) fn may_end(self) -> bool {
         use Digits::{Fraction, Power, Whole, Zero};
         matches!(self, Zero | Whole | Fraction | Power)

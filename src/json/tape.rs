@@ -242,6 +242,30 @@ fn compare_ignoring_case(a: &str, b: &str) -> Ordering {
 
 impl Sink for Recorder<'_, '_> {
     #[inline]
+    fn string(&mut self, _key: bool, from: usize, to: usize) {
+        self.tape.nodes.push(Node {
+            kind: NodeKind::String,
+            escaped: false,
+            start: from as u32 - 1,
+            end: to as u32 + 1,
+            next: 0,
+            decoded_end: 0,
+        });
+    }
+
+    #[inline]
+    fn scalar(&mut self, scalar: Scalar, from: usize, to: usize) {
+        self.tape.nodes.push(Node {
+            kind: NodeKind::Scalar(scalar),
+            escaped: false,
+            start: from as u32,
+            end: to as u32,
+            next: 0,
+            decoded_end: 0,
+        });
+    }
+
+    #[inline]
     fn open(&mut self, container: Container, at: usize) {
         self.tape.open.push(self.tape.nodes.len() as u32);
         let kind = match container {

@@ -25,6 +25,7 @@ mod kind;
 mod level;
 mod link;
 mod literals;
+mod names;
 mod reader;
 mod recognise;
 mod replace;
@@ -47,7 +48,7 @@ pub use spec::{Links, MaskError, MaskSpec, Masks};
 pub use stream::Stream;
 
 use crate::json::JsonError;
-use weave::Segment;
+use weave::Weave;
 
 /// Why a body is withheld. Says nothing of what is in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -88,50 +89,24 @@ pub struct Hit {
 #[must_use]
 pub struct Masked<'a> {
     chunk: &'a [u8],
-    held: &'a [u8],
-    notes: &'a [u8],
-    masks: Option<&'a Masks>,
     /// `None`: the chunk as it is.
-    segments: Option<&'a [Segment]>,
-    hits: &'a [Hit],
-    length: usize,
+    woven: Option<(&'a Weave, &'a Masks)>,
 }
 
 /// The door for a connection without masks: the bytes as they are.
 pub fn unmasked(chunk: &[u8]) -> Masked<'_> {
-    Masked {
-        chunk,
-        held: &[],
-        notes: &[],
-        masks: None,
-        segments: None,
-        hits: &[],
-        length: chunk.len(),
-    }
+    Masked { chunk, woven: None }
 }
 
 impl<'a> Masked<'a> {
-    /// The bytes, in order. Slices of the chunk are the chunk's own memory.
+    /// The bytes, in order. Slices of the chunk are the chunk's own memory, unless they are many
+    /// and short.
     pub fn slices(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let Masked {
-            chunk,
-            held,
-            notes,
-            masks,
-            segments,
-            ..
-        } = *self;
-        let whole = segments.is_none().then_some(chunk);
-        let listed = segments
+        let Masked { chunk, woven } = *self;
+        let whole = woven.is_none().then_some(chunk);
+        let listed = woven
             .into_iter()
-            .flatten()
-            .map(move |segment| match segment {
-                Segment::Chunk { from, to } => &chunk[*from as usize..*to as usize],
-                Segment::Held { from, to } => &held[*from as usize..*to as usize],
-                Segment::Note { from, to } => &notes[*from as usize..*to as usize],
-                Segment::Rule(rule) => masks.map_or(&[][..], |masks| masks.placeholder(*rule)),
-                Segment::Quote(level) => replace::quote(*level),
-            });
+            .flat_map(move |(weave, masks)| weave.slices(chunk, masks));
         whole
             .into_iter()
             .chain(listed)
@@ -141,24 +116,30 @@ impl<'a> Masked<'a> {
     /// What was masked in these bytes.
     #[must_use]
     pub fn hits(&self) -> &'a [Hit] {
-        self.hits
+        self.woven.map_or(&[], |(weave, _)| &weave.hits)
     }
 
     /// How many bytes these are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.length
+        self.woven
+            .map_or(self.chunk.len(), |(weave, _)| weave.length)
     }
 
     /// True when there is nothing to hand on, for instance because all of a chunk is held back.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.length == 0
+        self.len() == 0
     }
 }
 
 impl std::fmt::Debug for Masked<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Masked({} bytes, {} hits)", self.length, self.hits.len())
+        write!(
+            f,
+            "Masked({} bytes, {} hits)",
+            self.len(),
+            self.hits().len()
+        )
     }
 }

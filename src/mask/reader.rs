@@ -1,12 +1,13 @@
 //! Follows one JSON text, knows where in it stands what, and hides what a profile names.
 
 mod reading;
+mod whole;
 
 use self::reading::Reading;
 use super::level::Level;
 use super::link::Link;
+use super::names::{Member, SEPARATOR};
 use super::replace::Disguise;
-use super::spec::Member;
 use super::text::{Context, Origin, Text, note};
 use super::weave::{OPEN, Span};
 use crate::json::{JsonError, Lexer};
@@ -23,15 +24,19 @@ pub(super) struct Reader {
 struct Place {
     /// How many strings this text stands within; tells how its quotes are escaped.
     level: u8,
-    /// Names of the members that the place is within, each ended by [`SEPARATOR`](super::spec::SEPARATOR).
-    path: Vec<u8>,
-    /// Length of `path` at each container that is open.
+    /// Names of the members that the place is within, each ended by [`SEPARATOR`], and how long
+    /// this was at each container that is open. Kept only where a profile asks for nested names.
+    parents: Vec<u8>,
     frames: Vec<usize>,
-    /// Where in `path` the last name begins.
-    name_from: usize,
+    /// The member name read last, as far as anybody needs it.
+    name: Vec<u8>,
+    /// It names the value that comes next.
+    named: bool,
     /// What is to be done with the value that comes next.
     next: Option<Member>,
     hiding: Option<Hiding>,
+    /// What will stand in place of what is being hidden.
+    disguise: Disguise,
     /// The string being read is a member name.
     key: bool,
     /// In the body, where the string's content read so far ends.
@@ -57,7 +62,6 @@ struct Hiding {
     list: bool,
     /// It is a string, whose quotes stay.
     string: bool,
-    disguise: Disguise,
 }
 
 impl Reader {
@@ -66,8 +70,9 @@ impl Reader {
         self.lexer = Lexer::new();
         let place = &mut self.place;
         place.level = level;
-        place.path.clear();
+        place.parents.clear();
         place.frames.clear();
+        place.named = false;
         place.next = None;
         place.hiding = None;
         place.run = None;
@@ -172,18 +177,40 @@ impl Place {
             depth: 0,
             list: false,
             string,
-            disguise: Disguise::new(context.masks.style(rule), &context.masks.key),
         });
+        self.disguise = Disguise::new(context.masks.style(rule), &context.masks.key);
     }
 
     fn close_hiding(&mut self, end: u64, context: &mut Context<'_>) {
         if let Some(hiding) = self.hiding.take() {
-            let (note, shows) = note(context, hiding.disguise, hiding.rule);
+            let disguise = std::mem::take(&mut self.disguise);
+            let (note, shows) = note(context, disguise, hiding.rule);
             context.weave.close(end, note, shows);
         }
     }
 
-    fn disguise(&mut self) -> Option<&mut Disguise> {
-        self.hiding.as_mut().map(|hiding| &mut hiding.disguise)
+    /// The name of the member whose value comes next has been read.
+    fn named(&mut self, context: &Context<'_>) {
+        self.next = context.masks.names.find(&self.parents, &self.name);
+        self.named = true;
+    }
+
+    /// A container opens that is not hidden.
+    fn enter(&mut self, context: &Context<'_>) {
+        if context.masks.names.are_nested() {
+            self.frames.push(self.parents.len());
+            if std::mem::take(&mut self.named) {
+                self.parents.extend_from_slice(&self.name);
+                self.parents.push(SEPARATOR);
+            }
+        }
+    }
+
+    /// It closes.
+    fn leave(&mut self, context: &Context<'_>) {
+        if context.masks.names.are_nested() {
+            self.parents.truncate(self.frames.pop().unwrap_or(0));
+            self.named = false;
+        }
     }
 }

@@ -15,8 +15,9 @@ pub enum Replace {
 }
 
 /// [`Replace`], compiled.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) enum Style {
+    #[default]
     Plain,
     Pseudonym,
     KeepLast4,
@@ -35,7 +36,7 @@ pub(super) fn quote(level: u8) -> &'static [u8] {
 }
 
 /// Takes a value in, piece by piece, and writes what replaces it.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct Disguise {
     style: Style,
     hash: Option<hmac::Context>,

@@ -6,6 +6,7 @@ use ring::hmac;
 
 use super::find::{Finder, Verdict};
 use super::literals::Literals;
+use super::names::{Member, Names};
 use super::recognise::Recogniser;
 use super::replace::{Disguise, Replace, Style};
 use crate::base::limits::{MASK_LITERALS, MASK_NAME_BYTES};
@@ -77,7 +78,7 @@ pub struct Masks {
     pub(super) finder: Finder,
     pub(super) key: hmac::Key,
     rules: Vec<Rule>,
-    names: Names,
+    pub(super) names: Names,
     pub(super) upstream: Vec<u8>,
     /// Members are hidden by their names.
     pub(super) hides_fields: bool,
@@ -89,50 +90,6 @@ struct Rule {
     kind: Box<str>,
     style: Style,
     placeholder: Box<[u8]>,
-}
-
-/// What is to be done with the value of a member.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Member {
-    Hide(u16),
-    Link,
-}
-
-/// Separates names in a path; never part of UTF-8.
-pub(super) const SEPARATOR: u8 = 0xFF;
-
-/// Member names by length, since most names of a body have the length of none.
-#[derive(Default)]
-struct Names {
-    by_length: Vec<Vec<(Box<[u8]>, Member)>>,
-}
-
-impl Names {
-    /// `path` is names joined and ended by [`SEPARATOR`].
-    fn add(&mut self, path: &[u8], member: Member) {
-        let last = path[..path.len() - 1]
-            .rsplit(|&byte| byte == SEPARATOR)
-            .next();
-        let length = last.unwrap_or_default().len();
-        if self.by_length.len() <= length {
-            self.by_length.resize_with(length + 1, Vec::new);
-        }
-        self.by_length[length].push((path.into(), member));
-    }
-
-    #[inline]
-    fn find(&self, path: &[u8], name_from: usize) -> Option<Member> {
-        let candidates = self.by_length.get(path.len() - 1 - name_from)?;
-        let fits = |wanted: &[u8]| {
-            path.len().checked_sub(wanted.len()).is_some_and(|start| {
-                path[start..].eq_ignore_ascii_case(wanted)
-                    && (start == 0 || path[start - 1] == SEPARATOR)
-            })
-        };
-        candidates
-            .iter()
-            .find_map(|(wanted, member)| fits(wanted).then_some(*member))
-    }
 }
 
 impl Masks {
@@ -167,12 +124,10 @@ impl Masks {
         if let Some(links) = &spec.links {
             upstream = link_base(&links.upstream)?;
             for member in &links.members {
-                let mut name = member.clone().into_bytes();
-                if name.is_empty() || name.len() > MASK_NAME_BYTES {
+                if member.is_empty() || member.len() > MASK_NAME_BYTES {
                     return Err(MaskError::Field(member.clone()));
                 }
-                name.push(SEPARATOR);
-                names.add(&name, Member::Link);
+                names.add(&[member.as_str()], Member::Link);
             }
         }
         let finder = Finder {
@@ -210,11 +165,6 @@ impl Masks {
         self.rules
             .get(usize::from(rule))
             .map_or(b"[masked]", |rule| &rule.placeholder)
-    }
-
-    /// What is to be done with the last member of `path`, whose name begins at `name_from`.
-    pub(super) fn member(&self, path: &[u8], name_from: usize) -> Option<Member> {
-        self.names.find(path, name_from)
     }
 
     /// Appends `value` masked by recognisers and literals, for what is not a body: header values,
@@ -301,22 +251,15 @@ pub(super) fn stands_as_it_is(text: &str) -> bool {
         .all(|c| c != '"' && c != '\\' && !c.is_control())
 }
 
-fn path_of(field: &str) -> Option<Vec<u8>> {
-    let mut path = Vec::new();
+fn path_of(field: &str) -> Option<Vec<&str>> {
     // Annotations like `manager@odata.bind` have a dot of their own; they are one name.
     let parts: Vec<&str> = if field.contains('@') {
         vec![field]
     } else {
         field.split('.').collect()
     };
-    for part in parts {
-        if part.is_empty() || part.len() > MASK_NAME_BYTES {
-            return None;
-        }
-        path.extend_from_slice(part.as_bytes());
-        path.push(SEPARATOR);
-    }
-    Some(path)
+    let fits = |part: &&str| !part.is_empty() && part.len() <= MASK_NAME_BYTES;
+    parts.iter().all(fits).then_some(parts)
 }
 
 fn link_base(upstream: &str) -> Result<Vec<u8>, MaskError> {

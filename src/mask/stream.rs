@@ -6,7 +6,7 @@ use super::find::Hot;
 use super::level::{Level, end_text, limits, push_text, reset, settle};
 use super::reader::Reader;
 use super::sse::{Events, Piece};
-use super::text::{Context, Origin};
+use super::text::{Context, Hots, Origin};
 use super::weave::Weave;
 use super::{ContentKind, Masked, Masks, Unreadable};
 use crate::base::limits::MASK_LEVELS;
@@ -110,8 +110,7 @@ impl Stream {
             context: Context {
                 masks: &self.masks,
                 weave: &mut self.weave,
-                hots: &[],
-                passed: 0,
+                hots: Hots::default(),
                 scratch: &mut self.scratch,
                 link_base: &self.link_base,
                 long_number: false,
@@ -123,7 +122,7 @@ impl Stream {
         };
         if !work.context.masks.finder.is_empty() {
             work.context.masks.finder.scan(chunk, 0, &mut self.hots);
-            work.context.hots = &self.hots;
+            work.context.hots = Hots::new(&self.hots, work.context.weave.base);
         }
         let now = work.context.weave.base + chunk.len() as u64;
         work.read(kind, chunk)?;
@@ -148,12 +147,7 @@ impl Stream {
         };
         Ok(Masked {
             chunk,
-            held: &self.weave.held,
-            notes: &self.weave.notes,
-            masks: Some(&self.masks),
-            segments: Some(&self.weave.segments),
-            hits: &self.weave.hits,
-            length: self.weave.length,
+            woven: Some((&self.weave, &self.masks)),
         })
     }
 }

@@ -1,7 +1,9 @@
 //! What a string decodes to, as far as matches can still reach, with a map back to its bytes.
 
+use std::ops::Range;
+
 use super::find::{Hot, Verdict};
-use super::replace::Disguise;
+use super::replace::{Disguise, Style};
 use super::spec::Masks;
 use super::weave::{Span, Weave};
 
@@ -39,14 +41,64 @@ impl Origin {
 pub(super) struct Context<'c> {
     pub masks: &'c Masks,
     pub weave: &'c mut Weave,
-    /// Places worth a look in the chunk, if it has been scanned.
-    pub hots: &'c [Hot],
-    /// How many of them are behind us.
-    pub passed: usize,
+    pub hots: Hots<'c>,
     pub scratch: &'c mut Vec<Hot>,
     pub link_base: &'c [u8],
     /// A number was longer than any real one.
     pub long_number: bool,
+}
+
+/// Places worth a look in the chunk that is being read, in order.
+#[derive(Default)]
+pub(super) struct Hots<'c> {
+    /// Those that are not behind us.
+    ahead: &'c [Hot],
+    /// Where the chunk begins in the body.
+    base: u64,
+}
+
+impl<'c> Hots<'c> {
+    pub fn new(hots: &'c [Hot], base: u64) -> Hots<'c> {
+        Hots { ahead: hots, base }
+    }
+
+    /// Where in the body the next one is.
+    #[inline(always)]
+    fn next(&self) -> Option<u64> {
+        self.ahead.first().map(|hot| self.base + u64::from(hot.at))
+    }
+
+    /// True when one is within `start..end`.
+    #[inline(always)]
+    pub fn are_within(&self, start: u64, end: u64) -> bool {
+        self.next().is_some_and(|at| at < end) && self.ahead_of(start) < self.ahead_of(end)
+    }
+
+    /// How many stand before `end`.
+    #[inline(never)]
+    fn ahead_of(&self, end: u64) -> usize {
+        self.ahead
+            .partition_point(|hot| self.base + u64::from(hot.at) < end)
+    }
+
+    /// Leaves those before `start` behind, and answers the first one within `start..end`, counted
+    /// from `start`.
+    fn pass(&mut self, start: u64, end: u64) -> Option<Hot> {
+        loop {
+            let (&first, rest) = self.ahead.split_first()?;
+            let at = self.base + u64::from(first.at);
+            if at >= end {
+                return None;
+            }
+            self.ahead = rest;
+            if at >= start {
+                return Some(Hot {
+                    at: (at - start) as u32,
+                    what: first.what,
+                });
+            }
+        }
+    }
 }
 
 impl Context<'_> {
@@ -63,6 +115,45 @@ impl Context<'_> {
             });
         *self.scratch = hots;
         found
+    }
+
+    /// Matches a text that stands whole and without escapes in the chunk, at `start`.
+    #[inline(always)]
+    pub fn match_in_place(&mut self, text: &[u8], start: u64) {
+        let end = start + text.len() as u64;
+        if self.hots.next().is_some_and(|at| at < end) {
+            self.match_hots(text, start, end);
+        }
+    }
+
+    #[inline(never)]
+    fn match_hots(&mut self, text: &[u8], start: u64, end: u64) {
+        while let Some(hot) = self.hots.pass(start, end) {
+            if let (Verdict::Match(range), rule) = self.masks.finder.judge(text, hot, true) {
+                let place = start + range.start as u64..start + range.end as u64;
+                self.mark(&text[range], place, rule, None);
+            }
+        }
+    }
+
+    /// Masks what decodes to `value`; `quotes` is the level whose quotes have to go around.
+    pub fn mark(&mut self, value: &[u8], place: Range<u64>, rule: u16, quotes: Option<u8>) {
+        let (note, shows) = match self.masks.style(rule) {
+            Style::Plain => (None, false),
+            style => {
+                let mut disguise = Disguise::new(style, &self.masks.key);
+                disguise.add(value);
+                note(self, disguise, rule)
+            }
+        };
+        self.weave.add(Span {
+            start: place.start,
+            end: place.end,
+            rule,
+            quotes,
+            note,
+            shows,
+        });
     }
 }
 
@@ -86,6 +177,11 @@ impl Text {
         self.bytes.clear();
         self.marks.clear();
         self.decided = 0;
+    }
+
+    /// True when nothing is being matched.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
     }
 
     pub fn push(&mut self, bytes: &[u8], origin: Origin, context: &Context<'_>) {
@@ -164,7 +260,7 @@ impl Text {
                 (Verdict::Match(_), _) if hot.at as usize >= decided => break,
                 (Verdict::Match(range), rule) => {
                     let (start, end) = (self.start(range.start), self.end_of(range.end));
-                    mark(context, &self.bytes[range], start..end, rule);
+                    context.mark(&self.bytes[range], start..end, rule, None);
                 }
             }
         }
@@ -195,52 +291,13 @@ impl Text {
     }
 }
 
-/// Matches a string that stands whole and without escapes in the chunk, at `start`.
-pub(super) fn match_in_place(bytes: &[u8], start: u64, context: &mut Context<'_>) {
-    let base = context.weave.base;
-    let end = start + bytes.len() as u64;
-    while let Some(&hot) = context.hots.get(context.passed) {
-        let at = base + u64::from(hot.at);
-        if at >= end {
-            return;
-        }
-        context.passed += 1;
-        if at < start {
-            continue;
-        }
-        let here = Hot {
-            at: (at - start) as u32,
-            what: hot.what,
-        };
-        if let (Verdict::Match(range), rule) = context.masks.finder.judge(bytes, here, true) {
-            let place = start + range.start as u64..start + range.end as u64;
-            mark(context, &bytes[range], place, rule);
-        }
-    }
-}
-
-/// Adds a span for a match that decodes to `value`.
-fn mark(context: &mut Context<'_>, value: &[u8], place: std::ops::Range<u64>, rule: u16) {
-    let mut disguise = Disguise::new(context.masks.style(rule), &context.masks.key);
-    disguise.add(value);
-    let (note, shows) = note(context, disguise, rule);
-    context.weave.add(Span {
-        start: place.start,
-        end: place.end,
-        rule,
-        quotes: None,
-        note,
-        shows,
-    });
-}
-
 /// Writes what replaces a value among the notes, if it is more than the rule's own text; and
 /// whether it shows part of the value.
 pub(super) fn note(
     context: &mut Context<'_>,
     disguise: Disguise,
     rule: u16,
-) -> (Option<std::ops::Range<u32>>, bool) {
+) -> (Option<Range<u32>>, bool) {
     let notes = &mut context.weave.notes;
     let from = notes.len() as u32;
     let shows = disguise.shows();

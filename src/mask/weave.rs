@@ -6,7 +6,7 @@ use super::{Hit, Masks};
 
 /// A piece of the output, by reference.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Segment {
+enum Segment {
     /// Bytes of the chunk that was pushed.
     Chunk { from: u32, to: u32 },
     /// Bytes that were held back from earlier chunks.
@@ -17,6 +17,28 @@ pub(super) enum Segment {
     Rule(u16),
     /// A quote, escaped as often as its level wants.
     Quote(u8),
+    /// Short pieces, copied together.
+    Gathered { from: u32, to: u32 },
+}
+
+impl Segment {
+    /// The bytes of a segment that has not been gathered.
+    fn resolve<'a>(
+        self,
+        chunk: &'a [u8],
+        held: &'a [u8],
+        notes: &'a [u8],
+        masks: &'a Masks,
+    ) -> &'a [u8] {
+        match self {
+            Segment::Chunk { from, to } => &chunk[from as usize..to as usize],
+            Segment::Held { from, to } => &held[from as usize..to as usize],
+            Segment::Note { from, to } => &notes[from as usize..to as usize],
+            Segment::Rule(rule) => masks.placeholder(rule),
+            Segment::Quote(level) => super::replace::quote(level),
+            Segment::Gathered { .. } => &[],
+        }
+    }
 }
 
 /// Bytes that must not be seen, and what stands in their place. Offsets count from the body's start.
@@ -38,6 +60,12 @@ pub(super) struct Span {
 pub(super) const OPEN: u64 = u64::MAX;
 pub(super) const NO_RULE: u16 = u16::MAX;
 
+/// With more segments than these, short ones are copied together: each that is left costs whoever
+/// records and sends it more than its copy.
+const SCATTERED: usize = 16;
+/// Bytes from which a segment is worth its own slice.
+const LONG: usize = 1024;
+
 /// Spans not woven in yet, and the bytes that wait for them.
 #[derive(Default)]
 pub(super) struct Weave {
@@ -50,11 +78,13 @@ pub(super) struct Weave {
     /// Offset of the chunk that is being pushed.
     pub base: u64,
     /// Bytes from `released` to `base` that wait, and those that will wait after this chunk.
-    pub held: Vec<u8>,
+    held: Vec<u8>,
     next_held: Vec<u8>,
     pub notes: Vec<u8>,
     next_notes: Vec<u8>,
-    pub segments: Vec<Segment>,
+    segments: Vec<Segment>,
+    /// Bytes of segments that were many and short.
+    gathered: Vec<u8>,
     pub hits: Vec<Hit>,
     pub length: usize,
 }
@@ -78,11 +108,17 @@ impl Weave {
         std::mem::swap(&mut self.notes, &mut self.next_notes);
         self.next_notes.clear();
         self.segments.clear();
+        self.gathered.clear();
         self.hits.clear();
         self.length = 0;
     }
 
     pub fn add(&mut self, span: Span) {
+        // Most are found in order.
+        if self.spans.last().is_none_or(|last| last.start < span.start) {
+            self.spans.push(span);
+            return;
+        }
         let order = |span: &Span| {
             (
                 span.start,
@@ -158,7 +194,44 @@ impl Weave {
         });
         self.skip();
         self.plain(stop.max(self.released), chunk.len());
+        if self.segments.len() > SCATTERED {
+            self.gather(chunk, masks);
+        }
         self.keep(chunk, consumed);
+    }
+
+    /// What the chunk has become, in order.
+    pub fn slices<'a>(
+        &'a self,
+        chunk: &'a [u8],
+        masks: &'a Masks,
+    ) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.segments.iter().map(move |segment| match *segment {
+            Segment::Gathered { from, to } => &self.gathered[from as usize..to as usize],
+            segment => segment.resolve(chunk, &self.held, &self.notes, masks),
+        })
+    }
+
+    /// Copies short segments together.
+    fn gather(&mut self, chunk: &[u8], masks: &Masks) {
+        let mut kept = 0;
+        for index in 0..self.segments.len() {
+            let mut segment = self.segments[index];
+            let bytes = segment.resolve(chunk, &self.held, &self.notes, masks);
+            if bytes.len() < LONG {
+                let from = self.gathered.len() as u32;
+                self.gathered.extend_from_slice(bytes);
+                let to = self.gathered.len() as u32;
+                if let Some(Segment::Gathered { to: end, .. }) = self.segments[..kept].last_mut() {
+                    *end = to;
+                    continue;
+                }
+                segment = Segment::Gathered { from, to };
+            }
+            self.segments[kept] = segment;
+            kept += 1;
+        }
+        self.segments.truncate(kept);
     }
 
     /// Hands out the bytes up to `end` as they are.
@@ -249,5 +322,39 @@ impl Weave {
             }
         }
         self.base = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ContentKind;
+    use super::super::tests::{masks, run, spec, stream};
+
+    #[test]
+    fn many_short_pieces_are_handed_on_together_and_long_ones_are_not_copied() {
+        let short = r#"{"mail":"x","a":1},"#.repeat(40);
+        let long = format!(r#"{{"t":"{}"}},"#, "plain ".repeat(300));
+        let body = format!("[{short}{long}{short}null]");
+        let expected = body.replace(r#""x""#, r#""[mail]""#);
+        let masks = masks(&spec());
+        let mut stream = stream(&masks, ContentKind::Json);
+        {
+            let masked = stream.push(body.as_bytes()).expect("JSON");
+            assert_eq!(masked.hits().len(), 80);
+            let slices: Vec<&[u8]> = masked.slices().collect();
+            assert_eq!(slices.len(), 3, "short ones, a long one, short ones");
+            let inside = body.as_bytes().as_ptr_range();
+            assert!(inside.contains(&slices[1].as_ptr()));
+            assert_eq!(slices.concat(), expected.as_bytes());
+        }
+        for size in [1, 63, 64, 65, 700] {
+            stream.reset(masks.clone(), ContentKind::Json, "");
+            let (out, hits) = run(&mut stream, body.as_bytes().chunks(size)).expect("JSON");
+            assert_eq!(
+                (out.as_str(), hits.len()),
+                (expected.as_str(), 80),
+                "{size}"
+            );
+        }
     }
 }

@@ -1,11 +1,11 @@
 //! What a reader does as it hears of brackets, strings and scalars.
 
+use std::ops::Range;
+
 use super::super::level::{Level, end_text, push_text};
 use super::super::link::Link;
-use super::super::replace::Disguise;
-use super::super::spec::{Member, SEPARATOR};
-use super::super::text::{Context, Origin, Text, match_in_place, note};
-use super::super::weave::Span;
+use super::super::names::Member;
+use super::super::text::{Context, Origin, Text};
 use super::Place;
 use crate::base::limits::{MASK_NAME_BYTES, MASK_NUMBER_BYTES};
 use crate::json::{Container, Scalar, Sink};
@@ -25,10 +25,18 @@ pub(super) struct Reading<'r, 'c> {
 
 impl Reading<'_, '_> {
     /// The text that strings of this JSON are pushed into.
-    fn push_below(&mut self, bytes: &[u8], origin: Origin) {
+    pub(super) fn push_below(&mut self, bytes: &[u8], origin: Origin) {
         let depth = self.place.level + 1;
         self.place.below = true;
         push_text(self.below, depth, bytes, origin, self.context);
+    }
+
+    /// The string is over: so is the text below, if it was told of it.
+    pub(super) fn end_below(&mut self) {
+        if self.place.below {
+            self.place.below = false;
+            end_text(self.below, self.place.cursor, self.context);
+        }
     }
 
     fn push_run_below(&mut self) {
@@ -57,10 +65,7 @@ impl Reading<'_, '_> {
     }
 
     pub fn text_over(&mut self) {
-        if self.place.below {
-            self.place.below = false;
-            end_text(self.below, self.place.cursor, self.context);
-        }
+        self.end_below();
         if let Some(link) = self.place.link.take() {
             link.end(self.context);
         }
@@ -73,8 +78,8 @@ impl Reading<'_, '_> {
             return;
         };
         let bytes = &self.bytes[from.min(to)..to];
-        if let Some(disguise) = self.place.disguise() {
-            disguise.add(bytes);
+        if self.place.hiding.is_some() {
+            self.place.disguise.add(bytes);
         } else if self.place.number_start.is_some() {
             self.place.number.extend_from_slice(bytes);
             if self.place.number.len() > MASK_NUMBER_BYTES {
@@ -102,44 +107,61 @@ impl Reading<'_, '_> {
     /// Decoded bytes of the string that is being read.
     fn content(&mut self, bytes: &[u8], origin: Origin) {
         if self.place.key {
-            let room =
-                (MASK_NAME_BYTES + 1 + self.place.name_from).saturating_sub(self.place.path.len());
-            let taken = bytes.len().min(room);
-            self.place.path.extend_from_slice(&bytes[..taken]);
+            self.add_name(bytes);
         }
         if let Some(link) = self.place.link.take() {
             self.place.link = link.follow(bytes, origin, self.context);
         }
     }
 
+    /// The next bytes of a member name, as far as a name that is asked for could go.
+    pub(super) fn add_name(&mut self, bytes: &[u8]) {
+        let room = (MASK_NAME_BYTES + 1).saturating_sub(self.place.name.len());
+        let taken = bytes.len().min(room);
+        self.place.name.extend_from_slice(&bytes[..taken]);
+    }
+
+    /// The text around this JSON ends for now, `to` being where a string's content begins.
+    pub(super) fn leave_outer(&mut self, to: usize) {
+        let Some(outer) = &mut self.outer else {
+            return;
+        };
+        if let Some(from) = self.outer_from.take() {
+            let bytes = &self.bytes[from..to];
+            match self.origin.after(from) {
+                Origin::Plain { at } if outer.is_empty() => self.context.match_in_place(bytes, at),
+                origin => outer.push(bytes, origin, self.context),
+            }
+        }
+        outer.end(self.context);
+    }
+
     /// True when the run may be an array of numbers, which are matched one by one.
-    fn may_hold_numbers(&self, from: usize, to: usize) -> bool {
+    pub(super) fn may_hold_numbers(&self, from: usize, to: usize) -> bool {
         self.context.masks.numbers && memchr::memchr(b'[', &self.bytes[from..to]).is_some()
     }
 
     /// A number that holds something to mask is masked whole, as a string: half a number with a
     /// placeholder in it would not be JSON.
-    fn match_number(&mut self, start: u64, end: u64) {
-        let number = std::mem::take(&mut self.place.number);
-        if let Some(rule) = self.context.find_in(&number) {
-            let masks = self.context.masks;
-            let mut disguise = Disguise::new(masks.style(rule), &masks.key);
-            disguise.add(&number);
-            let (note, shows) = note(self.context, disguise, rule);
-            self.context.weave.add(Span {
-                start,
-                end,
-                rule,
-                quotes: Some(self.place.level),
-                note,
-                shows,
-            });
+    pub(super) fn match_number(&mut self, number: &[u8], place: Range<u64>) {
+        if let Some(rule) = self.context.find_in(number) {
+            let quotes = Some(self.place.level);
+            self.context.mark(number, place, rule, quotes);
         }
-        self.place.number = number;
     }
 }
 
 impl Sink for Reading<'_, '_> {
+    #[inline]
+    fn string(&mut self, key: bool, from: usize, to: usize) {
+        self.whole_string(key, from, to);
+    }
+
+    #[inline]
+    fn scalar(&mut self, scalar: Scalar, from: usize, to: usize) {
+        self.whole_scalar(scalar, from, to);
+    }
+
     fn open(&mut self, container: Container, at: usize) {
         let list = container == Container::Array;
         let start = self.origin.boundary(if list { at + 1 } else { at });
@@ -147,7 +169,7 @@ impl Sink for Reading<'_, '_> {
             if let Some(hiding) = &mut self.place.hiding {
                 hiding.list |= list && hiding.depth == 0;
                 hiding.depth += 1;
-                hiding.disguise.add(if container == Container::Object {
+                self.place.disguise.add(if container == Container::Object {
                     b"{"
                 } else {
                     b"["
@@ -155,12 +177,12 @@ impl Sink for Reading<'_, '_> {
             }
             return;
         }
-        self.place.frames.push(self.place.path.len());
+        self.place.enter(self.context);
     }
 
     fn close(&mut self, _container: Container, at: usize) {
         if let Some(hiding) = &mut self.place.hiding {
-            hiding.disguise.add(b"}");
+            self.place.disguise.add(b"}");
             hiding.depth -= 1;
             if hiding.depth == 0 {
                 let end = self.origin.boundary(if hiding.list { at } else { at + 1 });
@@ -168,27 +190,21 @@ impl Sink for Reading<'_, '_> {
             }
             return;
         }
-        let length = self.place.frames.pop().unwrap_or(0);
-        self.place.path.truncate(length);
+        self.place.leave(self.context);
     }
 
     fn string_start(&mut self, key: bool, at: usize) {
-        self.tell_outer(at + 1);
-        if let Some(outer) = &mut self.outer {
-            outer.end(self.context);
-        }
+        self.leave_outer(at + 1);
         let start = self.origin.boundary(at + 1);
         self.place.cursor = start;
         self.place.key = key && self.place.hiding.is_none();
         if self.place.key {
-            let length = self.place.frames.last().copied().unwrap_or(0);
-            self.place.path.truncate(length);
-            self.place.name_from = length;
+            self.place.name.clear();
         } else if !key {
             self.begin_value(start, true);
         }
-        if let Some(disguise) = self.place.disguise() {
-            disguise.separate();
+        if self.place.hiding.is_some() {
+            self.place.disguise.separate();
         }
     }
 
@@ -196,8 +212,8 @@ impl Sink for Reading<'_, '_> {
         let bytes = self.bytes;
         let origin = self.origin.after(from);
         self.place.cursor = self.origin.boundary(to);
-        if let Some(disguise) = self.place.disguise() {
-            disguise.add(&bytes[from..to]);
+        if self.place.hiding.is_some() {
+            self.place.disguise.add(&bytes[from..to]);
             return;
         }
         self.content(&bytes[from..to], origin);
@@ -218,8 +234,8 @@ impl Sink for Reading<'_, '_> {
             to: self.origin.boundary(end),
         };
         self.place.cursor = self.origin.boundary(end);
-        if let Some(disguise) = self.place.disguise() {
-            disguise.add(bytes);
+        if self.place.hiding.is_some() {
+            self.place.disguise.add(bytes);
             return;
         }
         self.content(bytes, origin);
@@ -243,21 +259,16 @@ impl Sink for Reading<'_, '_> {
             self.place.run = None;
             let bytes = self.bytes;
             let start = self.origin.boundary(from);
-            match_in_place(&bytes[from..to], start, self.context);
+            self.context.match_in_place(&bytes[from..to], start);
         } else {
             self.push_run_below();
         }
-        if self.place.below {
-            self.place.below = false;
-            end_text(self.below, end, self.context);
-        }
+        self.end_below();
         if let Some(link) = self.place.link.take() {
             link.end(self.context);
         }
         if self.place.key {
-            self.place.path.push(SEPARATOR);
-            let masks = self.context.masks;
-            self.place.next = masks.member(&self.place.path, self.place.name_from);
+            self.place.named(self.context);
         }
     }
 
@@ -282,7 +293,11 @@ impl Sink for Reading<'_, '_> {
         let end = self.origin.boundary(end);
         match (&self.place.hiding, self.place.number_start.take()) {
             (Some(hiding), _) if hiding.depth == 0 => self.place.close_hiding(end, self.context),
-            (None, Some(start)) => self.match_number(start, end),
+            (None, Some(start)) => {
+                let number = std::mem::take(&mut self.place.number);
+                self.match_number(&number, start..end);
+                self.place.number = number;
+            }
             _ => {}
         }
     }

@@ -1,0 +1,93 @@
+//! Member names that a profile asks for.
+
+/// What is to be done with the value of a member.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Member {
+    Hide(u16),
+    Link,
+}
+
+/// Ends each name in a path; never part of UTF-8.
+pub(super) const SEPARATOR: u8 = 0xFF;
+
+/// Member names by length, since most names of a body have the length of none.
+#[derive(Default)]
+pub(super) struct Names {
+    by_length: Vec<Vec<Wanted>>,
+    /// Some name is asked for only within others, so readers keep track of those.
+    nested: bool,
+}
+
+struct Wanted {
+    name: Box<[u8]>,
+    /// Its first and last byte, case folded away: tells most names of its length from it.
+    ends: (u8, u8),
+    /// The names that it must stand within, each ended by [`SEPARATOR`].
+    parents: Box<[u8]>,
+    member: Member,
+}
+
+impl Names {
+    /// Asks for a member by its path. Empty names are not asked for.
+    pub fn add(&mut self, path: &[&str], member: Member) {
+        let Some((name, parents)) = path.split_last() else {
+            return;
+        };
+        let (name, Some(ends)) = (name.as_bytes(), ends(name.as_bytes())) else {
+            return;
+        };
+        if self.by_length.len() <= name.len() {
+            self.by_length.resize_with(name.len() + 1, Vec::new);
+        }
+        let joined = parents.iter().flat_map(|parent| {
+            let ended = std::iter::once(SEPARATOR);
+            parent.bytes().chain(ended)
+        });
+        self.nested |= !parents.is_empty();
+        self.by_length[name.len()].push(Wanted {
+            name: name.into(),
+            ends,
+            parents: joined.collect(),
+            member,
+        });
+    }
+
+    /// True when [`Names::find`] has to be told what a name stands within.
+    #[inline]
+    pub fn are_nested(&self) -> bool {
+        self.nested
+    }
+
+    /// What is to be done with the member `name` within `parents`, each ended by [`SEPARATOR`].
+    #[inline]
+    pub fn find(&self, parents: &[u8], name: &[u8]) -> Option<Member> {
+        let candidates = self.by_length.get(name.len())?;
+        if candidates.is_empty() {
+            return None;
+        }
+        let ends = ends(name)?;
+        let fits = |wanted: &&Wanted| {
+            wanted.ends == ends
+                && name.eq_ignore_ascii_case(&wanted.name)
+                && wanted.stands_within(parents)
+        };
+        candidates.iter().find(fits).map(|wanted| wanted.member)
+    }
+}
+
+impl Wanted {
+    fn stands_within(&self, parents: &[u8]) -> bool {
+        let Some(start) = parents.len().checked_sub(self.parents.len()) else {
+            return false;
+        };
+        let (before, nearest) = parents.split_at(start);
+        nearest.eq_ignore_ascii_case(&self.parents)
+            && before.last().is_none_or(|&byte| byte == SEPARATOR)
+    }
+}
+
+/// The first and the last byte, with the bit set that tells lower case from upper.
+#[inline]
+fn ends(name: &[u8]) -> Option<(u8, u8)> {
+    Some((name.first()? | 0x20, name.last()? | 0x20))
+}
