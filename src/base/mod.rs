@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod addresses;
+pub mod blocks;
 pub mod buffers;
 pub mod calendar;
 pub mod clock;

@@ -4,7 +4,7 @@
 //! by byte, and they alone refuse; so there is still one grammar, and this is its common half.
 
 use super::lexer::{Container, Lexer, Scalar, Sink};
-use super::plain::plain_end;
+use super::plain::Stops;
 use super::state::{Digits, State};
 use crate::base::limits::JSON_DEPTH;
 
@@ -23,62 +23,43 @@ impl Lexer {
             return state;
         }
         let mut here = *at;
+        let mut stops = Stops::from(piece, here);
         loop {
             if matches!(state, State::Key | State::KeyOrEnd) {
-                here = skip_space(piece, here);
-                let Some(end) = plain_string(piece, here) else {
+                let Some(b'"') = token(piece, &mut here) else {
                     break;
                 };
-                sink.string(true, here + 1, end);
-                here = end + 1;
-                state = State::Colon;
-            }
-            if state == State::Colon {
-                here = skip_space(piece, here);
-                if piece.get(here) != Some(&b':') {
+                let plain;
+                (state, plain) = members(piece, &mut stops, &mut here, sink);
+                if !plain {
                     break;
                 }
+            }
+            if state == State::Colon {
+                let Some(b':') = token(piece, &mut here) else {
+                    break;
+                };
                 here += 1;
                 state = State::Value;
             }
             if matches!(state, State::Value | State::ValueOrEnd) {
-                here = skip_space(piece, here);
-                match piece.get(here) {
-                    Some(b'"') => {
-                        let Some(end) = plain_end(piece, here + 1) else {
-                            break;
-                        };
-                        sink.string(false, here + 1, end);
-                        here = end + 1;
-                    }
-                    Some(b'{') if self.depth < JSON_DEPTH => {
-                        state = self.enter(Container::Object, here, sink);
-                        here += 1;
+                match self.whole_value(piece, &mut stops, &mut here, sink) {
+                    Some(State::AfterValue) => state = State::AfterValue,
+                    Some(inside) => {
+                        state = inside;
                         continue;
                     }
-                    Some(b'[') if self.depth < JSON_DEPTH => {
-                        state = self.enter(Container::Array, here, sink);
-                        here += 1;
-                        continue;
-                    }
-                    _ => {
-                        let Some((scalar, end)) = scalar(piece, here) else {
-                            break;
-                        };
-                        sink.scalar(scalar, here, end);
-                        here = end;
-                    }
+                    None => break,
                 }
-                state = State::AfterValue;
             }
-            here = skip_space(piece, here);
+            // Nothing is open at depth 0, and so neither of them.
             let in_object = self.objects & 1 == 1;
-            match piece.get(here) {
-                _ if self.depth == 0 => break,
+            let in_array = !in_object && self.depth > 0;
+            match token(piece, &mut here) {
                 Some(b',') if in_object => state = State::Key,
-                Some(b',') => state = State::Value,
+                Some(b',') if in_array => state = State::Value,
                 Some(b'}') if in_object => state = self.close(Container::Object, here, sink),
-                Some(b']') if !in_object => state = self.close(Container::Array, here, sink),
+                Some(b']') if in_array => state = self.close(Container::Array, here, sink),
                 _ => break,
             }
             here += 1;
@@ -86,23 +67,104 @@ impl Lexer {
         *at = here;
         state
     }
+
+    /// Reads the value at `*at`, or its opening bracket; the state that stands behind it.
+    #[inline(always)]
+    fn whole_value<S: Sink>(
+        &mut self,
+        piece: &[u8],
+        stops: &mut Stops<'_>,
+        at: &mut usize,
+        sink: &mut S,
+    ) -> Option<State> {
+        match token(piece, at) {
+            Some(b'"') => {
+                let end = stops.string_end(*at)?;
+                sink.string(false, *at + 1, end);
+                *at = end + 1;
+            }
+            Some(bracket @ (b'{' | b'[')) if self.depth < JSON_DEPTH => {
+                let container = match bracket {
+                    b'{' => Container::Object,
+                    _ => Container::Array,
+                };
+                let inside = self.enter(container, *at, sink);
+                *at += 1;
+                return Some(inside);
+            }
+            _ => {
+                let (scalar, end) = scalar(piece, *at)?;
+                sink.scalar(scalar, *at, end);
+                *at = end;
+            }
+        }
+        Some(State::AfterValue)
+    }
 }
 
+/// Reads members whose values are strings, as most writers write them: names, colons, values and
+/// commas from the quote at `*at` on, without white space. Answers the state that stands behind
+/// what was read, and whether it ended with a string rather than before one that is not plain.
 #[inline(always)]
-fn skip_space(piece: &[u8], mut at: usize) -> usize {
-    while let Some(b' ' | b'\n' | b'\r' | b'\t') = piece.get(at) {
-        at += 1;
+fn members<S: Sink>(
+    piece: &[u8],
+    stops: &mut Stops<'_>,
+    at: &mut usize,
+    sink: &mut S,
+) -> (State, bool) {
+    while stops.next().is_some_and(|stop| stop < *at) {}
+    loop {
+        match member_string(piece, stops, at, true, b"\":\"", sink) {
+            None => return (State::Key, false),
+            Some(false) => return (State::Colon, true),
+            Some(true) => {}
+        }
+        match member_string(piece, stops, at, false, b"\",\"", sink) {
+            None => return (State::Value, false),
+            Some(false) => return (State::AfterValue, true),
+            Some(true) => {}
+        }
     }
-    at
 }
 
-/// Where the plain string that opens at `at` has its closing quote.
+/// Reads the plain string that opens at `*at`, which is the last of `stops` answered. True when
+/// `joint`, the string's closing quote included, stands behind it: then `*at` is where the next
+/// string opens, the last of `stops` again.
 #[inline(always)]
-fn plain_string(piece: &[u8], at: usize) -> Option<usize> {
-    if piece.get(at) != Some(&b'"') {
-        return None;
+fn member_string<S: Sink>(
+    piece: &[u8],
+    stops: &mut Stops<'_>,
+    at: &mut usize,
+    key: bool,
+    joint: &[u8; 3],
+    sink: &mut S,
+) -> Option<bool> {
+    let quote = *at;
+    let stop = stops.next()?;
+    if piece
+        .get(stop..)
+        .is_some_and(|rest| rest.starts_with(joint))
+    {
+        sink.string(key, quote + 1, stop);
+        *at = stops.next()?;
+        return Some(true);
     }
-    plain_end(piece, at + 1)
+    let end = stops.closing(quote, stop)?;
+    sink.string(key, quote + 1, end);
+    *at = end + 1;
+    Some(false)
+}
+
+/// The first byte from `*at` on that is not white space; `*at` is where it stands.
+#[inline(always)]
+fn token(piece: &[u8], at: &mut usize) -> Option<u8> {
+    loop {
+        let byte = *piece.get(*at)?;
+        if byte > b' ' || !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+            return Some(byte);
+        }
+        *at += 1;
+    }
 }
 
 /// The scalar that begins at `at`, and where it ends, if its end can be seen.

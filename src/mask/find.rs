@@ -5,8 +5,9 @@
 
 use std::ops::Range;
 
+use super::digits::Digits;
 use super::literals::Literals;
-use super::recognise::Recogniser;
+use super::recognise::{Recogniser, SHORTEST_RECOGNISED};
 
 /// A place worth a look.
 #[derive(Clone, Copy, Debug)]
@@ -37,12 +38,36 @@ pub(super) enum Verdict {
 
 /// Literals and recognisers of one profile.
 pub(super) struct Finder {
-    pub literals: Option<Literals>,
-    pub literal_rule: u16,
-    pub recognisers: Vec<(Recogniser, u16)>,
+    literals: Option<Literals>,
+    literal_rule: u16,
+    recognisers: Vec<(Recogniser, u16)>,
+    /// Those that look for digits, and those that each look for something of their own.
+    digits: Option<Digits>,
+    others: Vec<(Recogniser, u16)>,
+    shortest: usize,
 }
 
 impl Finder {
+    pub fn new(
+        literals: Option<Literals>,
+        literal_rule: u16,
+        recognisers: Vec<(Recogniser, u16)>,
+    ) -> Finder {
+        let mut digits = Digits::default();
+        let mut others = recognisers.clone();
+        others.retain(|&(recogniser, rule)| !digits.take(recogniser, rule));
+        let literal = literals.as_ref().map(Literals::shortest);
+        let recognised = (!recognisers.is_empty()).then_some(SHORTEST_RECOGNISED);
+        Finder {
+            shortest: literal.into_iter().chain(recognised).min().unwrap_or(0),
+            literals,
+            literal_rule,
+            digits: (others.len() < recognisers.len()).then_some(digits),
+            recognisers,
+            others,
+        }
+    }
+
     /// True when there is nothing to find.
     pub fn is_empty(&self) -> bool {
         self.literals.is_none() && self.recognisers.is_empty()
@@ -53,6 +78,11 @@ impl Finder {
         let recogniser = |(recogniser, _): &(Recogniser, u16)| recogniser.in_numbers();
         self.literals.as_ref().is_some_and(Literals::in_numbers)
             || self.recognisers.iter().any(recogniser)
+    }
+
+    /// A text of fewer bytes holds nothing to mask.
+    pub fn shortest(&self) -> usize {
+        self.shortest
     }
 
     /// Bytes at the end of a text in which a place worth a look may hide.
@@ -78,18 +108,17 @@ impl Finder {
     /// All places at or after `from` that are worth a look, in order.
     pub fn scan(&self, text: &[u8], from: usize, hots: &mut Vec<Hot>) {
         hots.clear();
-        let mut sources = 0;
         if let Some(literals) = &self.literals {
             literals.scan(text, from, hots);
-            sources += 1;
         }
-        for &(recogniser, rule) in &self.recognisers {
+        if let Some(digits) = &self.digits {
+            digits.scan(text, from, hots);
+        }
+        for &(recogniser, rule) in &self.others {
             recogniser.scan(text, from, rule, hots);
-            sources += 1;
         }
-        if sources > 1 || hots.len() > 1 {
-            hots.sort_unstable_by_key(|hot| hot.at);
-        }
+        // Each looked from the front; in which order places come first, is settled here.
+        hots.sort_unstable_by_key(|hot| hot.at);
     }
 
     /// The verdict on `hot`, and the rule that gave it.

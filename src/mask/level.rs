@@ -1,7 +1,8 @@
 //! Texts within texts: each level matches its text, and follows the JSON in it.
 
+use super::origin::{Decoded, Origin};
 use super::reader::Reader;
-use super::text::{Context, Origin, Text};
+use super::text::{Context, Text};
 
 /// One level: a text, and the JSON that is being read in it.
 #[derive(Default)]
@@ -10,6 +11,29 @@ pub(super) struct Level {
     reader: Reader,
     /// The reader stands within JSON.
     reading: bool,
+    /// Bytes of the text that have come and not been looked at. An escape is a piece by itself;
+    /// together they are worth looking at.
+    inbox: Decoded,
+}
+
+/// The next piece of a text, to be looked at by [`look`].
+pub(super) fn put(levels: &mut [Level], bytes: &[u8], origin: Origin<'_>) {
+    if let Some(level) = levels.first_mut() {
+        level.inbox.push(bytes, origin);
+    }
+}
+
+/// Looks at what was [`put`].
+pub(super) fn look(levels: &mut [Level], depth: u8, context: &mut Context<'_>) {
+    let Some(level) = levels.first_mut() else {
+        return;
+    };
+    let mut inbox = std::mem::take(&mut level.inbox);
+    push_text(levels, depth, inbox.bytes(), inbox.origin(), context);
+    inbox.clear();
+    if let Some(level) = levels.first_mut() {
+        level.inbox = inbox;
+    }
 }
 
 /// Where the next span can begin at the earliest, and where an open one can end.
@@ -37,7 +61,7 @@ pub(super) fn push_text(
     levels: &mut [Level],
     depth: u8,
     bytes: &[u8],
-    origin: Origin,
+    origin: Origin<'_>,
     context: &mut Context<'_>,
 ) {
     let Some((level, below)) = levels.split_first_mut() else {
@@ -99,6 +123,7 @@ pub(super) fn settle(levels: &mut [Level], context: &mut Context<'_>) {
 pub(super) fn reset(levels: &mut [Level]) {
     for level in levels {
         level.text.reset();
+        level.inbox.clear();
         level.reading = false;
         level.reader.reset(0);
     }

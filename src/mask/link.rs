@@ -1,6 +1,7 @@
 //! Links to the upstream, rewritten so that paging does not walk around the gateway.
 
-use super::text::{Context, Origin};
+use super::origin::Origin;
+use super::text::Context;
 use super::weave::{NO_RULE, Span};
 
 /// A link that is being compared with the upstream's base.
@@ -29,7 +30,7 @@ impl Link {
     pub fn follow(
         mut self,
         bytes: &[u8],
-        origin: Origin,
+        origin: Origin<'_>,
         context: &mut Context<'_>,
     ) -> Option<Link> {
         let upstream = &context.masks.upstream;
@@ -58,7 +59,7 @@ impl Link {
         let notes = &mut context.weave.notes;
         let from = notes.len() as u32;
         notes.extend_from_slice(context.link_base);
-        let note = Some(from..notes.len() as u32);
+        let note = Some((from, notes.len() as u32));
         context.weave.add(Span {
             start: self.start,
             end: self.end,

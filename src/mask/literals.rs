@@ -64,6 +64,11 @@ impl Literals {
         })
     }
 
+    /// Bytes of the shortest one.
+    pub fn shortest(&self) -> usize {
+        self.words.iter().map(|word| word.len()).min().unwrap_or(0)
+    }
+
     /// Bytes at the end of a text in which a literal may begin unseen.
     pub fn overhang(&self) -> usize {
         self.anchor - 1

@@ -12,6 +12,9 @@
 //! - A `reader` follows JSON and knows member names; a `text` is what one string
 //!   decodes to, with a map back to the bytes it came from. Text may hold JSON again, which the next
 //!   reader follows, down to [`MASK_LEVELS`](crate::base::limits::MASK_LEVELS).
+//! - Most of a body is plain: the whole chunk is searched at once for places worth a look (`hots`),
+//!   and a string in which none lies is passed by without a thought. What is escaped or cut by the
+//!   chunk's end is decoded (`origin`) and matched as text.
 //! - Every decoded byte is matched at exactly one level, so that no match can cut an escape in two.
 //! - Member names are matched too (maps keyed by an address exist); masking two of them can leave
 //!   one name twice, which is better than leaving the address.
@@ -19,13 +22,16 @@
 //!   string, an event or the body.
 //! - A body that cannot be read is [`Unreadable`] from the byte where it shows, for ever.
 
+mod digits;
 mod find;
 mod head;
+mod hots;
 mod kind;
 mod level;
 mod link;
 mod literals;
 mod names;
+mod origin;
 mod reader;
 mod recognise;
 mod replace;

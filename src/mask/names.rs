@@ -14,6 +14,8 @@ pub(super) const SEPARATOR: u8 = 0xFF;
 #[derive(Default)]
 pub(super) struct Names {
     by_length: Vec<Vec<Wanted>>,
+    /// One bit for each length below 63 that some name has, and one for all others.
+    lengths: u64,
     /// Some name is asked for only within others, so readers keep track of those.
     nested: bool,
 }
@@ -44,6 +46,7 @@ impl Names {
             parent.bytes().chain(ended)
         });
         self.nested |= !parents.is_empty();
+        self.lengths |= length_bit(name.len());
         self.by_length[name.len()].push(Wanted {
             name: name.into(),
             ends,
@@ -58,6 +61,12 @@ impl Names {
         self.nested
     }
 
+    /// False when no name that is asked for is as long.
+    #[inline(always)]
+    pub fn have_length(&self, length: usize) -> bool {
+        self.lengths & length_bit(length) != 0
+    }
+
     /// What is to be done with the member `name` within `parents`, each ended by [`SEPARATOR`].
     #[inline]
     pub fn find(&self, parents: &[u8], name: &[u8]) -> Option<Member> {
@@ -68,7 +77,7 @@ impl Names {
         let ends = ends(name)?;
         let fits = |wanted: &&Wanted| {
             wanted.ends == ends
-                && name.eq_ignore_ascii_case(&wanted.name)
+                && (*name == *wanted.name || name.eq_ignore_ascii_case(&wanted.name))
                 && wanted.stands_within(parents)
         };
         candidates.iter().find(fits).map(|wanted| wanted.member)
@@ -84,6 +93,11 @@ impl Wanted {
         nearest.eq_ignore_ascii_case(&self.parents)
             && before.last().is_none_or(|&byte| byte == SEPARATOR)
     }
+}
+
+#[inline(always)]
+fn length_bit(length: usize) -> u64 {
+    1 << length.min(63)
 }
 
 /// The first and the last byte, with the bit set that tells lower case from upper.

@@ -7,8 +7,9 @@ use self::reading::Reading;
 use super::level::Level;
 use super::link::Link;
 use super::names::{Member, SEPARATOR};
+use super::origin::Origin;
 use super::replace::Disguise;
-use super::text::{Context, Origin, Text, note};
+use super::text::{Context, Text, note};
 use super::weave::{OPEN, Span};
 use crate::json::{JsonError, Lexer};
 
@@ -86,7 +87,7 @@ impl Reader {
     pub fn read(
         &mut self,
         bytes: &[u8],
-        origin: Origin,
+        origin: Origin<'_>,
         outer: Option<&mut Text>,
         below: &mut [Level],
         context: &mut Context<'_>,

@@ -1,12 +1,21 @@
 //! Recognisers: a pattern that is cheap to look for, and a validator that keeps chance hits out.
 
-use memchr::{memchr_iter, memmem};
+use std::sync::LazyLock;
+
+use memchr::{memchr_iter, memmem::Finder};
 
 use super::find::{Hot, Verdict, What};
 use super::validate::{
     BEGIN, Bounded, azure_secret, credit_card, email, iban, jwt, local_start, phone, private_key,
     us_ssn,
 };
+
+/// Bytes of the shortest value that is recognised: `a@b.co`.
+pub(super) const SHORTEST_RECOGNISED: usize = 6;
+
+static JWT: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"eyJ"));
+static PRIVATE_KEY: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(BEGIN));
+static AZURE_SECRET: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"Q~"));
 
 /// Kinds of values that are known by their form.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -90,7 +99,7 @@ impl Recogniser {
 
     pub(super) fn scan(self, text: &[u8], from: usize, rule: u16, hots: &mut Vec<Hot>) {
         let what = What::Recogniser(self, rule);
-        let mut add = |at: usize| {
+        let add = |at: usize| {
             hots.push(Hot {
                 at: (from + at) as u32,
                 what,
@@ -99,31 +108,11 @@ impl Recogniser {
         let rest = &text[from..];
         match self {
             Recogniser::Email => memchr_iter(b'@', rest).for_each(add),
-            Recogniser::Jwt => memmem::find_iter(rest, b"eyJ").for_each(add),
-            Recogniser::PrivateKey => memmem::find_iter(rest, BEGIN).for_each(add),
-            Recogniser::AzureSecret => memmem::find_iter(rest, b"Q~").for_each(add),
-            Recogniser::Iban => {
-                for at in 0..rest.len().saturating_sub(3) {
-                    if rest[at].is_ascii_uppercase()
-                        && rest[at + 1].is_ascii_uppercase()
-                        && rest[at + 2].is_ascii_digit()
-                        && rest[at + 3].is_ascii_digit()
-                    {
-                        add(at);
-                    }
-                }
-            }
-            Recogniser::Phone | Recogniser::CreditCard | Recogniser::UsSsn => {
-                let mut before = from.checked_sub(1).map_or(b' ', |at| text[at]);
-                for (at, &byte) in rest.iter().enumerate() {
-                    let opens = byte.is_ascii_digit()
-                        || (self == Recogniser::Phone && matches!(byte, b'+' | b'('));
-                    if opens && !before.is_ascii_alphanumeric() {
-                        add(at);
-                    }
-                    before = byte;
-                }
-            }
+            Recogniser::Jwt => JWT.find_iter(rest).for_each(add),
+            Recogniser::PrivateKey => PRIVATE_KEY.find_iter(rest).for_each(add),
+            Recogniser::AzureSecret => AZURE_SECRET.find_iter(rest).for_each(add),
+            // Found together, by `Digits`.
+            Recogniser::Iban | Recogniser::Phone | Recogniser::CreditCard | Recogniser::UsSsn => {}
         }
     }
 
@@ -146,11 +135,12 @@ impl Recogniser {
 mod tests {
     use std::ops::Range;
 
-    use super::*;
+    use super::super::find::Finder;
+    use super::{Hot, Recogniser, Verdict};
 
     fn found(recogniser: Recogniser, text: &str) -> Vec<&str> {
         let mut hots = Vec::new();
-        recogniser.scan(text.as_bytes(), 0, 0, &mut hots);
+        Finder::new(None, 0, vec![(recogniser, 0)]).scan(text.as_bytes(), 0, &mut hots);
         let judge = |hot: &Hot| recogniser.judge(text.as_bytes(), hot.at as usize, true);
         let ranges = hots.iter().filter_map(|hot| match judge(hot) {
             Verdict::Match(range) => Some(&text[range as Range<usize>]),

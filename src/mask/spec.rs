@@ -130,11 +130,7 @@ impl Masks {
                 names.add(&[member.as_str()], Member::Link);
             }
         }
-        let finder = Finder {
-            literals,
-            literal_rule,
-            recognisers,
-        };
+        let finder = Finder::new(literals, literal_rule, recognisers);
         let secret = spec.pseudonym_key.as_ref().map(Secret::expose);
         Ok(Masks {
             hides_fields: !spec.fields.is_empty(),

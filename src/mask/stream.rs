@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::find::Hot;
+use super::hots::Hots;
 use super::level::{Level, end_text, limits, push_text, reset, settle};
+use super::origin::Origin;
 use super::reader::Reader;
 use super::sse::{Events, Piece};
-use super::text::{Context, Hots, Origin};
+use super::text::Context;
 use super::weave::Weave;
 use super::{ContentKind, Masked, Masks, Unreadable};
 use crate::base::limits::MASK_LEVELS;
@@ -110,7 +112,7 @@ impl Stream {
             context: Context {
                 masks: &self.masks,
                 weave: &mut self.weave,
-                hots: Hots::default(),
+                hots: Hots::new(&[], &[], 0),
                 scratch: &mut self.scratch,
                 link_base: &self.link_base,
                 long_number: false,
@@ -122,7 +124,7 @@ impl Stream {
         };
         if !work.context.masks.finder.is_empty() {
             work.context.masks.finder.scan(chunk, 0, &mut self.hots);
-            work.context.hots = Hots::new(&self.hots, work.context.weave.base);
+            work.context.hots = Hots::new(&self.hots, chunk, work.context.weave.base);
         }
         let now = work.context.weave.base + chunk.len() as u64;
         work.read(kind, chunk)?;

@@ -1,41 +1,13 @@
-//! What a string decodes to, as far as matches can still reach, with a map back to its bytes.
+//! What a string decodes to is matched, as far as matches can still reach.
 
 use std::ops::Range;
 
 use super::find::{Hot, Verdict};
+use super::hots::Hots;
+use super::origin::{Decoded, Origin};
 use super::replace::{Disguise, Style};
 use super::spec::Masks;
 use super::weave::{Span, Weave};
-
-/// Where decoded bytes came from. Offsets count from the body's start.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Origin {
-    /// They stand for themselves from `at` on.
-    Plain { at: u64 },
-    /// All of them stand for the bytes `from..to`.
-    Escape { from: u64, to: u64 },
-}
-
-impl Origin {
-    /// The place between the decoded bytes before `index` and those after.
-    pub fn boundary(self, index: usize) -> u64 {
-        match (self, index) {
-            (Origin::Plain { at }, _) => at + index as u64,
-            (Origin::Escape { from, .. }, 0) => from,
-            (Origin::Escape { to, .. }, _) => to,
-        }
-    }
-
-    /// The origin of what follows the first `index` decoded bytes.
-    pub fn after(self, index: usize) -> Origin {
-        match self {
-            Origin::Plain { at } => Origin::Plain {
-                at: at + index as u64,
-            },
-            Origin::Escape { .. } => self,
-        }
-    }
-}
 
 /// What all readers and texts of one push share.
 pub(super) struct Context<'c> {
@@ -46,59 +18,6 @@ pub(super) struct Context<'c> {
     pub link_base: &'c [u8],
     /// A number was longer than any real one.
     pub long_number: bool,
-}
-
-/// Places worth a look in the chunk that is being read, in order.
-#[derive(Default)]
-pub(super) struct Hots<'c> {
-    /// Those that are not behind us.
-    ahead: &'c [Hot],
-    /// Where the chunk begins in the body.
-    base: u64,
-}
-
-impl<'c> Hots<'c> {
-    pub fn new(hots: &'c [Hot], base: u64) -> Hots<'c> {
-        Hots { ahead: hots, base }
-    }
-
-    /// Where in the body the next one is.
-    #[inline(always)]
-    fn next(&self) -> Option<u64> {
-        self.ahead.first().map(|hot| self.base + u64::from(hot.at))
-    }
-
-    /// True when one is within `start..end`.
-    #[inline(always)]
-    pub fn are_within(&self, start: u64, end: u64) -> bool {
-        self.next().is_some_and(|at| at < end) && self.ahead_of(start) < self.ahead_of(end)
-    }
-
-    /// How many stand before `end`.
-    #[inline(never)]
-    fn ahead_of(&self, end: u64) -> usize {
-        self.ahead
-            .partition_point(|hot| self.base + u64::from(hot.at) < end)
-    }
-
-    /// Leaves those before `start` behind, and answers the first one within `start..end`, counted
-    /// from `start`.
-    fn pass(&mut self, start: u64, end: u64) -> Option<Hot> {
-        loop {
-            let (&first, rest) = self.ahead.split_first()?;
-            let at = self.base + u64::from(first.at);
-            if at >= end {
-                return None;
-            }
-            self.ahead = rest;
-            if at >= start {
-                return Some(Hot {
-                    at: (at - start) as u32,
-                    what: first.what,
-                });
-            }
-        }
-    }
 }
 
 impl Context<'_> {
@@ -121,7 +40,7 @@ impl Context<'_> {
     #[inline(always)]
     pub fn match_in_place(&mut self, text: &[u8], start: u64) {
         let end = start + text.len() as u64;
-        if self.hots.next().is_some_and(|at| at < end) {
+        if self.hots.are_before(end) {
             self.match_hots(text, start, end);
         }
     }
@@ -160,43 +79,26 @@ impl Context<'_> {
 /// One text that is being matched piece by piece.
 #[derive(Default)]
 pub(super) struct Text {
-    bytes: Vec<u8>,
-    marks: Vec<Mark>,
+    decoded: Decoded,
     /// Places before this offset have been judged.
     decided: usize,
 }
 
-#[derive(Clone, Copy)]
-struct Mark {
-    at: usize,
-    origin: Origin,
-}
-
 impl Text {
     pub fn reset(&mut self) {
-        self.bytes.clear();
-        self.marks.clear();
+        self.decoded.clear();
         self.decided = 0;
     }
 
     /// True when nothing is being matched.
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.decoded.bytes().is_empty()
     }
 
-    pub fn push(&mut self, bytes: &[u8], origin: Origin, context: &Context<'_>) {
-        if bytes.is_empty() || context.masks.finder.is_empty() {
-            return;
+    pub fn push(&mut self, bytes: &[u8], origin: Origin<'_>, context: &Context<'_>) {
+        if !context.masks.finder.is_empty() {
+            self.decoded.push(bytes, origin);
         }
-        let at = self.bytes.len();
-        let goes_on = self.marks.last().is_some_and(|mark| {
-            matches!((mark.origin, origin), (Origin::Plain { at: from }, Origin::Plain { at: to })
-                if to == from + (at - mark.at) as u64)
-        });
-        if !goes_on {
-            self.marks.push(Mark { at, origin });
-        }
-        self.bytes.extend_from_slice(bytes);
     }
 
     /// The text is over: what could not be judged is judged.
@@ -207,50 +109,43 @@ impl Text {
 
     /// The chunk is over: judges what can be, and forgets what no match can reach.
     pub fn settle(&mut self, context: &mut Context<'_>) {
-        if self.bytes.is_empty() {
+        if self.is_empty() {
             return;
         }
         self.judge(false, context);
         let finder = &context.masks.finder;
         // One byte more, because some patterns look at the byte before them.
-        let keep = finder.reach(&self.bytes, self.decided).saturating_sub(1);
-        let first = self.marks.partition_point(|mark| mark.at <= keep) - 1;
-        self.marks.drain(..first);
-        for mark in &mut self.marks {
-            if mark.at < keep {
-                mark.origin = mark.origin.after(keep - mark.at);
-                mark.at = 0;
-            } else {
-                mark.at -= keep;
-            }
-        }
-        self.bytes.drain(..keep);
+        let reach = finder.reach(self.decoded.bytes(), self.decided);
+        let keep = reach.saturating_sub(1);
+        self.decoded.forget(keep);
         self.decided -= keep;
     }
 
     /// Where the next match can begin at the earliest; `None` for an empty text.
     pub fn limit(&self, masks: &Masks) -> Option<u64> {
-        if self.bytes.is_empty() {
+        if self.is_empty() {
             return None;
         }
-        Some(self.start(masks.finder.reach(&self.bytes, self.decided)))
+        let reach = masks.finder.reach(self.decoded.bytes(), self.decided);
+        Some(self.decoded.start(reach))
     }
 
     fn judge(&mut self, ended: bool, context: &mut Context<'_>) {
-        if self.bytes.is_empty() {
+        let bytes = self.decoded.bytes();
+        let finder = &context.masks.finder;
+        if bytes.is_empty() || ended && bytes.len() < finder.shortest() {
             return;
         }
-        let finder = &context.masks.finder;
         let mut hots = std::mem::take(context.scratch);
-        finder.scan(&self.bytes, self.decided, &mut hots);
+        finder.scan(bytes, self.decided, &mut hots);
         let mut decided = if ended {
-            self.bytes.len()
+            bytes.len()
         } else {
-            let seen = self.bytes.len().saturating_sub(finder.overhang());
+            let seen = bytes.len().saturating_sub(finder.overhang());
             seen.max(self.decided)
         };
         for &hot in &hots {
-            match finder.judge(&self.bytes, hot, ended) {
+            match finder.judge(bytes, hot, ended) {
                 (Verdict::No, _) => {}
                 (Verdict::More, _) => {
                     decided = decided.min(hot.at as usize);
@@ -259,35 +154,14 @@ impl Text {
                 // Seen whole within the overhang: it will be judged again, and counted then.
                 (Verdict::Match(_), _) if hot.at as usize >= decided => break,
                 (Verdict::Match(range), rule) => {
-                    let (start, end) = (self.start(range.start), self.end_of(range.end));
-                    context.mark(&self.bytes[range], start..end, rule, None);
+                    let start = self.decoded.start(range.start);
+                    let end = self.decoded.end_of(range.end);
+                    context.mark(&bytes[range], start..end, rule, None);
                 }
             }
         }
         self.decided = decided;
         *context.scratch = hots;
-    }
-
-    /// Where the byte before which `index` stands begins in the body.
-    fn start(&self, index: usize) -> u64 {
-        let place = self.marks.partition_point(|mark| mark.at <= index);
-        let Some(mark) = place.checked_sub(1).map(|place| self.marks[place]) else {
-            return 0;
-        };
-        match mark.origin {
-            Origin::Escape { to, .. } if index == self.bytes.len() => to,
-            Origin::Escape { from, .. } => from,
-            Origin::Plain { at } => at + (index - mark.at) as u64,
-        }
-    }
-
-    /// Where the byte before `index` ends in the body.
-    fn end_of(&self, index: usize) -> u64 {
-        let place = self.marks.partition_point(|mark| mark.at < index);
-        let Some(mark) = place.checked_sub(1).map(|place| self.marks[place]) else {
-            return 0;
-        };
-        mark.origin.boundary(index - mark.at)
     }
 }
 
@@ -297,10 +171,10 @@ pub(super) fn note(
     context: &mut Context<'_>,
     disguise: Disguise,
     rule: u16,
-) -> (Option<Range<u32>>, bool) {
+) -> (Option<(u32, u32)>, bool) {
     let notes = &mut context.weave.notes;
     let from = notes.len() as u32;
     let shows = disguise.shows();
     let written = disguise.write(context.masks.kind(rule), notes);
-    (written.then_some(from..notes.len() as u32), shows)
+    (written.then_some((from, notes.len() as u32)), shows)
 }

@@ -1,7 +1,5 @@
 //! Weaves spans and bytes into what may be seen: a list of slices.
 
-use std::ops::Range;
-
 use super::{Hit, Masks};
 
 /// A piece of the output, by reference.
@@ -42,7 +40,7 @@ impl Segment {
 }
 
 /// Bytes that must not be seen, and what stands in their place. Offsets count from the body's start.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Span {
     pub start: u64,
     /// [`OPEN`] while the end is not known.
@@ -51,8 +49,8 @@ pub(super) struct Span {
     pub rule: u16,
     /// The level whose quotes go around the placeholder; `None` when quotes stand there already.
     pub quotes: Option<u8>,
-    /// A replacement of its own among the notes.
-    pub note: Option<Range<u32>>,
+    /// A replacement of its own among the notes, from and to.
+    pub note: Option<(u32, u32)>,
     /// The note shows part of the value, so it may stand only where no other rule masks.
     pub shows: bool,
 }
@@ -60,9 +58,9 @@ pub(super) struct Span {
 pub(super) const OPEN: u64 = u64::MAX;
 pub(super) const NO_RULE: u16 = u16::MAX;
 
-/// With more segments than these, short ones are copied together: each that is left costs whoever
+/// With more spans than these, short segments are copied together: each that is left costs whoever
 /// records and sends it more than its copy.
-const SCATTERED: usize = 16;
+const SCATTERED: usize = 8;
 /// Bytes from which a segment is worth its own slice.
 const LONG: usize = 1024;
 
@@ -83,7 +81,8 @@ pub(super) struct Weave {
     pub notes: Vec<u8>,
     next_notes: Vec<u8>,
     segments: Vec<Segment>,
-    /// Bytes of segments that were many and short.
+    /// There are many spans, so short segments are gathered here.
+    scattered: bool,
     gathered: Vec<u8>,
     pub hits: Vec<Hit>,
     pub length: usize,
@@ -143,7 +142,7 @@ impl Weave {
     }
 
     /// Ends the one span that is open.
-    pub fn close(&mut self, end: u64, note: Option<Range<u32>>, shows: bool) {
+    pub fn close(&mut self, end: u64, note: Option<(u32, u32)>, shows: bool) {
         if let Some(at) = self.spans.iter().position(|span| span.end == OPEN) {
             let mut span = self.spans.remove(at);
             span.end = end;
@@ -156,8 +155,9 @@ impl Weave {
     /// After a chunk: releases what no further span can reach. `safe` is where the next span can
     /// begin at the earliest, `consumed` where an open one can end: before a half-read escape.
     pub fn release(&mut self, chunk: &[u8], masks: &Masks, safe: u64, consumed: u64) {
+        self.scattered = self.spans.len() > SCATTERED;
         let mut done = 0;
-        while let Some(span) = self.spans.get(done).cloned() {
+        while let Some(&span) = self.spans.get(done) {
             if span.start < self.covered {
                 // Overlaps what is masked already: one hole, however many rules dug it.
                 if span.end == OPEN {
@@ -171,7 +171,7 @@ impl Weave {
             if span.start >= safe {
                 break;
             }
-            self.plain(span.start, chunk.len());
+            self.plain(span.start, chunk, masks);
             if span.end == OPEN || safe < span.end {
                 // The place is known, the replacement is not: the bytes go, the hole stays open.
                 break;
@@ -180,7 +180,7 @@ impl Weave {
                 .spans
                 .get(done + 1)
                 .is_some_and(|next| next.start < span.end && next.rule != span.rule);
-            self.replace(&span, overlapped, masks);
+            self.replace(&span, overlapped, chunk, masks);
             self.hit(&span);
             self.covered = span.end;
             done += 1;
@@ -193,10 +193,7 @@ impl Weave {
             safe.min(span.start.max(self.covered))
         });
         self.skip();
-        self.plain(stop.max(self.released), chunk.len());
-        if self.segments.len() > SCATTERED {
-            self.gather(chunk, masks);
-        }
+        self.plain(stop.max(self.released), chunk, masks);
         self.keep(chunk, consumed);
     }
 
@@ -212,52 +209,31 @@ impl Weave {
         })
     }
 
-    /// Copies short segments together.
-    fn gather(&mut self, chunk: &[u8], masks: &Masks) {
-        let mut kept = 0;
-        for index in 0..self.segments.len() {
-            let mut segment = self.segments[index];
-            let bytes = segment.resolve(chunk, &self.held, &self.notes, masks);
-            if bytes.len() < LONG {
-                let from = self.gathered.len() as u32;
-                self.gathered.extend_from_slice(bytes);
-                let to = self.gathered.len() as u32;
-                if let Some(Segment::Gathered { to: end, .. }) = self.segments[..kept].last_mut() {
-                    *end = to;
-                    continue;
-                }
-                segment = Segment::Gathered { from, to };
-            }
-            self.segments[kept] = segment;
-            kept += 1;
-        }
-        self.segments.truncate(kept);
-    }
-
     /// Hands out the bytes up to `end` as they are.
-    fn plain(&mut self, end: u64, chunk_length: usize) {
+    fn plain(&mut self, end: u64, chunk: &[u8], masks: &Masks) {
         self.skip();
         let (from, to) = (self.released, end);
         if from >= to {
             return;
         }
-        let held_from = self.base - self.held.len() as u64;
         if from < self.base {
+            let held_from = self.base - self.held.len() as u64;
             let stop = to.min(self.base);
-            self.segments.push(Segment::Held {
+            let held = Segment::Held {
                 from: (from - held_from) as u32,
                 to: (stop - held_from) as u32,
-            });
+            };
+            self.segment(held, chunk, masks);
         }
         if to > self.base {
             let start = from.max(self.base) - self.base;
-            let stop = (to - self.base).min(chunk_length as u64);
-            self.segments.push(Segment::Chunk {
+            let stop = (to - self.base).min(chunk.len() as u64);
+            let plain = Segment::Chunk {
                 from: start as u32,
                 to: stop as u32,
-            });
+            };
+            self.segment(plain, chunk, masks);
         }
-        self.length += (to - from) as usize;
         self.released = to;
     }
 
@@ -265,25 +241,32 @@ impl Weave {
         self.released = self.released.max(self.covered);
     }
 
-    fn replace(&mut self, span: &Span, overlapped: bool, masks: &Masks) {
-        if let Some(level) = span.quotes {
-            self.segment(Segment::Quote(level), super::replace::quote(level).len());
-        }
-        match &span.note {
-            Some(note) if !(overlapped && span.shows) => {
-                let (from, to) = (note.start, note.end);
-                self.segment(Segment::Note { from, to }, (to - from) as usize);
-            }
-            _ => self.segment(Segment::Rule(span.rule), masks.placeholder(span.rule).len()),
-        }
-        if let Some(level) = span.quotes {
-            self.segment(Segment::Quote(level), super::replace::quote(level).len());
+    fn replace(&mut self, span: &Span, overlapped: bool, chunk: &[u8], masks: &Masks) {
+        let replacement = match span.note {
+            Some((from, to)) if !(overlapped && span.shows) => Segment::Note { from, to },
+            _ => Segment::Rule(span.rule),
+        };
+        let quote = span.quotes.map(Segment::Quote);
+        for segment in quote.into_iter().chain([replacement]).chain(quote) {
+            self.segment(segment, chunk, masks);
         }
     }
 
-    fn segment(&mut self, segment: Segment, length: usize) {
-        self.segments.push(segment);
-        self.length += length;
+    /// Adds a segment, or copies its bytes to those of the one before if both are short.
+    fn segment(&mut self, segment: Segment, chunk: &[u8], masks: &Masks) {
+        let bytes = segment.resolve(chunk, &self.held, &self.notes, masks);
+        self.length += bytes.len();
+        if !self.scattered || bytes.len() >= LONG {
+            self.segments.push(segment);
+            return;
+        }
+        let from = self.gathered.len() as u32;
+        self.gathered.extend_from_slice(bytes);
+        let to = self.gathered.len() as u32;
+        match self.segments.last_mut() {
+            Some(Segment::Gathered { to: end, .. }) => *end = to,
+            _ => self.segments.push(Segment::Gathered { from, to }),
+        }
     }
 
     fn hit(&mut self, span: &Span) {
@@ -317,8 +300,8 @@ impl Weave {
             if let Some(note) = &mut span.note {
                 let from = self.next_notes.len() as u32;
                 self.next_notes
-                    .extend_from_slice(&self.notes[note.start as usize..note.end as usize]);
-                *note = from..self.next_notes.len() as u32;
+                    .extend_from_slice(&self.notes[note.0 as usize..note.1 as usize]);
+                *note = (from, self.next_notes.len() as u32);
             }
         }
         self.base = now;

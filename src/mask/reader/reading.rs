@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use super::super::level::{Level, end_text, push_text};
+use super::super::level::{Level, end_text, look, put};
 use super::super::link::Link;
 use super::super::names::Member;
-use super::super::text::{Context, Origin, Text};
+use super::super::origin::Origin;
+use super::super::text::{Context, Text};
 use super::Place;
 use crate::base::limits::{MASK_NAME_BYTES, MASK_NUMBER_BYTES};
 use crate::json::{Container, Scalar, Sink};
@@ -14,7 +15,7 @@ use crate::json::{Container, Scalar, Sink};
 pub(super) struct Reading<'r, 'c> {
     pub place: &'r mut Place,
     pub bytes: &'r [u8],
-    pub origin: Origin,
+    pub origin: Origin<'r>,
     /// The text that this JSON stands in; it is told what stands outside strings, in case this
     /// turns out not to be JSON.
     pub outer: Option<&'r mut Text>,
@@ -25,16 +26,21 @@ pub(super) struct Reading<'r, 'c> {
 
 impl Reading<'_, '_> {
     /// The text that strings of this JSON are pushed into.
-    pub(super) fn push_below(&mut self, bytes: &[u8], origin: Origin) {
-        let depth = self.place.level + 1;
+    pub(super) fn push_below(&mut self, bytes: &[u8], origin: Origin<'_>) {
         self.place.below = true;
-        push_text(self.below, depth, bytes, origin, self.context);
+        put(self.below, bytes, origin);
+    }
+
+    /// What was pushed is looked at.
+    fn look_below(&mut self) {
+        look(self.below, self.place.level + 1, self.context);
     }
 
     /// The string is over: so is the text below, if it was told of it.
     pub(super) fn end_below(&mut self) {
         if self.place.below {
             self.place.below = false;
+            self.look_below();
             end_text(self.below, self.place.cursor, self.context);
         }
     }
@@ -56,6 +62,9 @@ impl Reading<'_, '_> {
     /// Only `read` bytes of the piece were read; the rest is another's.
     pub fn piece_over(&mut self, read: usize) {
         self.push_run_below();
+        if self.place.below {
+            self.look_below();
+        }
         self.take_scalar(read);
         self.tell_outer(read);
         if read < self.bytes.len() {
@@ -105,7 +114,7 @@ impl Reading<'_, '_> {
     }
 
     /// Decoded bytes of the string that is being read.
-    fn content(&mut self, bytes: &[u8], origin: Origin) {
+    fn content(&mut self, bytes: &[u8], origin: Origin<'_>) {
         if self.place.key {
             self.add_name(bytes);
         }
@@ -126,11 +135,19 @@ impl Reading<'_, '_> {
         let Some(outer) = &mut self.outer else {
             return;
         };
+        // Too short for anything, as nearly all that stands between strings is.
+        let short = |from: usize| to - from < self.context.masks.finder.shortest();
+        if outer.is_empty() && self.outer_from.is_some_and(short) {
+            self.outer_from = None;
+            return;
+        }
         if let Some(from) = self.outer_from.take() {
             let bytes = &self.bytes[from..to];
-            match self.origin.after(from) {
-                Origin::Plain { at } if outer.is_empty() => self.context.match_in_place(bytes, at),
-                origin => outer.push(bytes, origin, self.context),
+            match self.origin.plain(from, to) {
+                Some(at) if outer.is_empty() && self.context.hots.tell_of(bytes, at) => {
+                    self.context.match_in_place(bytes, at);
+                }
+                _ => outer.push(bytes, self.origin.after(from), self.context),
             }
         }
         outer.end(self.context);
@@ -152,12 +169,16 @@ impl Reading<'_, '_> {
 }
 
 impl Sink for Reading<'_, '_> {
-    #[inline]
+    #[inline(always)]
     fn string(&mut self, key: bool, from: usize, to: usize) {
-        self.whole_string(key, from, to);
+        if self.is_of_note(key, from, to) {
+            self.whole_string(key, from, to);
+        } else {
+            self.outer_from = Some(to);
+        }
     }
 
-    #[inline]
+    #[inline(always)]
     fn scalar(&mut self, scalar: Scalar, from: usize, to: usize) {
         self.whole_scalar(scalar, from, to);
     }
@@ -218,7 +239,9 @@ impl Sink for Reading<'_, '_> {
         }
         self.content(&bytes[from..to], origin);
         let whole_so_far = !self.place.below && self.place.run.is_none();
-        if whole_so_far && matches!(origin, Origin::Plain { .. }) {
+        let in_place = (self.origin.plain(from, to))
+            .is_some_and(|at| self.context.hots.tell_of(&bytes[from..to], at));
+        if whole_so_far && in_place {
             self.place.run = Some((from, to));
         } else {
             self.push_run_below();

@@ -3,59 +3,81 @@
 
 use super::super::link::Link;
 use super::super::names::Member;
-use super::super::text::Origin;
+use super::super::origin::Origin;
+use super::super::text::Text;
 use super::reading::Reading;
 use crate::base::limits::MASK_NUMBER_BYTES;
 use crate::json::{Scalar, Sink};
 
 impl Reading<'_, '_> {
-    /// A string that is the bytes `from..to` of the piece.
+    /// False for most strings: nothing is to be done with them, or because of them.
     #[inline(always)]
-    pub(super) fn whole_string(&mut self, key: bool, from: usize, to: usize) {
+    pub(super) fn is_of_note(&self, key: bool, from: usize, to: usize) -> bool {
         let Origin::Plain { at } = self.origin else {
-            return self.string_by_parts(key, from, to);
+            return true;
         };
-        if self.place.hiding.is_some() {
+        let place = &self.place;
+        let names = &self.context.masks.names;
+        let outer = |outer: &&mut Text| !outer.is_empty() || self.outer_from == Some(0);
+        place.next.is_some()
+            || place.hiding.is_some()
+            || self.outer.as_ref().is_some_and(outer)
+            || self.context.hots.are_before(at + to as u64)
+            || (key && (names.are_nested() || names.have_length(to - from)))
+    }
+
+    /// A string that is the bytes `from..to` of the piece.
+    #[inline(never)]
+    pub(super) fn whole_string(&mut self, key: bool, from: usize, to: usize) {
+        let content = &self.bytes[from..to];
+        let (start, hots) = match self.origin.plain(from, to) {
+            Some(start) => (start, &self.context.hots),
+            None => return self.string_by_parts(key, from, to),
+        };
+        if self.place.hiding.is_some() || !hots.tell_of(content, start) {
             return self.string_by_parts(key, from, to);
         }
-        self.leave_outer(from);
-        let content = &self.bytes[from..to];
-        let start = at + from as u64;
+        if self.outer.is_some() {
+            self.leave_outer(from);
+            self.outer_from = Some(to);
+        }
         if key {
-            let names = &self.context.masks.names;
-            self.place.next = names.find(&self.place.parents, content);
-            if names.are_nested() {
-                self.place.name.clear();
-                self.add_name(content);
-                self.place.named = true;
-            }
+            self.whole_name(content);
         } else if let Some(member) = self.place.next.take() {
             match member {
                 Member::Hide(rule) => {
                     let place = start..start + content.len() as u64;
-                    self.context.mark(content, place, rule, None);
-                    self.outer_from = Some(to);
-                    return;
+                    return self.context.mark(content, place, rule, None);
                 }
-                Member::Link => {
-                    let link = Link::at(start);
-                    if let Some(link) = link.follow(content, self.origin.after(from), self.context)
-                    {
-                        link.end(self.context);
-                    }
-                }
+                Member::Link => self.whole_link(content, start),
             }
         }
-        if self.context.masks.numbers && self.may_hide_numbers(from, to) {
+        if self.context.masks.numbers && self.may_hide_numbers(start, from, to) {
             return self.string_below(from, to);
         }
         self.context.match_in_place(content, start);
-        self.outer_from = Some(to);
+    }
+
+    fn whole_name(&mut self, name: &[u8]) {
+        let names = &self.context.masks.names;
+        self.place.next = names.find(&self.place.parents, name);
+        if names.are_nested() {
+            self.place.name.clear();
+            self.add_name(name);
+            self.place.named = true;
+        }
+    }
+
+    fn whole_link(&mut self, content: &[u8], start: u64) {
+        let origin = Origin::Plain { at: start };
+        if let Some(link) = Link::at(start).follow(content, origin, self.context) {
+            link.end(self.context);
+        }
     }
 
     /// True when something worth a look stands in a string that may hold an array of numbers.
-    fn may_hide_numbers(&self, from: usize, to: usize) -> bool {
-        let (start, end) = (self.origin.boundary(from), self.origin.boundary(to));
+    fn may_hide_numbers(&self, start: u64, from: usize, to: usize) -> bool {
+        let end = start + (to - from) as u64;
         self.context.hots.are_within(start, end) && self.may_hold_numbers(from, to)
     }
 
@@ -76,7 +98,7 @@ impl Reading<'_, '_> {
             self.whole_number(from, to);
         }
     }
-    #[inline(always)]
+
     fn string_by_parts(&mut self, key: bool, from: usize, to: usize) {
         self.string_start(key, from - 1);
         if from < to {
@@ -90,15 +112,14 @@ impl Reading<'_, '_> {
         self.push_below(&bytes[from..to], self.origin.after(from));
         self.place.cursor = self.origin.boundary(to);
         self.end_below();
-        self.outer_from = Some(to);
     }
 
     fn whole_number(&mut self, from: usize, to: usize) {
         let (start, end) = (self.origin.boundary(from), self.origin.boundary(to));
         self.context.long_number |= to - from > MASK_NUMBER_BYTES;
-        // What stands around a number does not make a place in it worth a look, or not.
-        if self.context.hots.are_within(start, end) {
-            let number = &self.bytes[from..to];
+        let (number, hots) = (&self.bytes[from..to], &self.context.hots);
+        let nothing_there = |start| hots.tell_of(number, start) && !hots.are_within(start, end);
+        if !self.origin.plain(from, to).is_some_and(nothing_there) {
             self.match_number(number, start..end);
         }
     }
@@ -108,6 +129,31 @@ impl Reading<'_, '_> {
 mod tests {
     use super::super::super::ContentKind;
     use super::super::super::tests::{masks, run, spec, stream};
+
+    #[test]
+    fn what_stands_behind_an_escape_is_not_taken_for_the_end_of_a_word() {
+        let masks = masks(&spec());
+        for (body, expected) in [
+            (
+                r#"["{\u0022a\u0022:\u00224111111111111111\u0022}"]"#,
+                r#"["{\u0022a\u0022:\u0022[credit_card:*1111]\u0022}"]"#,
+            ),
+            (
+                r#"["{\"a\":\n4111111111111111\u007d"]"#,
+                r#"["{\"a\":\n\"[credit_card:*1111]\"\u007d"]"#,
+            ),
+            (
+                r#"["[\n4111111111111111, \"a\"]"]"#,
+                r#"["[\n\"[credit_card:*1111]\", \"a\"]"]"#,
+            ),
+        ] {
+            for size in [body.len(), 1, 7] {
+                let mut stream = stream(&masks, ContentKind::Json);
+                let (out, _) = run(&mut stream, body.as_bytes().chunks(size)).expect("JSON");
+                assert_eq!(out, expected, "by {size}");
+            }
+        }
+    }
 
     /// One body, its parts moved along by one byte at a time, so that everything in it lies across
     /// the edges of blocks and of chunks.
