@@ -55,7 +55,7 @@ mod tests {
                 let found = bits(bytes, at, |lanes| are(lanes, b'"') | below(lanes, b' '));
                 let expected = bytes.iter().skip(at).take(BLOCK).enumerate();
                 let expected = expected
-                    .filter(|&(_, &byte)| byte == b'"' || byte < b' ' || byte >= 0x80)
+                    .filter(|&(_, &byte)| byte == b'"' || !(b' '..0x80).contains(&byte))
                     .fold(0, |bits, (index, _)| bits | 1 << index);
                 assert_eq!(found, expected, "{at} of {length}");
             }

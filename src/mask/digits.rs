@@ -5,8 +5,10 @@ use super::find::{Hot, What};
 use super::recognise::Recogniser;
 use crate::base::blocks::{BLOCK, are, below, bits};
 
-/// Bytes of the shortest number that is looked for, and of the shortest bank account.
+/// Bytes of the shortest number that is looked for, of the shortest card's, and of the shortest
+/// bank account.
 const NUMBER: usize = 9;
+const CARD: usize = 13;
 const ACCOUNT: usize = 15;
 
 /// The recognisers of a profile that look for digits, each with its rule.
@@ -74,12 +76,28 @@ impl Digits {
             }
             return;
         }
-        if begins_number(&text[at..]) {
+        let rest = &text[at..];
+        if !begins_number(rest) {
+            return;
+        }
+        // What stands at a fixed place in every number of a kind tells most numbers from it.
+        let may_be = |index: usize, wanted: &[u8]| {
+            let byte = rest.get(index);
+            byte.is_none_or(|byte| wanted.contains(byte))
+        };
+        let phone = match rest[0] {
+            b'+' => true,
+            b'(' => may_be(4, b")"),
+            _ => may_be(3, b"-."),
+        };
+        if phone {
             add(at, Recogniser::Phone, self.phone);
-            if text[at].is_ascii_digit() {
-                add(at, Recogniser::CreditCard, self.card);
-                add(at, Recogniser::UsSsn, self.security);
-            }
+        }
+        if matches!(rest[0], b'2'..=b'6') && begins_card(rest) {
+            add(at, Recogniser::CreditCard, self.card);
+        }
+        if rest[0].is_ascii_digit() && may_be(3, b"-") {
+            add(at, Recogniser::UsSsn, self.security);
         }
     }
 }
@@ -89,6 +107,12 @@ impl Digits {
 fn begins_number(text: &[u8]) -> bool {
     let belongs = |byte: &u8| matches!(byte, b'0'..=b'9' | b' ' | b'-' | b'.' | b'(' | b')');
     text.iter().take(NUMBER).skip(1).all(belongs)
+}
+
+/// False when too few bytes here belong to a card's number.
+fn begins_card(text: &[u8]) -> bool {
+    let belongs = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'-');
+    text.iter().take(CARD).all(belongs)
 }
 
 /// True when a bank account may begin two letters before the digit at `at`.

@@ -40,11 +40,47 @@ impl Bounded<'_> {
     }
 }
 
+/// The bytes that belong to a run, looked up.
+struct Class([bool; 256]);
+
+impl Class {
+    /// ASCII letters and digits, and `others`.
+    const fn alphanumeric_and(others: &[u8]) -> Class {
+        let mut belongs = [false; 256];
+        let mut byte = 0;
+        while byte < belongs.len() {
+            belongs[byte] = (byte as u8).is_ascii_alphanumeric();
+            byte += 1;
+        }
+        let mut index = 0;
+        while index < others.len() {
+            belongs[others[index] as usize] = true;
+            index += 1;
+        }
+        Class(belongs)
+    }
+
+    /// Bytes beyond ASCII too.
+    const fn and_beyond_ascii(self) -> Class {
+        let mut belongs = self.0;
+        let mut byte = 0x80;
+        while byte < belongs.len() {
+            belongs[byte] = true;
+            byte += 1;
+        }
+        Class(belongs)
+    }
+
+    #[inline(always)]
+    fn has(&self, byte: u8) -> bool {
+        self.0[usize::from(byte)]
+    }
+}
+
 /// What real addresses have before the `@`, guests of a tenant (`bob_x.example#EXT#@…`) included.
 /// RFC 5321 has more, but those delimit addresses in URLs and in other syntax.
-fn is_local(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte >= 0x80 || b"._-+%'!#^~&*".contains(&byte)
-}
+static LOCAL_PART: Class = Class::alphanumeric_and(b"._-+%'!#^~&*").and_beyond_ascii();
+static HOST_NAME: Class = Class::alphanumeric_and(b".-").and_beyond_ascii();
 
 /// Where the part of an address before an `@` at or after `at` begins.
 pub(super) fn local_start(text: &[u8], at: usize) -> usize {
@@ -52,7 +88,7 @@ pub(super) fn local_start(text: &[u8], at: usize) -> usize {
     let length = text[first..at]
         .iter()
         .rev()
-        .take_while(|&&byte| is_local(byte))
+        .take_while(|&&byte| LOCAL_PART.has(byte))
         .count();
     let mut start = at - length;
     while start < at && matches!(text[start], 0x80..=0xBF) {
@@ -66,8 +102,7 @@ pub(super) fn email(text: &Bounded<'_>, at: usize) -> Verdict {
     if start == at {
         return Verdict::No;
     }
-    let in_host = |byte: u8| byte.is_ascii_alphanumeric() || byte >= 0x80 || b".-".contains(&byte);
-    let Some(mut end) = text.run(at + 1, HOST, in_host) else {
+    let Some(mut end) = text.run(at + 1, HOST, |byte| HOST_NAME.has(byte)) else {
         return Verdict::More;
     };
     while end > at + 1 && b".-".contains(&text.text[end - 1]) {

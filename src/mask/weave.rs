@@ -55,6 +55,13 @@ pub(super) struct Span {
     pub shows: bool,
 }
 
+impl Span {
+    /// What two spans have in common that stand for one hit.
+    fn what(&self) -> (u64, u64, u16) {
+        (self.start, self.end, self.rule)
+    }
+}
+
 pub(super) const OPEN: u64 = u64::MAX;
 pub(super) const NO_RULE: u16 = u16::MAX;
 
@@ -73,6 +80,8 @@ pub(super) struct Weave {
     released: u64,
     /// Bytes before this one are masked.
     covered: u64,
+    /// What was masked last.
+    replaced: Option<(u64, u64, u16)>,
     /// Offset of the chunk that is being pushed.
     pub base: u64,
     /// Bytes from `released` to `base` that wait, and those that will wait after this chunk.
@@ -94,6 +103,7 @@ impl Weave {
         self.spans.clear();
         self.released = 0;
         self.covered = 0;
+        self.replaced = None;
         self.base = 0;
         self.next_held.clear();
         self.next_notes.clear();
@@ -129,13 +139,8 @@ impl Weave {
             .spans
             .partition_point(|other| order(other) <= order(&span));
         // A number within text is matched as JSON and as text; it is one hit.
-        let same = |other: &Span| {
-            (other.start, other.end, other.rule) == (span.start, span.end, span.rule)
-        };
-        if place
-            .checked_sub(1)
-            .is_some_and(|before| same(&self.spans[before]))
-        {
+        let before = place.checked_sub(1).map(|before| self.spans[before]);
+        if before.is_some_and(|other| other.what() == span.what()) {
             return;
         }
         self.spans.insert(place, span);
@@ -164,7 +169,9 @@ impl Weave {
                     break;
                 }
                 self.covered = self.covered.max(span.end);
-                self.hit(&span);
+                if self.replaced != Some(span.what()) {
+                    self.hit(&span);
+                }
                 done += 1;
                 continue;
             }
@@ -182,6 +189,7 @@ impl Weave {
                 .is_some_and(|next| next.start < span.end && next.rule != span.rule);
             self.replace(&span, overlapped, chunk, masks);
             self.hit(&span);
+            self.replaced = Some(span.what());
             self.covered = span.end;
             done += 1;
         }
