@@ -6,6 +6,8 @@ use super::peers::{Duty, Kind, Tls};
 /// One kind of traffic, the same for all who take part.
 pub struct Case {
     pub name: &'static str,
+    /// The case whose relaying its lines are compared with; mostly itself.
+    pub base: &'static str,
     pub way: Way,
     pub tls: Tls,
     /// Who takes part, and what they do. Only those of one case are compared.
@@ -138,6 +140,7 @@ pub fn all() -> Vec<Case> {
 fn case(name: &'static str, way: Way, rows: Vec<Row>) -> Case {
     Case {
         name,
+        base: name,
         way,
         tls: Tls::NONE,
         rows,
@@ -186,7 +189,10 @@ fn tokens() -> Vec<Case> {
             ..REQUESTS
         });
         let proved = Duty::Token(algorithm);
-        case(name, way, rows(proved, &[Duty::Policy], &[]))
+        Case {
+            base: "1 KiB",
+            ..case(name, way, rows(proved, &[Duty::Policy], &[]))
+        }
     };
     let (rs, es) = (Algorithm::Rs256, Algorithm::Es256);
     vec![

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::issuer::{self, Issued};
 use super::keys::Algorithm;
-use super::peers::{Ground, Kind, Peer, Peers};
+use super::peers::{Door, Duty, Ground, Kind, Peer, Peers};
 use super::process::Child;
 use crate::pki::{self, Pki};
 use crate::{Outcome, pinned};
@@ -116,32 +116,44 @@ impl<'a> Stage<'a> {
     /// For profilers: everything runs, and the person loads it.
     pub fn wait(&self) -> Outcome<()> {
         let program = std::env::current_exe()?;
-        let token = self.base.issued.token_file.display();
+        println!(
+            "{} load --core {} --token-file {} and one of:\n",
+            program.display(),
+            self.cores.load,
+            self.base.issued.token_file.display()
+        );
         for peer in &self.peers.present {
             for door in &peer.doors {
-                let tls = match door.tls.down {
-                    true => format!(" --ca {}", self.base.pki.ca.display()),
-                    false => String::new(),
-                };
-                println!(
-                    "{:<8} {:<40} pid {:<8} {} load --core {} --to {} --target {}/1k{tls} \
-                     --token-file {token}",
-                    peer.kind.name(),
-                    door.duty.says(peer.kind),
-                    peer.processes[0],
-                    program.display(),
-                    self.cores.load,
-                    door.address,
-                    door.prefix,
-                );
+                println!("{}", self.way_in(peer, door));
             }
         }
-        println!(
-            "everything stands in {}",
-            self.base.directory.path().display()
-        );
+        let directory = self.base.directory.path();
+        println!("\neverything stands in {}", directory.display());
         loop {
             std::thread::park();
         }
+    }
+
+    fn way_in(&self, peer: &Peer, door: &Door) -> String {
+        let does = format!(
+            "{}{}",
+            door.duty.says(peer.kind),
+            if door.tls.up { ", TLS up" } else { "" }
+        );
+        let target = match door.duty {
+            Duty::Mcp => "/call --call",
+            _ => "/1k",
+        };
+        let tls = match door.tls.down {
+            true => format!(" --ca {}", self.base.pki.ca.display()),
+            false => String::new(),
+        };
+        format!(
+            "pid {:<8} {:<8} {does:<34} --to {} --target {}{target}{tls}",
+            peer.processes[0],
+            peer.kind.name(),
+            door.address,
+            door.prefix,
+        )
     }
 }

@@ -1,5 +1,6 @@
 //! What the rounds say together: lines for a table, bars for a chart, everything as JSON.
 
+mod aims;
 mod bars;
 mod chart;
 mod stats;
@@ -26,6 +27,7 @@ pub struct Results<'a> {
     #[serde(skip)]
     cases: &'a [Case],
     pub lines: Vec<Line>,
+    pub aims: Vec<aims::Judged>,
     pub samples: Vec<Sample>,
 }
 
@@ -60,7 +62,7 @@ pub struct Line {
     pub resident_mib: f64,
     pub kib_each: Option<f64>,
     pub coalesced: Option<f64>,
-    /// Cost over that of nginx and of the floor, relaying in the same case.
+    /// Cost over that of nginx and of the floor, relaying in the case's base.
     pub over_nginx: Option<Ratio>,
     pub over_floor: Option<Ratio>,
     #[serde(skip)]
@@ -93,7 +95,9 @@ impl<'a> Results<'a> {
             .filter_map(|(case, kind, duty)| line(case, kind, duty, &samples, &placement))
             .collect();
         for at in 0..lines.len() {
-            let over = |kind| ratio(&lines[at], relaying(&lines, lines[at].case, kind)?);
+            let base = cases.iter().find(|case| case.name == lines[at].case);
+            let base = base.map_or("", |case| case.base);
+            let over = |kind| ratio(&lines[at], relaying(&lines, base, kind)?);
             let (nginx, floor) = (over(Kind::Nginx), over(Kind::Relay));
             lines[at].over_nginx = nginx;
             lines[at].over_floor = floor;
@@ -104,14 +108,15 @@ impl<'a> Results<'a> {
             absent,
             placement,
             cases,
+            aims: aims::judge(&lines),
             lines,
             samples,
         }
     }
 
-    /// The table, as text.
+    /// The table, and what it means for the aims, as text.
     pub fn table(&self) -> String {
-        table::text(self)
+        table::text(self) + &aims::text(self)
     }
 
     /// The chart, as SVG.
