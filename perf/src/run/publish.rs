@@ -1,6 +1,9 @@
 //! Where results are kept.
 
+use std::fmt::Write;
 use std::fs;
+
+use serde_json::Value;
 
 use super::build;
 use super::report::Results;
@@ -32,16 +35,33 @@ pub fn write(results: &Results) -> Outcome<()> {
     let readme = directory.join("README.md");
     let text = with_table(&fs::read_to_string(&readme)?, &results.table())?;
     fs::write(directory.join("chart.svg"), results.chart())?;
-    fs::write(
-        directory.join("results.json"),
-        serde_json::to_vec_pretty(results)?,
-    )?;
+    fs::write(directory.join("results.json"), summary(results)?)?;
     fs::write(&readme, text)?;
     println!(
         "written: chart.svg, results.json, README.md in {}",
         directory.display()
     );
     Ok(())
+}
+
+/// The results without the samples they are made of, each line of the table on a line.
+fn summary(results: &impl serde::Serialize) -> Outcome<String> {
+    let mut text = String::from("{");
+    let Value::Object(all) = serde_json::to_value(results)? else {
+        return Err("results are an object".into());
+    };
+    for (name, value) in all.into_iter().filter(|(name, _)| name != "samples") {
+        let value = match value {
+            Value::Array(lines) => {
+                let lines: Vec<String> = lines.iter().map(|line| format!("\n    {line}")).collect();
+                format!("[{}\n  ]", lines.join(","))
+            }
+            other => other.to_string(),
+        };
+        let comma = if text.len() > 1 { "," } else { "" };
+        let _ = write!(text, "{comma}\n  \"{name}\": {value}");
+    }
+    Ok(text + "\n}\n")
 }
 
 fn with_table(page: &str, table: &str) -> Outcome<String> {
@@ -56,6 +76,20 @@ fn with_table(page: &str, table: &str) -> Outcome<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_summary_is_the_same_without_samples() {
+        let whole = serde_json::json!({
+            "lines": [{ "case": "1 KiB", "rate": 1.5 }, { "case": "\"" }],
+            "machine": { "cores": 2 },
+            "samples": [1, 2, 3],
+        });
+        let text = summary(&whole).unwrap();
+        let read: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read["lines"], whole["lines"]);
+        assert_eq!(read["machine"], whole["machine"]);
+        assert!(read.get("samples").is_none());
+    }
 
     #[test]
     fn a_table_takes_the_place_of_the_one_before() {

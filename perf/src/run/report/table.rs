@@ -91,14 +91,14 @@ fn title(case: &Case) -> String {
     let thousands = |rate: &f64| format!("{}", *rate as u64);
     match case.way {
         Way::Requests(requests) if requests.rates.is_empty() => {
-            format!("{}: {} connections", case.name, requests.connections)
+            format!("{}: {}", case.name, connections(requests.connections))
         }
         Way::Requests(requests) => {
             let rates: Vec<String> = requests.rates.iter().map(thousands).collect();
             format!(
-                "{}: {} connections; delays at {} requests a second",
+                "{}: {}; delays at {} requests a second",
                 case.name,
-                requests.connections,
+                connections(requests.connections),
                 rates.join(" and ")
             )
         }
@@ -110,6 +110,13 @@ fn title(case: &Case) -> String {
         }
         Way::Ticks { .. } => format!("{}: each is a MiB of the flood", case.name),
         Way::Held { .. } => format!("{}: what each adds to memory", case.name),
+    }
+}
+
+fn connections(count: usize) -> String {
+    match count {
+        1 => "1 connection".to_owned(),
+        some => format!("{some} connections"),
     }
 }
 
@@ -160,9 +167,10 @@ fn rate(line: &Line) -> String {
     if line.kib_each.is_some() {
         return String::new();
     }
+    let paced = line.open.first().is_some_and(|delays| delays.at.is_none());
     let busy = line.cpu.map(|cpu| cpu.total() * line.rate.median / 1e6);
     match busy {
-        Some(busy) if busy < BUSY => format!("{:.0}+", line.rate.median),
+        Some(busy) if busy < BUSY && !paced => format!("{:.0}+", line.rate.median),
         _ => format!("{:.0} ", line.rate.median),
     }
 }
