@@ -45,10 +45,10 @@ pub struct RunArgs {
     only: String,
     /// Leaves these proxies out, such as envoy,pingora.
     #[arg(long, value_delimiter = ',')]
-    without: Vec<String>,
+    without: Vec<Kind>,
     /// Fails unless these were measured, too, such as nginx,haproxy.
     #[arg(long, value_delimiter = ',')]
-    require: Vec<String>,
+    require: Vec<Kind>,
     /// A `sluice` to measure instead of this repository's own.
     #[arg(long)]
     sluice: Option<PathBuf>,
@@ -102,7 +102,7 @@ pub fn run(args: &RunArgs) -> Outcome<()> {
     let (without, kinds): (Vec<Kind>, Vec<Kind>) = Kind::ALL
         .into_iter()
         .filter(|kind| *kind != Kind::Before || args.before.is_some())
-        .partition(|kind| args.without.iter().any(|name| name == kind.name()));
+        .partition(|kind| args.without.contains(kind));
     let mut stage = Stage::set(&base, ground, cores, &kinds)?;
     stage
         .peers
@@ -159,14 +159,10 @@ fn effort(args: &RunArgs, files: u64) -> Effort {
 }
 
 fn check_required(args: &RunArgs, stage: &Stage) -> Outcome<()> {
-    let missing = |name: &&String| {
-        let there = |kind: &Kind| kind.name() == **name && stage.peers.get(*kind).is_some();
-        !Kind::ALL.iter().any(there)
-    };
-    let missing: Vec<&String> = args.require.iter().filter(missing).collect();
-    match missing.is_empty() {
-        true => Ok(()),
-        false => Err(format!("required, and not there: {missing:?}").into()),
+    let mut missing = args.require.iter();
+    match missing.find(|kind| stage.peers.get(**kind).is_none()) {
+        None => Ok(()),
+        Some(kind) => Err(format!("{} is required, and not there", kind.name()).into()),
     }
 }
 

@@ -14,6 +14,7 @@ mod sluice;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use super::cpu::{self, Cpu, Threads};
@@ -169,6 +170,17 @@ impl Kind {
             Kind::Before => sluice::start(ground, self, ground.before.ok_or("no such build")?),
             Kind::Sluice => sluice::start(ground, self, ground.sluice),
         }
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Kind, String> {
+        let names = Kind::ALL.map(Kind::name).join(", ");
+        let mut all = Kind::ALL.into_iter();
+        all.find(|kind| kind.name() == name)
+            .ok_or(format!("one of {names}"))
     }
 }
 

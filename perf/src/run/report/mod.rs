@@ -5,6 +5,8 @@ mod bars;
 mod chart;
 mod stats;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use serde::Serialize;
 
