@@ -26,14 +26,19 @@ pub fn chart(results: &Results) -> String {
         .iter()
         .map(|(name, version)| format!("{name} {version}"))
         .collect();
-    let notes = [
+    let mut notes = vec![
         format!(
-            "{}, one core each for the proxy and for load and origin; medians of {} rounds. \
-             Sluice always proves a token, judges and records.",
-            machine.processor, machine.rounds
+            "{}, one core for the proxy and one for load and origin; medians of {} rounds of {} s.",
+            machine.processor, machine.rounds, machine.seconds
         ),
+        "relay is the floor: it does nothing but relay. Sluice always proves a token, judges and \
+         records."
+            .to_owned(),
         versions.join(" \u{b7} "),
     ];
+    for (name, why) in &results.absent {
+        notes.push(format!("not measured: {name} ({why})"));
+    }
     chart::svg("CPU time per request: less is better", &panels, &notes)
 }
 

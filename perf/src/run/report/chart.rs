@@ -23,13 +23,13 @@ pub struct Bar {
 /// What a bar consists of, from left to right.
 const PARTS: [&str; 3] = ["user", "kernel", "recorder and others"];
 
-const WIDTH: usize = 980;
+const WIDTH: usize = 1000;
 const MARGIN: usize = 16;
 const GAP: usize = 28;
 const COLUMN: usize = (WIDTH - 2 * MARGIN - GAP) / 2;
 /// Where bars begin in their column, and the most of it they fill: labels stand before, figures
 /// behind.
-const LABEL: usize = 226;
+const LABEL: usize = 240;
 const BAR: usize = COLUMN - LABEL - 48;
 const LINE: usize = 21;
 const HEAD: usize = 64;

@@ -151,7 +151,8 @@ fn line(
     let all: Vec<&Sample> = all.collect();
     let (like, unlike): (Vec<&Sample>, Vec<&Sample>) = all
         .into_iter()
-        .partition(|sample| placement.has(sample.placement));
+        // Memory is the same wherever the cores are.
+        .partition(|sample| case.is_steady() || placement.has(sample.placement));
     let moved = like.is_empty();
     let kept = if moved { unlike } else { like };
     let median = |of: &dyn Fn(&Sample) -> Option<f64>| {
