@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+mod bench;
 mod check;
 mod completions;
 pub mod demo;
@@ -47,6 +48,7 @@ enum Command {
     Sessions(sessions::SessionsArgs),
     Token(token::TokenArgs),
     Tools(tools::ToolsArgs),
+    Bench(bench::BenchArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -72,6 +74,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sessions(args) => sessions::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Tools(args) => tools::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
     };

@@ -57,6 +57,17 @@ pub struct TokenRequest {
 }
 
 impl TokenRequest {
+    /// Asks `url` for a token of this client. Without a scope the issuer chooses one.
+    #[must_use]
+    pub fn new(url: String, client_id: String, secret: Secret, scope: String) -> TokenRequest {
+        TokenRequest {
+            url,
+            client_id,
+            secret,
+            scope,
+        }
+    }
+
     /// The request of a credential, when it is of a kind that fetches tokens.
     #[must_use]
     pub fn of(kind: &CredentialKind) -> Option<TokenRequest> {
@@ -84,18 +95,23 @@ impl TokenRequest {
     /// # Errors
     /// When the endpoint gives no token, or none that can be understood.
     pub async fn ask(&self, client: &HttpClient) -> Result<Token, TokenError> {
-        // The client wants a String of its own, which it does not wipe.
-        let secret = std::str::from_utf8(self.secret.expose());
-        let form = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("grant_type", "client_credentials")
-            .append_pair("client_id", &self.client_id)
-            .append_pair("client_secret", secret.unwrap_or_default())
-            .append_pair("scope", &self.scope)
-            .finish();
         let answer = client
-            .post_form(&self.url, form, TOKEN_ANSWER_BYTES)
+            .post_form(&self.url, self.form(), TOKEN_ANSWER_BYTES)
             .await?;
         token(&answer)
+    }
+
+    fn form(&self) -> String {
+        // The client wants a String of its own, which it does not wipe.
+        let secret = std::str::from_utf8(self.secret.expose());
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.append_pair("grant_type", "client_credentials")
+            .append_pair("client_id", &self.client_id)
+            .append_pair("client_secret", secret.unwrap_or_default());
+        if !self.scope.is_empty() {
+            form.append_pair("scope", &self.scope);
+        }
+        form.finish()
     }
 }
 

@@ -84,6 +84,10 @@ const EXPOSED: &[Excepted] = &[
         "src/control/tokens.rs",
         "the client secret goes to the issuer, its token into a header",
     ),
+    exposes(
+        "src/cli/bench/",
+        "a caller's own token goes into its requests",
+    ),
     exposes("src/control/admin.rs", "a bearer is compared"),
     exposes("src/control/listen.rs", "the listener's key goes to rustls"),
     exposes(

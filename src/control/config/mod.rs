@@ -22,6 +22,7 @@ pub use source::{Place, Source, Spot};
 
 use secrets::Lookup;
 pub(crate) use secrets::decoded_key;
+pub use secrets::referenced;
 
 /// The largest configuration that is read.
 const FILE_BYTES: u64 = 4 * 1024 * 1024;

@@ -53,6 +53,19 @@ impl Lookup<'_> {
     }
 }
 
+/// The secret that a reference leads to which stands on a command line: variables of this process,
+/// files from where it works.
+///
+/// # Errors
+/// Why it leads to none. The reference is repeated only where it is one.
+pub fn referenced(reference: &str) -> Result<Secret, String> {
+    let lookup = Lookup {
+        directory: Path::new(""),
+        environment: &|name| std::env::var(name).ok(),
+    };
+    lookup.secret(reference)
+}
+
 /// Whether the text is a reference rather than the thing itself.
 pub(super) fn is_reference(text: &str) -> bool {
     text.starts_with("env:") || text.starts_with("file:")
