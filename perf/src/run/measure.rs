@@ -77,6 +77,9 @@ pub struct Effort {
     pub held: usize,
 }
 
+/// Seconds in which what comes before a measurement is done with by any proxy.
+const WARM: f64 = 20.0;
+
 /// Who is measured, through which door, and how hard.
 struct Subject<'a> {
     peer: &'a Peer,
@@ -139,6 +142,7 @@ impl Stage<'_> {
     }
 
     fn requests(&self, of: &Subject, what: Requests, sample: &mut Sample) -> Outcome<()> {
+        let seconds = of.effort.seconds;
         let all_tokens = format!("--requests={}", of.effort.tokens);
         let mut bound = Vec::new();
         match what.tokens {
@@ -146,22 +150,22 @@ impl Stage<'_> {
             Tokens::New(_) => {
                 // The process is fresh: what it makes once is made here.
                 let tokens = Tokens::One;
-                self.load(of, Requests { tokens, ..what }, &["--requests=2000"])?;
+                self.load(of, Requests { tokens, ..what }, WARM, &["--requests=2000"])?;
                 bound.push(all_tokens.as_str());
             }
             Tokens::Turns(_) => {
-                self.load(of, what, &[&all_tokens])?;
+                self.load(of, what, WARM, &[&all_tokens])?;
             }
         }
         let before = of.peer.cpu()?;
-        let closed = self.load(of, what, &bound)?;
+        let closed = self.load(of, what, seconds, &bound)?;
         let after = cpu::when_quiet(|| of.peer.cpu())?;
         sample.cpu = Some(after.since(&before).per(closed.requests));
         sample.rate = closed.requests as f64 / closed.seconds;
         sample.closed = Some(Delays::of(&closed, None));
         sample.failed = closed.failed;
         for &rate in what.rates.iter().take(of.effort.rates) {
-            let open = self.load(of, what, &[&format!("--rate={rate}")])?;
+            let open = self.load(of, what, seconds, &[&format!("--rate={rate}")])?;
             sample.open.push(Delays::of(&open, Some(rate)));
             sample.failed += open.failed;
             cpu::when_quiet(|| of.peer.cpu())?;
@@ -169,7 +173,13 @@ impl Stage<'_> {
         Ok(())
     }
 
-    fn load(&self, of: &Subject, what: Requests, more: &[&str]) -> Outcome<load::Report> {
+    fn load(
+        &self,
+        of: &Subject,
+        what: Requests,
+        seconds: f64,
+        more: &[&str],
+    ) -> Outcome<load::Report> {
         let tokens = match what.tokens {
             Tokens::One => &self.base.issued.token_file,
             Tokens::New(algorithm) | Tokens::Turns(algorithm) => self.base.tokens(algorithm),
@@ -177,7 +187,7 @@ impl Stage<'_> {
         let mut command = self.child(of, "load", what.target)?;
         command
             .args(["--connections", &what.connections.to_string()])
-            .args(["--seconds", &of.effort.seconds.to_string()])
+            .args(["--seconds", &seconds.to_string()])
             .arg("--token-file")
             .arg(tokens)
             .args(more);
