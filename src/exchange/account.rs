@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub(super) use self::again::Asked;
-use self::shown::{show, show_asked, show_fields};
+use self::shown::{Target, show, show_asked, show_fields};
 use super::Core;
 use super::phase::Judged;
 use super::refusal::{Published, Refusal};
@@ -210,33 +210,28 @@ impl Account {
             &judged.connection.name,
             now,
         );
-        let mut path = core.pool.lend_text();
-        let mut query = core.pool.lend_text();
+        let target = Target::shown(judged, core);
         let mut headers = core.pool.lend_text();
-        show(&judged.connection, judged.path().as_bytes(), &mut path);
-        show(&judged.connection, judged.query(), &mut query);
         show_fields(&judged.connection, head, bytes, &mut headers);
         if !head.has(Known::McpMethod) {
             show_asked(&judged.connection, &self.entry, &mut headers);
         }
         let rule = Arc::clone(permit.rule());
+        let (path, query) = target.parts(judged);
         let record = RequestRecord {
             decision: Decision::Allowed,
             rule: &rule.name,
             generation: self.generation,
             method: head.method(bytes),
-            path: std::str::from_utf8(&path).unwrap_or_default(),
-            query: std::str::from_utf8(&query)
-                .ok()
-                .filter(|query| !query.is_empty()),
+            path,
+            query: Some(query).filter(|query| !query.is_empty()),
             headers: &headers,
         };
         let admitted = core
             .writer
             .admit(permit, &session, &record, judged.connection.class, now);
-        for text in [path, query, headers] {
-            core.pool.give_back_text(text);
-        }
+        core.pool.give_back_text(headers);
+        target.give_back(core);
         let (log, pending) = admitted.map_err(|refused| refused.why)?;
         self.entry.exchange = Some(log.exchange());
         self.log = Some(log);

@@ -6,7 +6,7 @@ use super::Core;
 use super::account::Account;
 use super::forward::{self, RequestHalf};
 use super::judge::{Admitted, Judge, Stop};
-use super::phase::{Judged, Phase};
+use super::phase::{Judged, Phase, Turn};
 use super::received::Received;
 use super::refusal::{Fixed, Refusal};
 use super::reply::ReplyHalf;
@@ -27,22 +27,6 @@ pub struct Inbound {
     envelope: Option<Envelope>,
     /// What is told of the exchange in the end.
     pub account: Account,
-}
-
-/// How a phase ended.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is taken apart where it is made; a box would allocate"
-)]
-pub(super) enum Turn {
-    /// The next phase can be judged at once.
-    On(Phase),
-    /// The phase stays until something has come.
-    Wait(Phase, Step),
-    /// Nothing more happens; what the phase holds goes back.
-    Refuse(Phase, Refusal),
-    /// The call goes upstream.
-    Forward(Forwarding),
 }
 
 impl Inbound {
@@ -72,10 +56,15 @@ impl Inbound {
         loop {
             let turn = match std::mem::replace(&mut self.phase, Phase::Broken) {
                 Phase::Head(scanner) => self.read_head(scanner, caller.filled(), core, now),
-                Phase::Judging { received, asked } => {
+                Phase::Judging {
+                    mut received,
+                    asked,
+                } => {
+                    let mut heard = None;
                     let judged = Judge {
                         bytes: received.bytes(caller.filled()),
                         body: received.body(),
+                        heard: &mut heard,
                         last,
                         way,
                         core,
@@ -84,7 +73,11 @@ impl Inbound {
                         until: self.until,
                     }
                     .judge(&received.head, asked);
-                    self.judged(judged, received, now)
+                    // The same bytes, which are still where they were judged.
+                    let held = heard.map_or(Ok(true), |bound| {
+                        self.take_in(&mut received, bound, &mut false, caller, core)
+                    });
+                    self.judged(judged, held, received, core, now)
                 }
                 Phase::Gathering {
                     received,
@@ -162,19 +155,33 @@ impl Inbound {
         }
     }
 
-    /// What comes of a judgement.
-    fn judged(&self, judged: Result<Admitted, Stop>, received: Received, now: Now) -> Turn {
+    /// What comes of a judgement. `held` says that its body is held, if it judged one.
+    fn judged(
+        &self,
+        judged: Result<Admitted, Stop>,
+        held: Result<bool, Refusal>,
+        received: Received,
+        core: &mut Core,
+        now: Now,
+    ) -> Turn {
         let until = self.until;
         let again = |received, asked| Phase::Judging { received, asked };
-        let stop = match judged {
-            Ok((judged, pending)) => {
+        let held = held.and_then(|held| held.then_some(()).ok_or(Refusal::BodyTimeout));
+        let stop = match (held, judged) {
+            (Ok(()), Ok((judged, pending))) => {
                 return Turn::On(Phase::Admitted {
                     received,
                     judged,
                     pending,
                 });
             }
-            Err(stop) => stop,
+            (Ok(()), Err(stop)) => stop,
+            (Err(refusal), judged) => {
+                if let Ok((judged, _)) = judged {
+                    judged.give_back(core);
+                }
+                refusal.into()
+            }
         };
         match stop {
             Stop::NeedBody(bound) => Turn::On(Phase::Gathering {
@@ -192,7 +199,25 @@ impl Inbound {
         }
     }
 
-    /// Takes in the body that the call stands in.
+    /// Takes in what has come of the body; true once it is whole.
+    fn take_in(
+        &mut self,
+        received: &mut Received,
+        bound: u64,
+        progress: &mut bool,
+        caller: &mut Buffer,
+        core: &mut Core,
+    ) -> Result<bool, Refusal> {
+        received.hold(caller, core);
+        let gathered = received.gather(caller, bound, progress);
+        if let Some(envelope) = &mut self.envelope {
+            envelope.head_bytes = 0;
+            envelope.has_body = !matches!(gathered, Ok(true));
+        }
+        gathered
+    }
+
+    /// Waits for the body that the call stands in.
     fn gather(
         &mut self,
         mut received: Received,
@@ -202,13 +227,8 @@ impl Inbound {
         core: &mut Core,
         now: Now,
     ) -> Turn {
-        received.hold(caller, core);
         let mut progress = false;
-        let gathered = received.gather(caller, bound, &mut progress);
-        if let Some(envelope) = &mut self.envelope {
-            envelope.head_bytes = 0;
-            envelope.has_body = !matches!(gathered, Ok(true));
-        }
+        let gathered = self.take_in(&mut received, bound, &mut progress, caller, core);
         if progress {
             since = now.mono;
         }

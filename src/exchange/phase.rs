@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::Core;
 use super::dialogue::Dialogue;
 use super::received::Received;
+use super::refusal::Refusal;
 use super::rules::{Connection, Rules};
+use super::step::{Forwarding, Step};
 use crate::auth::KeyWanted;
 use crate::base::clock::Mono;
 use crate::http::RequestScanner;
@@ -41,6 +43,22 @@ pub(super) enum Phase {
     },
     /// Taken out while being judged, and left so by every refusal.
     Broken,
+}
+
+/// How a phase ended.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is made; a box would allocate"
+)]
+pub(super) enum Turn {
+    /// The next phase can be judged at once.
+    On(Phase),
+    /// The phase stays until something has come.
+    Wait(Phase, Step),
+    /// Nothing more happens; what the phase holds goes back.
+    Refuse(Phase, Refusal),
+    /// The call goes upstream.
+    Forward(Forwarding),
 }
 
 /// What the judgement found, besides the permit.

@@ -58,11 +58,16 @@ impl<const N: usize> Names<N> {
         if first.is_ascii_alphanumeric() && self.firsts & letter_bit(first) == 0 {
             return false;
         }
-        let alike = |known: &&str| match name.is_ascii() {
+        let ascii = name.is_ascii();
+        let alike = |known: &&str| match ascii {
             true => letters(name).eq(letters(known)),
             false => folds_to(name, known),
         };
-        self.names.iter().any(alike)
+        let begins = |known: &&&str| {
+            !first.is_ascii_alphanumeric()
+                || letters(known).next() == Some(first.to_ascii_lowercase())
+        };
+        self.names.iter().filter(begins).any(alike)
     }
 }
 

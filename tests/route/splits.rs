@@ -1,6 +1,7 @@
 //! However bytes are split and whichever direction goes first: the same verdict, and the same bytes
 //! both ways.
 
+use sluice::policy::Effect;
 use sluice::record::Class;
 
 use super::check;
@@ -219,5 +220,50 @@ fn what_is_wrong_is_wrong_at_every_split() {
     ] {
         let whole = same_for_every_split(&Shape::default(), &text, &Origin::new(""));
         assert_eq!(whole.refusal.as_deref(), Some(code));
+    }
+}
+
+/// A body that comes with its head is judged with it; one that comes later, when it is whole.
+#[test]
+fn a_call_of_a_tool_is_judged_alike_however_its_body_comes() {
+    let shape = Shape {
+        mcp: true,
+        lines: vec![
+            (Effect::Deny, "tools/call delete_*"),
+            (Effect::Allow, "tools/call search_*"),
+        ],
+        ..Shape::default()
+    };
+    let said = r#"{"jsonrpc":"2.0","id":1,"result":{"content":[]}}"#;
+    let origin = Origin::new(format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{said}",
+        said.len()
+    ));
+    let call = |tool| {
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}"}}}}"#)
+    };
+    for (body, passes) in [
+        (call("search_all"), true),
+        (call("delete_all"), false),
+        ("{\"jsonrpc\":".to_owned(), false),
+        (String::new(), false),
+    ] {
+        let request = format!(
+            "POST /up/a HTTP/1.1\r\nHost: gw.example\r\nContent-Type: application/json\r\n\
+             Accept: application/json, text/event-stream\r\nContent-Length: {}\r\n\
+             Authorization: Bearer {}\r\n\r\n{body}",
+            body.len(),
+            good()
+        );
+        let whole = run(&shape, &request, &origin, 0);
+        assert_eq!(whole.refusal.is_none(), passes, "{body}");
+        assert_eq!(whole.after, After::KeepAlive, "{body}");
+        for seed in 1..=SEEDS / 5 {
+            assert_eq!(
+                run(&shape, &request, &origin, seed),
+                whole,
+                "{body}: {seed}"
+            );
+        }
     }
 }

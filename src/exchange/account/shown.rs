@@ -1,9 +1,49 @@
 //! What the recording and the access log may see of a request.
 
 use crate::base::access::AccessEntry;
-use crate::exchange::fields;
+use crate::exchange::phase::Judged;
 use crate::exchange::rules::{Connection, ForwardFields};
+use crate::exchange::{Core, fields};
 use crate::http::RequestHead;
+
+/// A target as it may be seen: through the connection's masks, or as it is.
+pub(super) enum Target {
+    Plain,
+    /// Both lent.
+    Masked {
+        path: Vec<u8>,
+        query: Vec<u8>,
+    },
+}
+
+impl Target {
+    pub(super) fn shown(judged: &Judged, core: &mut Core) -> Target {
+        if judged.connection.masks.is_none() {
+            return Target::Plain;
+        }
+        let (mut path, mut query) = (core.pool.lend_text(), core.pool.lend_text());
+        show(&judged.connection, judged.path().as_bytes(), &mut path);
+        show(&judged.connection, judged.query(), &mut query);
+        Target::Masked { path, query }
+    }
+
+    /// Path and query.
+    pub(super) fn parts<'t>(&'t self, judged: &'t Judged) -> (&'t str, &'t str) {
+        let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
+        match self {
+            Target::Plain => (judged.path(), text(judged.query())),
+            Target::Masked { path, query } => (text(path), text(query)),
+        }
+    }
+
+    /// Returns what was lent.
+    pub(super) fn give_back(self, core: &mut Core) {
+        if let Target::Masked { path, query } = self {
+            core.pool.give_back_text(path);
+            core.pool.give_back_text(query);
+        }
+    }
+}
 
 /// Appends `value` as it may be seen: through the connection's masks.
 pub(super) fn show(connection: &Connection, value: &[u8], out: &mut Vec<u8>) -> usize {

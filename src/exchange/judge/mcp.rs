@@ -32,7 +32,7 @@ struct Said<'s> {
     params: &'s [Param<'s>],
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
     /// Judges a request of MCP: who may come at all by its head, what is asked for by its body.
     pub(super) fn converse(
         &mut self,
@@ -50,15 +50,15 @@ impl Judge<'_> {
         };
         let visit = Visit::of(head.method(self.bytes));
         let visit = visit.ok_or(McpRefusal::MethodNotAllowed)?;
-        let found = match (visit, self.body) {
-            (Visit::Say, None) => return Err(self.ask_body(head, judged, mcp, identity)),
-            (Visit::Say, Some(body)) => {
+        let found = match visit {
+            Visit::Listen | Visit::End => self.visit(head, judged, mcp, identity, visit)?,
+            Visit::Say => {
+                let body = self.whole_body(head, judged, mcp, &identity)?;
                 let mut reader = std::mem::take(&mut self.core.reader);
                 let found = self.hear(head, judged, mcp, identity, body, &mut reader);
                 self.core.reader = reader;
                 found?
             }
-            (Visit::Listen | Visit::End, _) => self.visit(head, judged, mcp, identity, visit)?,
         };
         let Found { dialogue, permit } = found;
         judged.dialogue = Some(Box::new(dialogue));
@@ -109,25 +109,37 @@ impl Judge<'_> {
         }
     }
 
-    /// The body is asked for of those only who have any right here.
-    fn ask_body(
+    /// The body, which is asked for of those only who have any right here. Where all of it came with
+    /// the head, it is judged at once.
+    fn whole_body(
         &mut self,
         head: &RequestHead,
         judged: &Judged,
         mcp: &Mcp,
-        identity: Identity,
-    ) -> Stop {
+        identity: &Identity,
+    ) -> Result<&'a [u8], Stop> {
+        if let Some(body) = self.body {
+            return Ok(body);
+        }
         let bound = mcp.message_bytes;
-        match head.body() {
+        let length = match head.body() {
             BodyLength::Length(length) if length > bound => {
-                return Refusal::BodyTooLarge(bound).into();
+                return Err(Refusal::BodyTooLarge(bound).into());
             }
-            _ => {}
-        }
-        match self.may(head, judged, identity, &[McpCall::bare(ANSWER, None)]) {
-            Ok(_) => Stop::NeedBody(bound),
-            Err(refusal) => refusal.into(),
-        }
+            BodyLength::Length(length) => usize::try_from(length).ok(),
+            _ => None,
+        };
+        let anything = [McpCall::bare(ANSWER, None)];
+        let facts = self.facts(head, judged);
+        // Leave to ask, and to do nothing else.
+        let _ = self
+            .decided(Call::mcp(identity.clone(), &anything, facts), judged)
+            .map_err(|refusal| self.challenge(refusal, head, judged, mcp))?;
+        let behind = self.bytes.get(head.len()..).unwrap_or_default();
+        let body = length.and_then(|length| behind.get(..length));
+        let body = body.ok_or(Stop::NeedBody(bound))?;
+        *self.heard = Some(bound);
+        Ok(body)
     }
 
     /// GET and DELETE: nothing but the session tells one from another.

@@ -28,6 +28,8 @@ pub(super) struct Judge<'a> {
     pub bytes: &'a [u8],
     /// The body, where it is held.
     pub body: Option<&'a [u8]>,
+    /// Set when a body was judged that is not held yet: to its bound. It follows the head in `bytes`.
+    pub heard: &'a mut Option<u64>,
     /// The last bearer token of this caller connection.
     pub last: &'a mut LastBearer,
     /// How the caller came.
