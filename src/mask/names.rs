@@ -85,7 +85,11 @@ impl Names {
 }
 
 impl Wanted {
+    #[inline]
     fn stands_within(&self, parents: &[u8]) -> bool {
+        if self.parents.is_empty() {
+            return true;
+        }
         let Some(start) = parents.len().checked_sub(self.parents.len()) else {
             return false;
         };

@@ -255,8 +255,12 @@ impl Weave {
             _ => Segment::Rule(span.rule),
         };
         let quote = span.quotes.map(Segment::Quote);
-        for segment in quote.into_iter().chain([replacement]).chain(quote) {
-            self.segment(segment, chunk, masks);
+        if let Some(quote) = quote {
+            self.segment(quote, chunk, masks);
+        }
+        self.segment(replacement, chunk, masks);
+        if let Some(quote) = quote {
+            self.segment(quote, chunk, masks);
         }
     }
 
