@@ -63,8 +63,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                 if std::mem::take(&mut self.is_skipping) {
                     continue;
                 }
-                self.check(&line)?;
-                return Ok(Some(line));
+                return self.within_bound(line).map(Some);
             }
             self.searched = self.buffer.len();
             if self.searched > self.bound {
@@ -87,12 +86,15 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         }
     }
 
-    fn check(&self, line: &Bytes) -> Result<(), LineError> {
-        let is_refused = self.overlong == Overlong::Refused && line.len() > self.bound;
-        if is_refused {
-            Err(LineError::TooLong(self.bound))
-        } else {
-            Ok(())
+    /// A line that came whole: what becomes of one that is too long does not depend on how it came.
+    fn within_bound(&self, mut line: Bytes) -> Result<Bytes, LineError> {
+        match self.overlong {
+            Overlong::Refused if line.len() > self.bound => Err(LineError::TooLong(self.bound)),
+            Overlong::Refused => Ok(line),
+            Overlong::Cut => {
+                line.truncate(self.bound);
+                Ok(line)
+            }
         }
     }
 
@@ -139,6 +141,14 @@ mod tests {
         for step in 1..12 {
             let got = lines(b"one\n\ntwo\r\nrest", step, 5, Overlong::Refused).await;
             assert_eq!(got, ["one", "", "two\r", "rest"], "{step}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_line_is_cut_however_it_comes() {
+        for step in 1..12 {
+            let got = lines(b"123456789\nnext\n", step, 4, Overlong::Cut).await;
+            assert_eq!(got, ["1234", "next"], "{step}");
         }
     }
 
