@@ -1,4 +1,7 @@
-//! The http room's hot paths: heads against httparse, targets, chunks.
+//! The http room's hot paths: heads and chunks, beside httparse and picohttpparser; targets.
+
+#[cfg(target_arch = "x86_64")]
+mod pico;
 
 use std::hint::black_box;
 
@@ -44,6 +47,11 @@ fn heads(criterion: &mut Criterion) {
                 black_box(&head);
             });
         });
+        #[cfg(target_arch = "x86_64")]
+        group.bench_function(format!("picohttpparser/request/{}", bytes.len()), |bench| {
+            assert_eq!(pico::request(&bytes), Some((bytes.len(), 8)));
+            bench.iter(|| pico::request(black_box(&bytes)));
+        });
     }
     group.throughput(Throughput::Bytes(RESPONSE.len() as u64));
     group.bench_function(format!("sluice/response/{}", RESPONSE.len()), |bench| {
@@ -63,6 +71,14 @@ fn heads(criterion: &mut Criterion) {
             black_box(&head);
         });
     });
+    #[cfg(target_arch = "x86_64")]
+    group.bench_function(
+        format!("picohttpparser/response/{}", RESPONSE.len()),
+        |bench| {
+            assert_eq!(pico::response(RESPONSE), Some((RESPONSE.len(), 3)));
+            bench.iter(|| pico::response(black_box(RESPONSE)));
+        },
+    );
     group.finish();
 }
 
@@ -85,6 +101,9 @@ fn targets(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// The content of a chunked body, taken together in place as the exchange does; beside the usual
+/// loop over httparse's chunk sizes, and picohttpparser's decoder. Each has to be given a fresh copy,
+/// and takes it in reads of 16 KiB but for picohttpparser, which is given it whole.
 fn chunks(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("chunked");
     for size in [256, 16 * 1024] {
@@ -93,22 +112,93 @@ fn chunks(criterion: &mut Criterion) {
             write::chunk(&mut coded, &vec![b'x'; size]);
         }
         coded.extend_from_slice(write::LAST_CHUNK);
+        let content = coded.iter().filter(|byte| **byte == b'x').count();
         group.throughput(Throughput::Bytes(coded.len() as u64));
-        group.bench_function(size.to_string(), |bench| {
+        let mut bytes = coded.clone();
+        group.bench_function(format!("sluice/{size}"), |bench| {
+            assert_eq!(gather(&mut coded.clone()), content);
             bench.iter(|| {
-                let mut decoder = BodyDecoder::new(BodyLength::Chunked);
-                let mut rest = black_box(&coded[..]);
-                while !decoder.is_done() {
-                    rest = match black_box(decoder.decode(rest)) {
-                        Ok(Piece::Data(data)) => &rest[data.consumed..],
-                        Ok(Piece::Framing { consumed, .. }) => &rest[consumed..],
-                        _ => break,
-                    };
-                }
+                bytes.copy_from_slice(black_box(&coded));
+                gather(&mut bytes)
+            });
+        });
+        group.bench_function(format!("sluice, pieces/{size}"), |bench| {
+            assert_eq!(pieces(&coded), content);
+            bench.iter(|| pieces(black_box(&coded)));
+        });
+        group.bench_function(format!("httparse/{size}"), |bench| {
+            assert_eq!(by_httparse(&mut coded.clone()), content);
+            bench.iter(|| {
+                bytes.copy_from_slice(black_box(&coded));
+                by_httparse(&mut bytes)
+            });
+        });
+        #[cfg(target_arch = "x86_64")]
+        group.bench_function(format!("picohttpparser/{size}"), |bench| {
+            assert_eq!(pico::chunked(&mut coded.clone()), Some(content));
+            bench.iter(|| {
+                bytes.copy_from_slice(black_box(&coded));
+                pico::chunked(&mut bytes)
             });
         });
     }
     group.finish();
+}
+
+/// What one read may bring.
+const READ: usize = 16 * 1024;
+
+fn gather(bytes: &mut [u8]) -> usize {
+    let mut decoder = BodyDecoder::new(BodyLength::Chunked);
+    let (mut at, mut content) = (0, 0);
+    while !decoder.is_done() {
+        let end = bytes.len().min(at + READ);
+        let Ok(gathered) = decoder.gather(&mut bytes[at..end]) else {
+            return 0;
+        };
+        black_box(&bytes[at..][gathered.content.clone()]);
+        content += gathered.content.len();
+        at += gathered.consumed;
+    }
+    content
+}
+
+/// Without moving anything: each chunk is where it came.
+fn pieces(bytes: &[u8]) -> usize {
+    let mut decoder = BodyDecoder::new(BodyLength::Chunked);
+    let (mut rest, mut content) = (bytes, 0);
+    while !decoder.is_done() {
+        rest = match black_box(decoder.decode(rest)) {
+            Ok(Piece::Data(data)) => {
+                content += data.range.len();
+                &rest[data.consumed..]
+            }
+            Ok(Piece::Framing { consumed, .. } | Piece::End { consumed }) => &rest[consumed..],
+            _ => break,
+        };
+    }
+    content
+}
+
+/// The loop that is written around httparse: a size, its data, the line end; content to the front.
+fn by_httparse(bytes: &mut [u8]) -> usize {
+    let (mut at, mut content) = (0, 0);
+    loop {
+        let Ok(httparse::Status::Complete((line, size))) = httparse::parse_chunk_size(&bytes[at..])
+        else {
+            return 0;
+        };
+        let (from, size) = (at + line, size as usize);
+        if size == 0 {
+            return content;
+        }
+        if bytes.get(from + size..from + size + 2) != Some(b"\r\n") {
+            return 0;
+        }
+        bytes.copy_within(from..from + size, content);
+        content += size;
+        at = from + size + 2;
+    }
 }
 
 criterion_group!(benches, heads, targets, chunks);

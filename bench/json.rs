@@ -1,9 +1,13 @@
-//! The strict document against `serde_json`, on a token's claims or a tool call and on a page.
+//! The strict document beside `serde_json` and simd-json's tape, on a tool call and on a page.
 
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use sluice::json::{Keys, Tape};
+
+#[path = "simd_json_tape.rs"]
+mod simd_json_tape;
+use simd_json_tape::SimdJson;
 
 fn small() -> Vec<u8> {
     let text = r#"{"jsonrpc":"2.0","id":17,"method":"tools/call","params":{"name":"search_tickets",
@@ -41,6 +45,12 @@ fn documents(criterion: &mut Criterion) {
                 tape.parse(black_box(&text), Keys::DistinctIgnoringCase)
                     .is_ok()
             });
+        });
+        // It parses in place, so a body that is to be forwarded is copied first.
+        let mut simd = SimdJson::default();
+        assert!(simd.parse(&text));
+        group.bench_function("simd-json tape of a copy", |bencher| {
+            bencher.iter(|| simd.parse(black_box(&text)));
         });
         group.bench_function("serde_json value", |bencher| {
             bencher.iter_batched(

@@ -1,9 +1,16 @@
-//! One tool call beside its headers, a stream of events, a sealed session, a filtered list.
+//! One tool call beside its headers, a stream of events, a sealed session, a filtered list; calls
+//! beside simd-json and serde_json, events beside the crate that clients use.
 
 use std::hint::black_box;
 
+use eventsource_stream::Eventsource as _;
+use futures_util::{FutureExt as _, StreamExt as _};
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sluice::base::secret::Secret;
+#[path = "simd_json_tape.rs"]
+mod simd_json_tape;
+use simd_json_tape::SimdJson;
 use sluice::mcp::{
     Answers, Edits, Events, Fields, Reader, Revision, Rewriter, Sealer, SessionState, What, filter,
     principal,
@@ -31,6 +38,11 @@ fn envelope(criterion: &mut Criterion) {
     group.bench_function("envelope", |bencher| {
         bencher.iter(|| reader.read(black_box(CALL.as_bytes()), &fields).is_ok());
     });
+    let mut simd = SimdJson::default();
+    assert!(simd.parse(CALL.as_bytes()));
+    group.bench_function("simd-json tape of a copy", |bencher| {
+        bencher.iter(|| simd.parse(black_box(CALL.as_bytes())));
+    });
     group.bench_function("serde_json value", |bencher| {
         bencher.iter(|| serde_json::from_str::<serde_json::Value>(black_box(CALL)));
     });
@@ -55,7 +67,24 @@ fn events(criterion: &mut Criterion) {
                 bytes
             });
         });
+        group.bench_function(
+            format!("eventsource-stream in pieces of {piece}"),
+            |bencher| {
+                assert_eq!(by_crate(&stream, piece), stream.len() / event.len());
+                bencher.iter(|| by_crate(black_box(&stream), piece));
+            },
+        );
     }
+}
+
+/// How many events the crate finds; it makes strings of each.
+fn by_crate(stream: &str, piece: usize) -> usize {
+    let pieces = stream.as_bytes().chunks(piece).map(Ok::<_, std::io::Error>);
+    let events = futures_util::stream::iter(pieces).eventsource();
+    let counted = events
+        .filter(|event| std::future::ready(event.is_ok()))
+        .count();
+    counted.now_or_never().unwrap_or_default()
 }
 
 fn sessions(criterion: &mut Criterion) {

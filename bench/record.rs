@@ -1,8 +1,9 @@
-//! What recording costs: a worker per exchange, and the way to the disk against a plain file.
+//! What recording costs: a worker per exchange, and the way to the disk; each beside a plain
+//! buffered file that is given the same bytes.
 
 use std::fs::File;
 use std::hint::black_box;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Seek as _, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -98,6 +99,18 @@ fn worker(c: &mut Criterion) {
             });
         });
     }
+    for size in [400, 16 * 1024] {
+        let body = reply(size);
+        group.bench_function(format!("plain file, {size} B"), |b| {
+            let mut out = plain();
+            b.iter(|| {
+                write_plainly(&mut out, &body);
+                if out.get_ref().1 > RING_BYTES {
+                    start_again(&mut out);
+                }
+            });
+        });
+    }
     group.bench_function("session found", |b| {
         let mut sessions = Sessions::new(SessionTable::new(&[1; 32]));
         b.iter(|| black_box(sessions.enter("alice", "graph", Now::default())));
@@ -141,6 +154,16 @@ fn pack(c: &mut Criterion) {
             },
             BatchSize::SmallInput,
         );
+    });
+    group.bench_function("plain file", |b| {
+        let mut out = plain();
+        b.iter(|| {
+            for _ in 0..EXCHANGES {
+                write_plainly(&mut out, &body);
+            }
+            assert!(out.flush().is_ok());
+            start_again(&mut out);
+        });
     });
     group.finish();
 }
@@ -188,24 +211,59 @@ fn disk(c: &mut Criterion) {
         });
     });
     group.bench_function("plain file", |b| {
-        let Ok(file) = tempfile::tempfile() else {
-            panic!("no file");
-        };
-        let mut out = BufWriter::with_capacity(256 * 1024, file);
+        let mut out = plain();
         b.iter(|| {
             for _ in 0..EXCHANGES {
-                assert!(out.write_all(&body).is_ok());
+                write_plainly(&mut out, &body);
             }
             assert!(out.flush().is_ok());
-            assert!(out.get_ref().sync_data().is_ok());
-            assert!(rewind(out.get_mut()).is_ok());
+            assert!(out.get_ref().0.sync_data().is_ok());
+            start_again(&mut out);
         });
     });
     group.finish();
 }
 
-fn rewind(file: &mut File) -> std::io::Result<u64> {
-    std::io::Seek::seek(file, std::io::SeekFrom::Start(0))
+/// A file, and how much was written since it was begun.
+struct Counted(File, usize);
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.1 += bytes.len();
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+fn plain() -> BufWriter<Counted> {
+    let Ok(file) = tempfile::tempfile() else {
+        panic!("no file");
+    };
+    BufWriter::with_capacity(256 * 1024, Counted(file, 0))
+}
+
+/// What a log would have of an exchange: the words of the request, the reply's head, its body.
+fn write_plainly(out: &mut impl Write, body: &[u8]) {
+    for bytes in [
+        REQUEST.rule.as_bytes(),
+        REQUEST.method.as_bytes(),
+        REQUEST.path.as_bytes(),
+        REQUEST.query.unwrap_or_default().as_bytes(),
+        REQUEST.headers,
+        HEAD,
+        body,
+    ] {
+        assert!(out.write_all(black_box(bytes)).is_ok());
+    }
+}
+
+fn start_again(out: &mut BufWriter<Counted>) {
+    let file = out.get_mut();
+    file.1 = 0;
+    assert!(file.0.seek(SeekFrom::Start(0)).is_ok());
 }
 
 criterion_group!(benches, worker, pack, disk);

@@ -1,5 +1,6 @@
-//! A judgement of a tool call under a typical set of rules: by pattern alone, with conditions, and
-//! those conditions in the `cel` crate's interpreter, with and without making its context.
+//! A judgement of a tool call under a typical set of rules: by pattern alone and with conditions;
+//! beside Cedar with the same rules, and beside the `cel` crate's interpreter with those conditions
+//! alone, each with and without making its context of the call.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -15,6 +16,7 @@ use sluice::policy::judge::{judge, shows};
 use sluice::policy::{
     Arguments, Asked, Effect, Facts, Line, McpCall, Policies, Protocol, Question, Subject, Who,
 };
+use sluice_beside::Cedar;
 
 /// What a team of agents might have: effect, pattern, condition.
 const RULES: &[(Effect, &str, &str)] = &[
@@ -44,6 +46,9 @@ const RULES: &[(Effect, &str, &str)] = &[
     (Effect::Allow, "prompts/get", "true"),
 ];
 
+/// Each has a policy of all these rules; the caller has the second.
+const ROLES: [&str; 3] = ["Admin", "Agent", "Audit"];
+
 const ARGUMENTS: &str = r#"{"query":"printer on the third floor does not answer","status":["open","pending"],
     "assignee":null,"limit":25,"offset":0,"sort":{"by":"updated","descending":true},
     "labels":["hardware","office","urgent"],"since":"2026-10-01T00:00:00Z"}"#;
@@ -69,11 +74,7 @@ fn policies(conditional: bool) -> Policies {
     };
     Policies {
         generation: 1,
-        policies: vec![
-            one("admins", "Admin"),
-            one("agents", "Agent"),
-            one("audit", "Audit"),
-        ],
+        policies: ROLES.map(|role| one(role, role)).into(),
     }
 }
 
@@ -113,6 +114,19 @@ fn judgements(criterion: &mut Criterion) {
     group.bench_function("with conditions, listed", |bencher| {
         bencher.iter(|| shows(black_box(&conditional), &subject, black_box(&question)));
     });
+
+    let cedar = Cedar::new(ROLES, &["Reader", "Agent"], "search_tickets", ARGUMENTS);
+    let request = cedar.request();
+    assert!(cedar.allows(&request));
+    group.bench_function("with conditions, cedar", |bencher| {
+        bencher.iter(|| cedar.allows(black_box(&request)));
+    });
+    group.bench_function(
+        "with conditions, cedar, its request made of the call",
+        |bencher| {
+            bencher.iter(|| cedar.allows(&cedar.request()));
+        },
+    );
 
     // The three conditions that the call above meets.
     let programs = [RULES[0].2, RULES[5].2, RULES[6].2].map(|text| {
