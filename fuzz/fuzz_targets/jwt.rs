@@ -2,10 +2,6 @@
 
 #![no_main]
 
-#[path = "../../tests/route/signer.rs"]
-#[expect(dead_code, reason = "shared with tests/route, which uses all of it")]
-mod signer;
-
 use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
@@ -14,6 +10,7 @@ use sluice::auth::{
     Verdict, bearer,
 };
 use sluice::base::clock::{Mono, Now, Wall};
+use sluice_fuzz::signer;
 
 static KEYS: LazyLock<PublishedKeys> = LazyLock::new(|| {
     let kind = IssuerKind::Oidc {

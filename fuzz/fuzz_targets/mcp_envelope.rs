@@ -3,12 +3,10 @@
 
 #![no_main]
 
-use std::fmt;
-
 use libfuzzer_sys::fuzz_target;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sluice::mcp::{Fields, Kind, Reader};
+use sluice_fuzz::strict;
 
 const VERSIONS: [Option<&str>; 8] = [
     None,
@@ -20,59 +18,6 @@ const VERSIONS: [Option<&str>; 8] = [
     None,
     Some("2027-01-01"),
 ];
-
-/// JSON in which no object has a name twice.
-struct Strict(Value);
-
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Strict, D::Error> {
-        deserializer.deserialize_any(Once).map(Strict)
-    }
-}
-
-struct Once;
-
-impl<'de> Visitor<'de> for Once {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-    fn visit_unit<E: Error>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
-        let mut items = Vec::new();
-        while let Some(Strict(item)) = list.next_element()? {
-            items.push(item);
-        }
-        Ok(Value::Array(items))
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
-        while let Some((name, Strict(value))) = members.next_entry::<String, Strict>()? {
-            if map.insert(name, value).is_some() {
-                return Err(A::Error::custom("twice"));
-            }
-        }
-        Ok(Value::Object(map))
-    }
-}
 
 fuzz_target!(|input: &[u8]| {
     let Some((choice, body)) = input.split_first() else {
@@ -96,10 +41,10 @@ fuzz_target!(|input: &[u8]| {
             return;
         }
     };
-    let whole = match serde_json::from_slice::<Strict>(body) {
-        Ok(Strict(whole)) => whole,
-        Err(error) => {
-            assert!(error.to_string().contains("out of range"), "{error}");
+    let whole = match strict::read(body) {
+        Ok(whole) => whole,
+        Err(why) => {
+            assert!(strict::only_too_large(&why), "{why}");
             return;
         }
     };

@@ -72,7 +72,14 @@ pub fn crate_sources() -> &'static [Source] {
 
 /// The crate's files, and those of its tests, benches, fuzz targets and measurements.
 pub fn all_sources() -> Vec<Source> {
-    let folders = ["src", "tests", "bench", "fuzz/fuzz_targets", "perf/src"];
+    let folders = [
+        "src",
+        "tests",
+        "bench",
+        "fuzz/fuzz_targets",
+        "fuzz/src",
+        "perf/src",
+    ];
     folders.into_iter().flat_map(sources_under).collect()
 }
 

@@ -97,6 +97,8 @@ pub struct Origin {
     pub reply: Vec<u8>,
     /// The connection ends after the reply.
     pub ends: bool,
+    /// It ends by a reset, or by TLS without its end.
+    pub resets: bool,
     /// It answers before it has the request.
     pub early: bool,
     /// After so many bytes it takes no more.
@@ -112,6 +114,7 @@ impl Origin {
         Origin {
             reply: reply.into(),
             ends: false,
+            resets: false,
             early: false,
             takes: usize::MAX,
             pauses: 0,
@@ -170,6 +173,9 @@ pub struct End {
     pub refusal: Option<Refusal>,
     pub upstream_reusable: bool,
     pub connected: bool,
+    /// How much of the upstream's reply was read, and whether its end was.
+    pub read: usize,
+    pub read_end: bool,
     pub waits: Vec<Wait>,
 }
 
@@ -234,6 +240,8 @@ impl Drive {
                 refusal: None,
                 upstream_reusable: false,
                 connected: false,
+                read: 0,
+                read_end: false,
                 waits: Vec::new(),
             },
         }
@@ -282,6 +290,7 @@ impl Drive {
             }
             State::Going(going) => {
                 let going = *going;
+                (self.end.read, self.end.read_end) = (going.at, going.eof);
                 going.request.close(&mut rig.core);
                 going.reply.close(&mut rig.core);
                 going.account
@@ -307,17 +316,13 @@ impl Drive {
     }
 
     fn judge(&mut self, mut inbound: Inbound, rig: &mut Rig, caller: &mut Caller) -> Turn {
-        let step = inbound.advance(
-            &mut caller.buffer,
-            &mut caller.last,
-            if caller.secure {
-                Way::Secure
-            } else {
-                Way::Plain
-            },
-            &mut rig.core,
-            rig.now,
-        );
+        let way = if caller.secure {
+            Way::Secure
+        } else {
+            Way::Plain
+        };
+        let (buffer, last) = (&mut caller.buffer, &mut caller.last);
+        let step = inbound.advance(buffer, last, way, &mut rig.core, rig.now);
         let wait = match step {
             Step::NeedBytes(until) => match caller.read() {
                 Read::Some => None,
@@ -349,6 +354,9 @@ impl Drive {
                 return Turn::Over;
             }
             Step::Refuse(refusal) => {
+                let (buffer, last) = (&mut caller.buffer, &mut caller.last);
+                let again = inbound.advance(buffer, last, way, &mut rig.core, rig.now);
+                assert!(matches!(again, Step::Refuse(_)), "refuses for ever");
                 let envelope = inbound.envelope();
                 let account = inbound.into_account(&mut rig.core);
                 self.refuse(account, envelope, refusal, false, rig, caller);
@@ -448,10 +456,12 @@ impl Drive {
                 let room = self.origin.takes.saturating_sub(self.end.to_upstream.len());
                 if room < bytes.len() {
                     self.end.to_upstream.extend_from_slice(&bytes[..room]);
+                    self.compare_sent(rig);
                     going.sending = Sending::Stuck;
                     return Moved::Yes;
                 }
                 self.end.to_upstream.extend_from_slice(&bytes);
+                self.compare_sent(rig);
                 let (account, core) = (&mut going.account, &mut rig.core);
                 going
                     .request
@@ -469,7 +479,14 @@ impl Drive {
                 going.sending = Sending::Whole;
                 Moved::Yes
             }
-            RequestStep::Refuse(refusal) => Moved::Ended(Err(Stop::Refused(refusal))),
+            RequestStep::Refuse(refusal) => {
+                let (account, core) = (&mut going.account, &mut rig.core);
+                let again = going
+                    .request
+                    .next(&mut caller.buffer, account, core, rig.now);
+                assert!(matches!(again, RequestStep::Refuse(_)), "refuses for ever");
+                Moved::Ended(Err(Stop::Refused(refusal)))
+            }
         }
     }
 
@@ -514,6 +531,13 @@ impl Drive {
                     assert!(count > 0, "a read has room");
                     going.at += count;
                     Moved::Yes
+                } else if self.origin.resets {
+                    // `pump::relay::cut_off`
+                    Moved::Ended(Err(Stop::Refused(if going.account.has_replied() {
+                        Refusal::UpstreamTruncated
+                    } else {
+                        Refusal::UpstreamUnreachable
+                    })))
                 } else if self.origin.ends && !going.eof {
                     going.eof = true;
                     Moved::Yes
@@ -523,7 +547,13 @@ impl Drive {
             }
             ReplyStep::NeedRoom(until) => Moved::Waits(Some(Wait::Room(until))),
             ReplyStep::Done(end) => Moved::Ended(Ok(end.upstream_reusable)),
-            ReplyStep::Refuse(refusal) => Moved::Ended(Err(Stop::Refused(refusal))),
+            ReplyStep::Refuse(refusal) => {
+                let (upstream, account) = (&mut going.upstream, &mut going.account);
+                let again =
+                    (going.reply).next(upstream, going.eof, account, &mut rig.core, rig.now);
+                assert!(matches!(again, ReplyStep::Refuse(_)), "refuses for ever");
+                Moved::Ended(Err(Stop::Refused(refusal)))
+            }
         }
     }
 
@@ -534,6 +564,7 @@ impl Drive {
         rig: &mut Rig,
         caller: &mut Caller,
     ) {
+        (self.end.read, self.end.read_end) = (going.at, going.eof);
         let whole = going.sending == Sending::Whole;
         let closes = going.reply.closes() || !whole;
         going.request.close(&mut rig.core);
@@ -594,6 +625,17 @@ impl Drive {
             caller.buffer.consume(envelope.head_bytes);
             self.end.after = After::KeepAlive;
         }
+    }
+
+    /// What went upstream is in the recording already, as safely as it must be.
+    fn compare_sent(&self, rig: &mut Rig) {
+        let Some(path) = self.path.as_ref().filter(|_| rig.draining) else {
+            return;
+        };
+        rig.drain();
+        let sent = check::released(&self.end.to_upstream);
+        let vouches = rig.vouches_for(path, sent.body.len());
+        assert!(vouches, "went upstream before its record");
     }
 
     /// What was released is in the recording already.

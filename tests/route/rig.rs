@@ -106,6 +106,10 @@ fn link_spec() -> MaskSpec {
 #[derive(Clone, Debug)]
 pub struct Told {
     pub exchange: ExchangeId,
+    /// Counts the frames of its exchange.
+    pub sequence: u64,
+    /// How many bytes of a request's body it covers, as they went upstream.
+    pub covers: u64,
     pub what: What,
 }
 
@@ -113,6 +117,7 @@ pub struct Told {
 pub enum What {
     Request {
         decision: Decision,
+        class: Class,
         rule: String,
         path: String,
         headers: String,
@@ -142,6 +147,8 @@ pub struct Rig {
     /// The recorder takes what comes; durable bytes count as on disk only after [`Rig::sync`].
     pub draining: bool,
     pub told: Vec<Told>,
+    /// How many of `told` are on disk.
+    pub on_disk: usize,
     ring: usize,
 }
 
@@ -198,6 +205,7 @@ impl Rig {
             shape,
             draining: true,
             told: Vec::new(),
+            on_disk: 0,
             ring,
         }
     }
@@ -247,6 +255,7 @@ impl Rig {
         self.drain();
         if let Some(intake) = &self.intake {
             intake.link().set_durable(intake.drained());
+            self.on_disk = self.told.len();
         }
     }
 
@@ -259,7 +268,7 @@ impl Rig {
         };
         self.told
             .iter()
-            .filter(|told| told.exchange == exchange && !matches!(told.what, What::Session))
+            .filter(|told| told.belongs_to(exchange))
             .map(|told| told.what.clone())
             .collect()
     }
@@ -302,22 +311,71 @@ impl Rig {
         self.access.try_iter().last()
     }
 
-    /// Nothing is lent, and no room is kept for an end that never comes.
+    /// Whether a request for `path` is recorded as allowed, and so many bytes of its body; on disk,
+    /// where its connection is durable.
+    pub fn vouches_for(&self, path: &str, bytes: usize) -> bool {
+        let is_it = |told: &Told| {
+            let What::Request {
+                decision: Decision::Allowed,
+                path: asked,
+                class,
+                ..
+            } = &told.what
+            else {
+                return false;
+            };
+            let safe = match class {
+                Class::Durable => &self.told[..self.on_disk],
+                Class::Buffered => &self.told[..],
+            };
+            let mut frames = safe.iter().filter(|one| one.belongs_to(told.exchange));
+            let is_there = frames.next().is_some();
+            asked == path && is_there && bytes as u64 <= frames.map(|one| one.covers).sum()
+        };
+        self.told.iter().any(is_it)
+    }
+
+    /// Nothing is lent, and no room is kept for an end that never comes; the frames of each exchange
+    /// are counted, and its end says how much of it there was.
     pub fn assert_clean(&mut self) {
         assert_eq!(self.core.lent(), 0, "texts, heads and streams came back");
         if self.intake.is_some() {
             self.drain();
             assert!(self.core.writer.room_for(self.ring), "no room is kept");
         }
+        for told in self.told.iter().filter(|told| told.sequence == 0) {
+            let mine = || self.told.iter().filter(|one| one.belongs_to(told.exchange));
+            let counted = mine().map(|one| one.sequence);
+            assert!(counted.eq(0..mine().count() as u64), "frames are counted");
+            let covers = mine().map(|one| one.covers).sum::<u64>();
+            let ends = mine().filter_map(|one| match one.what {
+                What::End(end) => Some(end.request_bytes),
+                _ => None,
+            });
+            assert!(ends.take(2).all(|bytes| bytes == covers), "{covers}");
+        }
+    }
+}
+
+impl Told {
+    /// Frames of no exchange are numbered like the first one of the first core.
+    pub fn belongs_to(&self, exchange: ExchangeId) -> bool {
+        self.exchange == exchange && !matches!(self.what, What::Session | What::Refused(_))
     }
 }
 
 fn read(bytes: &[u8]) -> Told {
     let (frame, rest) = Frame::read(bytes).expect("a frame");
     assert!(rest.is_empty());
-    let what = match Event::read(&frame).expect("a payload") {
-        Event::RequestHead { request, .. } => What::Request {
+    let event = Event::read(&frame).expect("a payload");
+    let covers = match event {
+        Event::RequestChunk { sent, .. } | Event::RequestWithheld { sent, .. } => sent,
+        _ => 0,
+    };
+    let what = match event {
+        Event::RequestHead { request, class, .. } => What::Request {
             decision: request.decision,
+            class,
             rule: request.rule.into(),
             path: request.path.into(),
             headers: String::from_utf8_lossy(request.headers).into(),
@@ -335,6 +393,8 @@ fn read(bytes: &[u8]) -> Told {
     };
     Told {
         exchange: frame.header.exchange,
+        sequence: frame.header.sequence,
+        covers,
         what,
     }
 }

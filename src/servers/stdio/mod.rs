@@ -20,6 +20,8 @@
 
 mod child;
 mod events;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod groups;
 mod http;
 mod lines;

@@ -38,6 +38,8 @@ mod circle;
 mod cursor;
 mod edit;
 mod feed;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod greet;
 mod legacy;
 mod link;
