@@ -2,15 +2,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, watch};
 
-use super::flag::Flag;
 use super::io::{CoreMain, Driver};
 use super::listener;
+use super::seats::{Flag, Seats};
 use super::upstream::Upstreams;
 use super::wait::{either, unless};
 use crate::auth::KeyWanted;
@@ -45,13 +47,16 @@ pub(super) struct Worker<D: Driver> {
     /// Buffers, lent to connections while bytes are in flight.
     pub pool: RefCell<Pool>,
     pub clock: CoreClock,
+    /// The time as the task that runs sees it.
+    moment: Cell<Option<Now>>,
+    pub seats: Seats,
     pub ask_key: Ask<KeyWanted>,
     pub ask_credential: Ask<usize>,
     pub upstreams: RefCell<Upstreams<D>>,
     /// What to wait on for room in the ring and for the disk.
     pub link: Arc<Link>,
-    /// Other rules are in force: whoever waits looks whether it may go on.
-    pub renewed: Notify,
+    /// How often other rules came into force: then whoever waits looks whether it may go on.
+    renewals: Cell<u64>,
     /// The process is to end: no exchange begins any more.
     pub drain: Flag,
     /// Draining took too long: what is still under way is cut off.
@@ -65,8 +70,19 @@ pub(super) struct Worker<D: Driver> {
 }
 
 impl<D: Driver> Worker<D> {
+    /// The time, read once each time that a task is polled: whatever it waited for, it sees the time
+    /// after it, and its turn is short.
     pub(super) fn now(&self) -> Now {
-        self.clock.now()
+        self.moment.get().unwrap_or_else(|| {
+            let now = self.clock.now();
+            self.moment.set(Some(now));
+            now
+        })
+    }
+
+    /// The next task gets its turn.
+    pub(super) fn time_has_passed(&self) {
+        self.moment.set(None);
     }
 
     /// One of the limits in force.
@@ -74,15 +90,49 @@ impl<D: Driver> Worker<D> {
         which(&self.core.borrow_mut().rules.load().limits)
     }
 
-    /// `future`'s value, or `None` when `until` comes first.
+    /// `future`'s value, or `None` when `until` comes first. For tasks that have a seat.
     pub(super) fn within<T>(
         &self,
         until: Mono,
         future: impl Future<Output = T>,
     ) -> impl Future<Output = Option<T>> {
-        let clock = &self.clock;
-        let timer = move || (until != Mono(u64::MAX)).then(|| D::sleep_until(clock.instant(until)));
-        unless(future, timer)
+        unless(future, move || {
+            let too_late = self.now().mono >= until;
+            if !too_late {
+                self.seats.alarm(until);
+            }
+            too_late
+        })
+    }
+
+    /// Waits until the recorder has made room or reached the disk, or until `until`.
+    ///
+    /// Whoever needs that calls this each time that it is not so. The first time only says that the
+    /// next change is to be heard of, so that looking once more misses none; who need not wait
+    /// never subscribes.
+    pub(super) async fn recorder_changed<'w>(
+        &'w self,
+        subscription: &mut Pin<&mut Option<Notified<'w>>>,
+        until: Mono,
+    ) {
+        match subscription.as_mut().as_pin_mut() {
+            None => subscription.set(Some(self.link.changed())),
+            Some(changed) => {
+                let _ = self.within(until, changed).await;
+                subscription.set(None);
+            }
+        }
+    }
+
+    /// Raises a flag, and tells all who may wait for it.
+    fn raise(&self, flag: &Flag) {
+        flag.raise();
+        self.seats.ring();
+    }
+
+    /// How often other rules came into force. Waiting tasks are polled when it changes.
+    pub(super) fn renewals(&self) -> u64 {
+        self.renewals.get()
     }
 
     pub(super) fn is_draining(&self) -> bool {
@@ -105,7 +155,7 @@ impl<D: Driver> Worker<D> {
     /// Why this core ends, when it does before it is asked to.
     pub(super) fn fail(&self, error: io::Error) {
         self.fault.set(Some(error));
-        self.broken.raise();
+        self.raise(&self.broken);
     }
 
     pub(super) fn count(&self, event: Event) {
@@ -123,6 +173,12 @@ impl<D: Driver> Worker<D> {
 
 /// A connection that is counted, however it ends.
 pub(super) struct Present<D: Driver>(Rc<Worker<D>>);
+
+impl<D: Driver> Present<D> {
+    pub(super) fn worker(&self) -> &Rc<Worker<D>> {
+        &self.0
+    }
+}
 
 impl<D: Driver> Drop for Present<D> {
     fn drop(&mut self) {
@@ -144,7 +200,7 @@ impl<D: Driver> Drop for Listening<D> {
         let Listening(worker) = self;
         worker.listeners.set(worker.listeners.get() - 1);
         if !worker.is_draining() {
-            worker.broken.raise();
+            worker.raise(&worker.broken);
         }
         worker.gone.notify_waiters();
     }
@@ -167,10 +223,12 @@ impl CoreMain for Seed {
             core: RefCell::new(core),
             pool: RefCell::default(),
             clock: CoreClock::new(clock),
+            moment: Cell::new(None),
+            seats: Seats::default(),
             ask_key,
             ask_credential,
             upstreams: RefCell::default(),
-            renewed: Notify::new(),
+            renewals: Cell::new(0),
             drain: Flag::default(),
             cut: Flag::default(),
             connections: Cell::new(0),
@@ -182,20 +240,23 @@ impl CoreMain for Seed {
         for listener in listeners {
             let socket = D::listen(listener.socket)?;
             let present = worker.listen();
-            D::spawn(listener::accept(
+            worker.spawn(listener::accept(
                 Rc::clone(&worker),
                 socket,
                 listener.offers,
                 present,
             ));
         }
-        D::spawn(housekeeping(Rc::clone(&worker)));
+        worker.spawn(housekeeping(Rc::clone(&worker)));
         let stopped = async {
             // An error means that whoever could stop us is gone: the same.
             while !*stop.borrow_and_update() && stop.changed().await.is_ok() {}
         };
-        either(stopped, worker.broken.raised()).await;
-        worker.drain().await;
+        let life = async {
+            either(stopped, worker.broken.raised()).await;
+            worker.drain().await;
+        };
+        either(life, worker.keep_time()).await;
         match worker.fault.take() {
             Some(error) => Err(error),
             None if worker.broken.is_raised() => Err(io::Error::other("a listener ended")),
@@ -207,32 +268,37 @@ impl CoreMain for Seed {
 impl<D: Driver> Worker<D> {
     /// Waits until no listener and no connection is left; false when that takes too long.
     async fn empty_within(&self, time: Duration) -> bool {
-        let until = self.now().mono.after(time);
-        loop {
-            let gone = self.gone.notified();
-            if self.listeners.get() + self.connections() == 0 {
-                return true;
+        let empty = async {
+            loop {
+                let gone = self.gone.notified();
+                if self.listeners.get() + self.connections() == 0 {
+                    return true;
+                }
+                gone.await;
             }
-            if self.within(until, gone).await.is_none() {
-                return false;
-            }
-        }
+        };
+        let late = async {
+            let until = self.clock.now().mono.after(time);
+            D::sleep_until(self.clock.instant(until)).await;
+            false
+        };
+        either(empty, late).await
     }
 
     /// Ends what is idle at once, lets what is under way end, and closes the sessions.
     async fn drain(&self) {
-        self.drain.raise();
+        self.raise(&self.drain);
         if !self
             .empty_within(self.limit(|limits| limits.drain_time))
             .await
         {
-            self.cut.raise();
+            self.raise(&self.cut);
             self.empty_within(CUT_TIME).await;
         }
-        let core = &mut *self.core.borrow_mut();
+        let (core, now) = (&mut *self.core.borrow_mut(), self.clock.now());
         core.sessions.close();
-        close_sessions(core, self.now());
-        core.writer.flush_refusals(self.now());
+        close_sessions(core, now);
+        core.writer.flush_refusals(now);
     }
 }
 
@@ -249,7 +315,8 @@ async fn housekeeping<D: Driver>(worker: Rc<Worker<D>>) {
         let idle_time = worker.limit(|limits| limits.upstream_idle_time);
         let generation = worker.core.borrow_mut().rules.load().generation;
         if seen.replace(generation) != Some(generation) {
-            worker.renewed.notify_waiters();
+            worker.renewals.set(worker.renewals() + 1);
+            worker.seats.ring();
         }
         let mut upstreams = worker.upstreams.borrow_mut();
         upstreams.sweep(now.mono, idle_time, generation);

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::Offers;
-use super::core::Worker;
+use super::core::{Present, Worker};
+use super::directions::{Ear, deliver};
 use super::io::{Driver, Stream};
 use super::pump;
 use super::transport::Transport;
@@ -22,6 +23,9 @@ use crate::tls::TlsError;
 /// overtake it (RFC 9112, section 9.6).
 const LINGER: Duration = Duration::from_secs(1);
 
+/// How long a connection keeps room for an exchange after one.
+const BUSY_TIME: Duration = Duration::from_secs(1);
+
 /// A caller's connection.
 pub(super) struct Caller<S> {
     transport: Transport<S>,
@@ -31,6 +35,10 @@ pub(super) struct Caller<S> {
     inner: bool,
     /// The last bearer token, so that the next is compared before it is judged.
     pub last: LastBearer,
+    /// Exchanges, the one under way included.
+    served: u64,
+    /// When the last one ended.
+    idle_since: Mono,
 }
 
 /// How a connection goes on after an exchange.
@@ -77,23 +85,6 @@ impl<S: Stream> Caller<S> {
     }
 }
 
-/// The direction from the caller.
-pub(super) struct Ear<'a, S> {
-    transport: &'a Transport<S>,
-    pub buffer: &'a mut Buffer,
-}
-
-impl<S: Stream> Ear<'_, S> {
-    /// Waits for bytes until `until`; `Ok(0)` is the end of input, `TimedOut` that none came.
-    pub(super) async fn read<D: Driver>(
-        &mut self,
-        worker: &Worker<D>,
-        until: Mono,
-    ) -> io::Result<usize> {
-        read(self.transport, self.buffer, worker, until).await
-    }
-}
-
 /// The direction to the caller: nothing but what is recorded, or constant, can be said with it.
 pub(super) struct Mouth<'a, S> {
     transport: &'a Transport<S>,
@@ -101,12 +92,17 @@ pub(super) struct Mouth<'a, S> {
 
 impl<S: Stream> Mouth<'_, S> {
     /// Sends recorded bytes; a caller that takes none for too long is gone.
-    pub(super) async fn send<D: Driver>(
+    pub(super) fn send<D: Driver>(
         &mut self,
         worker: &Worker<D>,
         bytes: ToCaller<'_>,
-    ) -> io::Result<()> {
-        write(self.transport, worker, bytes.slices()).await
+    ) -> impl Future<Output = io::Result<()>> {
+        let transport = self.transport;
+        async move {
+            regroup().await;
+            let unsent = transport.write(bytes.slices())?;
+            deliver(transport, worker, unsent).await
+        }
     }
 
     /// Sends a constant answer.
@@ -116,60 +112,27 @@ impl<S: Stream> Mouth<'_, S> {
         fixed: &Fixed,
         head_only: bool,
     ) -> io::Result<()> {
-        write(
-            self.transport,
-            worker,
-            std::iter::once(fixed.bytes(head_only)),
-        )
-        .await
+        send_constant(self.transport, worker, fixed, head_only).await
     }
 }
 
-/// Waits for bytes on a connection until `until`, holding a buffer only once there are some.
-pub(super) async fn read<D: Driver, S: Stream>(
-    transport: &Transport<S>,
-    buffer: &mut Buffer,
-    worker: &Worker<D>,
-    until: Mono,
-) -> io::Result<usize> {
-    let mut wait_first = transport.is_drained();
-    loop {
-        if !wait_first {
-            worker.pool.borrow_mut().fill_vacancy(buffer);
-            match transport.try_read(buffer, &worker.pool) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                decided => return decided,
-            }
-        }
-        wait_first = false;
-        worker.pool.borrow_mut().reclaim(buffer);
-        worker
-            .within(until, transport.readable())
-            .await
-            .unwrap_or(Err(io::ErrorKind::TimedOut.into()))?;
-    }
-}
-
-/// Sends slices; a peer that takes none of them for too long is as good as gone.
-pub(super) async fn write<'b, D: Driver, S: Stream>(
+async fn send_constant<D: Driver, S: Stream>(
     transport: &Transport<S>,
     worker: &Worker<D>,
-    slices: impl Iterator<Item = &'b [u8]>,
+    fixed: &Fixed,
+    head_only: bool,
 ) -> io::Result<()> {
-    let patience = async |stream: &S| {
-        let idle = worker.limit(|limits| limits.write_idle_time);
-        let until = worker.now().mono.after(idle);
-        worker
-            .within(until, stream.writable())
-            .await
-            .unwrap_or(Err(io::ErrorKind::TimedOut.into()))
-    };
     regroup().await;
-    transport.write(slices, &patience).await
+    let unsent = transport.write(std::iter::once(fixed.bytes(head_only)))?;
+    deliver(transport, worker, unsent).await
 }
 
 /// Serves a caller's connection until it ends.
-pub(super) async fn serve<D: Driver>(worker: &Rc<Worker<D>>, stream: D::Stream, offers: Offers) {
+///
+/// What it keeps while nothing is under way is its socket, what TLS knows, and this task, which is
+/// small: room for an exchange is made when bytes come, and given up when no more follow.
+pub(super) async fn serve<D: Driver>(present: Present<D>, stream: D::Stream, offers: Offers) {
+    let worker = present.worker();
     let (tls, inner) = match offers {
         Offers::Plain => (None, false),
         Offers::Tls(tls) => (Some(tls), false),
@@ -183,6 +146,8 @@ pub(super) async fn serve<D: Driver>(worker: &Rc<Worker<D>>, stream: D::Stream, 
         buffer: Buffer::default(),
         inner,
         last: LastBearer::default(),
+        served: 0,
+        idle_since: worker.now().mono,
     };
     // Boxed, like the end: a connection in between keeps no room for either.
     if let Err(error) = Box::pin(handshake(worker, &mut caller)).await {
@@ -191,25 +156,47 @@ pub(super) async fn serve<D: Driver>(worker: &Rc<Worker<D>>, stream: D::Stream, 
         }
         return;
     }
-    let (mut served, mut turn) = (0, Turn::default());
     let after = loop {
-        if !wait_for_request(worker, &mut caller).await {
-            break After::Close;
+        let keep_alive_time = worker.limit(|limits| limits.keep_alive_time);
+        match next_request(worker, &mut caller, keep_alive_time).await {
+            Next::Begun => {}
+            Next::None | Next::Never => break After::Close,
         }
-        turn.spend_exchange();
-        turn.breathe::<D>().await;
-        served += 1;
-        let last = served >= worker.limit(|limits| limits.requests_per_connection);
-        match pump::exchange(worker, &mut caller, last).await {
-            After::KeepAlive if !worker.is_draining() => {}
-            After::Abort => break After::Abort,
-            After::KeepAlive | After::Close => break After::Close,
+        if let Some(after) = Box::pin(serve_busy(worker, &mut caller)).await {
+            break after;
         }
     };
     worker.pool.borrow_mut().give_back(caller.buffer);
     match after {
         After::Abort => caller.transport.abort(),
         _ => Box::pin(close(worker, &caller.transport)).await,
+    }
+}
+
+/// Serves exchanges while the next follows soon, so that room is made for many of them at once. How
+/// the connection goes on, or nothing when it is idle.
+async fn serve_busy<D: Driver>(
+    worker: &Rc<Worker<D>>,
+    caller: &mut Caller<D::Stream>,
+) -> Option<After> {
+    let mut turn = Turn::default();
+    loop {
+        turn.spend_exchange();
+        turn.breathe::<D>().await;
+        caller.served += 1;
+        let last = caller.served >= worker.limit(|limits| limits.requests_per_connection);
+        match pump::exchange(worker, caller, last).await {
+            After::KeepAlive if !worker.is_draining() => {}
+            After::Abort => return Some(After::Abort),
+            After::KeepAlive | After::Close => return Some(After::Close),
+        }
+        caller.idle_since = worker.now().mono;
+        let keep_alive_time = worker.limit(|limits| limits.keep_alive_time);
+        match next_request(worker, caller, keep_alive_time.min(BUSY_TIME)).await {
+            Next::Begun => {}
+            Next::None => return None,
+            Next::Never => return Some(After::Close),
+        }
     }
 }
 
@@ -252,26 +239,44 @@ async fn answer_plain_text<D: Driver>(worker: &Worker<D>, transport: Transport<D
         Account::open(core, now).refuse(&Refusal::PlainText, core, now);
     }
     let answer = Refusal::PlainText.answer(true);
-    let bytes = std::iter::once(answer.bytes(false));
-    if write(&transport, worker, bytes).await.is_ok() {
+    let sent = send_constant(&transport, worker, &answer, false).await;
+    if sent.is_ok() {
         close(worker, &transport).await;
     }
 }
 
-/// Waits for the first byte of the next request, owning no buffer. False when there will be none.
-async fn wait_for_request<D: Driver>(worker: &Worker<D>, caller: &mut Caller<D::Stream>) -> bool {
+/// What comes of waiting for a request.
+enum Next {
+    /// Its first bytes are there.
+    Begun,
+    /// It has not come in this time.
+    None,
+    /// There will be none.
+    Never,
+}
+
+/// Waits for the first byte of the next request, owning no buffer, until the connection has been idle
+/// for so long.
+async fn next_request<D: Driver>(
+    worker: &Worker<D>,
+    caller: &mut Caller<D::Stream>,
+    idle_time: Duration,
+) -> Next {
     if !caller.buffer.is_empty() {
-        return true;
+        return Next::Begun;
     }
-    let keep_alive_time = worker.limit(|limits| limits.keep_alive_time);
-    let until = worker.now().mono.after(keep_alive_time);
+    let until = caller.idle_since.after(idle_time);
+    let (mut ear, _) = caller.split();
     let arrived = async {
-        let read = read(&caller.transport, &mut caller.buffer, worker, until).await;
-        matches!(read, Ok(count) if count > 0)
+        match ear.read(worker, until).await {
+            Ok(1..) => Next::Begun,
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => Next::None,
+            Ok(0) | Err(_) => Next::Never,
+        }
     };
     let drained = async {
         worker.drain.raised().await;
-        false
+        Next::Never
     };
     either(arrived, drained).await
 }
@@ -284,9 +289,13 @@ async fn close<D: Driver>(worker: &Worker<D>, transport: &Transport<D::Stream>) 
             return;
         }
         let (mut scrap, mut turn) = (Buffer::default(), Turn::default());
-        while matches!(read(transport, &mut scrap, worker, until).await, Ok(count) if count > 0) {
-            let count = scrap.filled().len();
-            scrap.consume(count);
+        let mut ear = Ear {
+            transport,
+            buffer: &mut scrap,
+        };
+        while matches!(ear.read(worker, until).await, Ok(1..)) {
+            let count = ear.buffer.filled().len();
+            ear.buffer.consume(count);
             // A flood is never out of bytes, and would never let the time be seen.
             turn.spend(count);
             turn.breathe::<D>().await;
@@ -301,4 +310,26 @@ pub(super) fn turn_away<S: Stream>(stream: &S) {
     let answer = Refusal::Overloaded.answer(true);
     let _ = stream.try_write(&[io::IoSlice::new(answer.bytes(false))]);
     let _ = stream.shutdown_write();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::io::Tokio;
+
+    /// The bytes that a task of this kind keeps.
+    fn room<A, F>(_: impl FnOnce(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn an_idle_connection_keeps_little() {
+        type Stream = <Tokio as Driver>::Stream;
+        type Comes = (Present<Tokio>, Stream, Offers);
+        type Asks = (&'static Rc<Worker<Tokio>>, &'static mut Caller<Stream>);
+        let idle = room(|(present, stream, offers): Comes| serve(present, stream, offers));
+        assert!(idle <= 1024, "the task of an idle connection: {idle} bytes");
+        let busy = room(|(worker, caller): Asks| serve_busy(worker, caller));
+        assert!(busy <= 6 * 1024, "one exchange: {busy} bytes");
+    }
 }

@@ -6,6 +6,7 @@ use super::Offers;
 use super::core::{Listening, Worker};
 use super::downstream;
 use super::io::{Driver, accept_backlog, accept_patiently};
+use super::turn::Turn;
 use super::wait::either;
 
 /// Accepts until the process drains; then takes what is queued, and closes the socket.
@@ -16,6 +17,7 @@ pub(super) async fn accept<D: Driver>(
     present: Listening<D>,
 ) {
     let _present = present;
+    let mut turn = Turn::default();
     loop {
         // Being short of descriptors or memory shows in what callers see, and passes.
         let accepted = async { Some(accept_patiently::<D>(&listener, |_| {}).await) };
@@ -24,7 +26,12 @@ pub(super) async fn accept<D: Driver>(
             None
         };
         match either(accepted, drained).await {
-            Some(Ok((stream, _))) => admit(&worker, stream, &offers),
+            Some(Ok((stream, _))) => {
+                admit(&worker, stream, &offers);
+                // A flood of connections would never let those that are there have their turn.
+                turn.spend_exchange();
+                turn.breathe::<D>().await;
+            }
             Some(Err(error)) => return worker.fail(error),
             None => break,
         }
@@ -40,10 +47,6 @@ fn admit<D: Driver>(worker: &Rc<Worker<D>>, stream: D::Stream, offers: &Offers) 
         }
         return;
     }
-    let (worker, offers) = (Rc::clone(worker), offers.clone());
-    let present = worker.enter();
-    D::spawn(async move {
-        let _present = present;
-        downstream::serve(&worker, stream, offers).await;
-    });
+    let (present, offers) = (worker.enter(), offers.clone());
+    worker.spawn(downstream::serve(present, stream, offers));
 }

@@ -15,18 +15,28 @@ use super::io::Stream;
 use crate::base::buffers::{Buffer, Pool};
 use crate::tls;
 
-/// Slices handed to the kernel at once.
+/// Slices handed to the kernel at once: as many as most writes have, else as many as this.
+const FEW_SLICES: usize = 8;
 const SLICES: usize = 64;
 
 /// A connection, in plain text or under TLS.
 pub(super) struct Transport<S> {
     stream: S,
-    tls: Option<RefCell<Sealed>>,
+    tls: Option<Box<RefCell<Sealed>>>,
+}
+
+/// What the kernel did not take at once.
+#[must_use]
+pub(super) enum Unsent<'b> {
+    /// These slices.
+    Plain(Vec<IoSlice<'b>>),
+    /// Records of TLS, which the transport keeps.
+    Sealed,
 }
 
 /// What TLS adds: the session, records that have arrived, records that wait to leave.
 struct Sealed {
-    session: Box<tls::Session>,
+    session: tls::Session,
     cipher: Buffer,
     out: Vec<u8>,
     sent: usize,
@@ -55,15 +65,18 @@ impl<S: Stream> Transport<S> {
     }
 
     fn new(stream: S, session: Option<tls::Session>) -> Transport<S> {
-        let sealed = |session| Sealed {
-            session: Box::new(session),
-            cipher: Buffer::default(),
-            out: Vec::new(),
-            sent: 0,
+        // Boxed: a connection in plain text keeps no room for it.
+        let sealed = |session| {
+            Box::new(RefCell::new(Sealed {
+                session,
+                cipher: Buffer::default(),
+                out: Vec::new(),
+                sent: 0,
+            }))
         };
         Transport {
             stream,
-            tls: session.map(sealed).map(RefCell::new),
+            tls: session.map(sealed),
         }
     }
 
@@ -114,6 +127,12 @@ impl<S: Stream> Transport<S> {
     /// TLS it cannot: bytes may wait that are received and not yet opened.
     pub(super) fn is_drained(&self) -> bool {
         self.tls.is_none() && self.stream.is_drained()
+    }
+
+    /// True when nothing has come since the last read, as far as the runtime knows. Under TLS it does
+    /// not.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.tls.is_none() && self.stream.is_quiet()
     }
 
     /// Moves plain bytes that have arrived to `plain`; `Ok(0)` is the clean end of input.
@@ -177,72 +196,80 @@ impl<S: Stream> Transport<S> {
         }
     }
 
-    /// Sends all of the slices; `wait` is how to wait until the peer takes more. When it gives up,
-    /// the kernel is asked once more: it calls a socket writable only when a third of it is free,
-    /// which a slow reader may not bring about in time.
-    pub(super) async fn write<'b>(
+    /// Sends of the slices what the kernel takes at once; the rest is for [`Transport::finish_write`].
+    pub(super) fn write<'b>(
         &self,
         slices: impl Iterator<Item = &'b [u8]>,
+    ) -> io::Result<Option<Unsent<'b>>> {
+        let Some(sealed) = &self.tls else {
+            let rest = self.write_plain(slices)?;
+            return Ok((!rest.is_empty()).then_some(Unsent::Plain(rest)));
+        };
+        let sealed = &mut *sealed.borrow_mut();
+        let Sealed {
+            session,
+            cipher,
+            out,
+            ..
+        } = sealed;
+        session.seal(cipher, slices, out).map_err(broken)?;
+        Ok((!self.flush_some(sealed)?).then_some(Unsent::Sealed))
+    }
+
+    /// Sends what is left of a write; `wait` is how to wait until the peer takes more. When it gives
+    /// up, the kernel is asked once more: it calls a socket writable only when a third of it is free,
+    /// which a slow reader may not bring about in time.
+    pub(super) async fn finish_write(
+        &self,
+        unsent: Unsent<'_>,
         wait: &impl AsyncFn(&S) -> io::Result<()>,
     ) -> io::Result<()> {
-        match &self.tls {
-            None => match self.write_at_once(slices)? {
-                rest if rest.is_empty() => Ok(()),
-                // Boxed, as few writes wait: no other connection keeps room for it.
-                rest => Box::pin(self.write_rest(rest, wait)).await,
-            },
-            Some(sealed) => {
-                {
-                    let Sealed {
-                        session,
-                        cipher,
-                        out,
-                        ..
-                    } = &mut *sealed.borrow_mut();
-                    session.seal(cipher, slices, out).map_err(broken)?;
-                }
-                if self.flush_some(&mut sealed.borrow_mut())? {
-                    return Ok(());
-                }
-                Box::pin(self.flush(wait)).await
-            }
+        match unsent {
+            Unsent::Plain(rest) => self.write_rest(rest, wait).await,
+            Unsent::Sealed => self.flush(wait).await,
         }
     }
 
     /// Sends what the kernel takes without waiting; answers the rest.
-    fn write_at_once<'b>(
+    fn write_plain<'b>(
         &self,
         slices: impl Iterator<Item = &'b [u8]>,
     ) -> io::Result<Vec<IoSlice<'b>>> {
-        let mut slices = slices.filter(|slice| !slice.is_empty()).peekable();
-        while slices.peek().is_some() {
-            let mut batch = [&[][..]; SLICES];
-            let mut count = 0;
-            for (place, slice) in batch.iter_mut().zip(&mut slices) {
-                *place = slice;
-                count += 1;
+        let slices = slices.filter(|slice| !slice.is_empty());
+        let mut slices = slices.map(IoSlice::new).peekable();
+        let mut few = [IoSlice::new(&[]); FEW_SLICES];
+        let count = gather(&mut few, &mut slices);
+        if slices.peek().is_none() {
+            return Ok(self.send_some(&mut few[..count])?.to_vec());
+        }
+        let mut many = [IoSlice::new(&[]); SLICES];
+        many[..count].copy_from_slice(&few[..count]);
+        let mut count = count + gather(&mut many[count..], &mut slices);
+        while count > 0 {
+            let rest = self.send_some(&mut many[..count])?;
+            if !rest.is_empty() {
+                return Ok(rest.iter().copied().chain(slices).collect());
             }
-            let batch = &batch[..count];
-            let mut vector = [IoSlice::new(&[]); SLICES];
-            for (place, slice) in vector.iter_mut().zip(batch) {
-                *place = IoSlice::new(slice);
-            }
-            let mut sent = match self.stream.try_write(&vector[..count]) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(sent) => sent,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-                Err(error) => return Err(error),
-            };
-            for (index, slice) in batch.iter().enumerate() {
-                if sent < slice.len() {
-                    let rest = batch[index + 1..].iter().copied().chain(slices);
-                    let rest = std::iter::once(&slice[sent..]).chain(rest);
-                    return Ok(rest.map(IoSlice::new).collect());
-                }
-                sent -= slice.len();
-            }
+            count = gather(&mut many, &mut slices);
         }
         Ok(Vec::new())
+    }
+
+    /// Hands slices to the kernel once; answers what it did not take.
+    fn send_some<'s, 'b>(
+        &self,
+        mut slices: &'s mut [IoSlice<'b>],
+    ) -> io::Result<&'s [IoSlice<'b>]> {
+        if slices.is_empty() {
+            return Ok(slices);
+        }
+        match self.stream.try_write(slices) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(sent) => IoSlice::advance_slices(&mut slices, sent),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+        Ok(slices)
     }
 
     async fn write_rest(
@@ -336,6 +363,14 @@ impl<S: Stream> Transport<S> {
 /// Waits for as long as it takes; whoever calls has a deadline for all of it.
 async fn patient<S: Stream>(stream: &S) -> io::Result<()> {
     stream.writable().await
+}
+
+/// Moves as many slices as there is room for to `into`, and counts them.
+fn gather<'b>(into: &mut [IoSlice<'b>], from: &mut impl Iterator<Item = IoSlice<'b>>) -> usize {
+    into.iter_mut()
+        .zip(from)
+        .map(|(place, slice)| *place = slice)
+        .count()
 }
 
 fn broken(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {

@@ -7,9 +7,10 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use super::core::Worker;
-use super::downstream;
+use super::directions::{Ear, deliver};
 use super::io::{Driver, Stream};
 use super::transport::Transport;
+use super::turn::regroup;
 use crate::base::buffers::Buffer;
 use crate::base::clock::Mono;
 use crate::base::counters::Event;
@@ -54,23 +55,6 @@ pub(super) struct Directions<'a, S> {
     pub ear: Ear<'a, S>,
 }
 
-/// The direction from the upstream.
-pub(super) struct Ear<'a, S> {
-    transport: &'a Transport<S>,
-    pub buffer: &'a mut Buffer,
-}
-
-impl<S: Stream> Ear<'_, S> {
-    /// Waits for bytes until `until`; `Ok(0)` is the end of input.
-    pub(super) async fn read<D: Driver>(
-        &mut self,
-        worker: &Worker<D>,
-        until: Mono,
-    ) -> io::Result<usize> {
-        downstream::read(self.transport, self.buffer, worker, until).await
-    }
-}
-
 /// The direction to the upstream: nothing but what a receipt vouches for can be said with it.
 pub(super) struct Mouth<'a, S> {
     transport: &'a Transport<S>,
@@ -78,12 +62,17 @@ pub(super) struct Mouth<'a, S> {
 
 impl<S: Stream> Mouth<'_, S> {
     /// Sends bytes that a receipt vouches for.
-    pub(super) async fn send<D: Driver>(
+    pub(super) fn send<D: Driver>(
         &mut self,
         worker: &Worker<D>,
         bytes: ToUpstream<'_>,
-    ) -> io::Result<()> {
-        downstream::write(self.transport, worker, bytes.slices().into_iter()).await
+    ) -> impl Future<Output = io::Result<()>> {
+        let transport = self.transport;
+        async move {
+            regroup().await;
+            let unsent = transport.write(bytes.slices().into_iter())?;
+            deliver(transport, worker, unsent).await
+        }
     }
 }
 
@@ -197,7 +186,8 @@ pub(super) async fn checkout<D: Driver>(
         else {
             break;
         };
-        if now.since(since) < idle_time && is_quiet(worker, &transport) {
+        let idle = now.since(since);
+        if idle < idle_time && is_quiet(worker, &transport, idle) {
             worker.count(Event::UpstreamReused);
             return Ok(Upstream {
                 key,
@@ -234,8 +224,19 @@ pub(super) async fn checkout<D: Driver>(
     upstream
 }
 
+/// How long a kept connection is taken to be as the runtime last saw it, which was a turn ago. The
+/// end of an upstream's own patience comes later; then the kernel is asked.
+const TRUSTED_TIME: Duration = Duration::from_millis(100);
+
 /// True when nothing has come since the last exchange: neither an end nor bytes nobody asked for.
-fn is_quiet<D: Driver>(worker: &Worker<D>, transport: &Transport<D::Stream>) -> bool {
+fn is_quiet<D: Driver>(
+    worker: &Worker<D>,
+    transport: &Transport<D::Stream>,
+    idle: Duration,
+) -> bool {
+    if idle < TRUSTED_TIME && transport.is_quiet() {
+        return true;
+    }
     let mut buffer = worker.pool.borrow_mut().lend();
     let read = transport.try_read(&mut buffer, &worker.pool);
     worker.pool.borrow_mut().give_back(buffer);

@@ -46,6 +46,10 @@ pub trait Stream: Sized + 'static {
     /// True when the last read took all there was: to wait is better than to read at once.
     fn is_drained(&self) -> bool;
 
+    /// True when nothing has come since a read took all there was, as far as the runtime knows
+    /// without asking the kernel: as of when it last looked. False when it does not know.
+    fn is_quiet(&self) -> bool;
+
     /// Hands a prefix of the slices to the kernel, and answers its length.
     ///
     /// # Errors
@@ -183,9 +187,12 @@ pub fn panics() -> u64 {
     PANICS.load(Ordering::Relaxed)
 }
 
-/// Keeps a panic from reaching the runtime: monoio would end the whole core.
-async fn guarded(task: impl Future<Output = ()>) {
-    if AssertUnwindSafe(task).catch_unwind().await.is_err() {
-        PANICS.fetch_add(1, Ordering::Relaxed);
-    }
+/// Keeps a panic from reaching the runtime: monoio would end the whole core. No `async fn`, which
+/// would keep room for the task twice.
+fn guarded(task: impl Future<Output = ()>) -> impl Future<Output = ()> {
+    AssertUnwindSafe(task).catch_unwind().map(|ended| {
+        if ended.is_err() {
+            PANICS.fetch_add(1, Ordering::Relaxed);
+        }
+    })
 }

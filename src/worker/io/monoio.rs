@@ -175,6 +175,11 @@ impl Watch for Watched {
 
     /// Nothing is cached: each wait asks the kernel.
     fn exhausted(&self, _: Direction) {}
+
+    /// It watches only while something waits.
+    fn is_quiet(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

@@ -30,6 +30,10 @@ pub trait Watch: AsFd + Sized + 'static {
 
     /// A system call just took or found all there was: a cached readiness is no longer true.
     fn exhausted(&self, direction: Direction);
+
+    /// True when the runtime watches the socket also between waits, and has seen nothing to read
+    /// since it was exhausted.
+    fn is_quiet(&self) -> bool;
 }
 
 /// A connection.
@@ -81,6 +85,10 @@ impl<W: Watch> Stream for Socket<W> {
 
     fn is_drained(&self) -> bool {
         self.drained.get()
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.is_drained() && self.watch.is_quiet()
     }
 
     fn try_write(&self, from: &[io::IoSlice<'_>]) -> io::Result<usize> {

@@ -132,6 +132,9 @@ pub(super) fn receive(socket: BorrowedFd<'_>, into: &mut [u8]) -> io::Result<usi
 pub(super) fn send(socket: BorrowedFd<'_>, from: &[io::IoSlice<'_>]) -> io::Result<usize> {
     let from = &from[..from.len().min(MOST_SLICES)];
     let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    if let [only] = from {
+        return Ok(retry_on_intr(|| net::send(socket, only, flags))?);
+    }
     let mut nothing = SendAncillaryBuffer::default();
     let count = retry_on_intr(|| net::sendmsg(socket, from, &mut nothing, flags))?;
     Ok(count)

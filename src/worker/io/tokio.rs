@@ -1,6 +1,6 @@
 //! tokio, current_thread: the driver that every kernel and every container allows.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use ::tokio::io::Interest;
 use ::tokio::net::TcpStream;
-use ::tokio::task::LocalSet;
+use ::tokio::runtime::LocalOptions;
 
 use super::choice::Running;
 use super::socket::{Direction, Watch};
@@ -56,9 +56,9 @@ impl Driver for Tokio {
     fn run<F: Future>(main: F) -> io::Result<F::Output> {
         let runtime = ::tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            .build()?;
+            .build_local(LocalOptions::default())?;
         let _running = Running::on(Engine::Tokio);
-        Ok(LocalSet::new().block_on(&runtime, main))
+        Ok(runtime.block_on(main))
     }
 }
 
@@ -77,11 +77,14 @@ impl Watch for Watched {
         Ok(Watched(TcpStream::from_std(socket.into())?))
     }
 
-    async fn ready(&self, direction: Direction) -> io::Result<()> {
-        match direction {
-            Direction::Read => self.0.readable().await,
-            Direction::Write => self.0.writable().await,
-        }
+    /// Through the one place that a socket has for a reader, and the one for a writer: no list of
+    /// who waits is kept, and dropping the wait undoes nothing. A task that no longer waits may be
+    /// woken once more.
+    fn ready(&self, direction: Direction) -> impl Future<Output = io::Result<()>> {
+        poll_fn(move |context| match direction {
+            Direction::Read => self.0.poll_read_ready(context),
+            Direction::Write => self.0.poll_write_ready(context),
+        })
     }
 
     fn exhausted(&self, direction: Direction) {
@@ -92,5 +95,9 @@ impl Watch for Watched {
         // tokio forgets its cached readiness when the operation it wraps would block.
         let would_block = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
         let _ = self.0.try_io(interest, would_block);
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.0.try_io(Interest::READABLE, || Ok(())).is_err()
     }
 }

@@ -1,6 +1,7 @@
 //! What the gateway says to an upstream beside an exchange: answers that the caller does not give.
 
 use std::cell::RefCell;
+use std::pin::pin;
 use std::rc::Rc;
 
 use super::Stop;
@@ -19,7 +20,7 @@ pub(super) fn send_all<D: Driver>(
         let core = &mut *worker.core.borrow_mut();
         let aside = reply.take_aside(&mut account.borrow_mut(), core, worker.now());
         match aside.map_err(Stop::Refused)? {
-            Some(aside) => D::spawn(send(Rc::clone(worker), aside)),
+            Some(aside) => worker.spawn(send(Rc::clone(worker), aside)),
             None => return Ok(()),
         }
     }
@@ -35,8 +36,8 @@ async fn send<D: Driver>(worker: Rc<Worker<D>>, mut aside: Aside) {
     let Ok(mut upstream) = opened.await else {
         return;
     };
+    let mut recorder = pin!(None);
     loop {
-        let recorder = worker.link.changed();
         let now = worker.now();
         let step = aside.next(&mut worker.core.borrow_mut(), now);
         match step {
@@ -49,7 +50,7 @@ async fn send<D: Driver>(worker: Rc<Worker<D>>, mut aside: Aside) {
                 break;
             }
             AsideStep::NeedSync(until) => {
-                let _ = worker.within(until, recorder).await;
+                worker.recorder_changed(&mut recorder, until).await;
             }
             AsideStep::Dead => break,
         }

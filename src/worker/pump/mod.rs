@@ -5,6 +5,7 @@ mod relay;
 
 use std::cell::RefCell;
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 
 use self::relay::{Sent, side_by_side};
@@ -15,8 +16,8 @@ use super::upstream::{self, Upstream};
 use crate::auth::{AuthError, KeyWanted};
 use crate::base::clock::Mono;
 use crate::exchange::{
-    Account, Envelope, Fixed, Forwarding, Inbound, Published, Refusal, ReplyHalf, RequestHalf,
-    Step, Way,
+    Account, Envelope, Fixed, Forwarding, Inbound, Published, Refusal, ReplyEnd, ReplyHalf,
+    RequestHalf, Step, Way,
 };
 use crate::record::Outcome;
 
@@ -36,6 +37,62 @@ pub(super) async fn exchange<D: Driver>(
     caller: &mut Caller<D::Stream>,
     last: bool,
 ) -> After {
+    let mut admitted = match admit(worker, caller, last).await {
+        Ok(admitted) => admitted,
+        Err(after) => return after,
+    };
+    let Carried {
+        upstream,
+        whole,
+        ended,
+    } = carry(worker, caller, &mut admitted, last).await;
+    let Admitted {
+        account,
+        envelope,
+        forwarding: Forwarding { request, reply, .. },
+    } = admitted;
+    let closes = reply.closes() || !whole;
+    let account = account.into_inner();
+    close(worker, request, reply);
+    match (ended, upstream) {
+        (Ok(end), upstream) => {
+            account.close(
+                Outcome::Complete,
+                &mut worker.core.borrow_mut(),
+                worker.now(),
+            );
+            match upstream {
+                // It answered without waiting for the rest, which will not come.
+                Some(upstream) if !whole => upstream.abort(worker),
+                Some(upstream) if end.upstream_reusable => upstream.keep(worker),
+                _ => {}
+            }
+            match closes {
+                true => After::Close,
+                false => After::KeepAlive,
+            }
+        }
+        (Err(stop), upstream) => {
+            let stopped = stopped(worker, caller, upstream, account, envelope, (stop, last));
+            Box::pin(stopped).await
+        }
+    }
+}
+
+/// A request that may go upstream. The two phases of an exchange share their room, so what outlives
+/// the first stands apart.
+struct Admitted {
+    forwarding: Forwarding,
+    account: RefCell<Account>,
+    envelope: Option<Envelope>,
+}
+
+/// From the first byte to leave to go upstream; or the answer of the gateway's own is sent.
+async fn admit<D: Driver>(
+    worker: &Rc<Worker<D>>,
+    caller: &mut Caller<D::Stream>,
+    last: bool,
+) -> Result<Admitted, After> {
     let now = worker.now();
     let until = now.mono.after(worker.limit(|limits| limits.head_time));
     let mut inbound = Inbound::new(&mut worker.core.borrow_mut(), now, until);
@@ -44,26 +101,28 @@ pub(super) async fn exchange<D: Driver>(
     if caller.way() != Way::Inner {
         inbound.account.came_from(caller.peer());
     }
-    match judge(worker, caller, &mut inbound).await {
-        Ok(forwarding) => forward(worker, caller, inbound, forwarding, last).await,
+    let judged = judge(worker, caller, &mut inbound).await;
+    let envelope = inbound.envelope();
+    let account = inbound.into_account(&mut worker.core.borrow_mut());
+    match judged {
+        Ok(forwarding) => Ok(Admitted {
+            forwarding,
+            account: RefCell::new(account),
+            envelope,
+        }),
         // Boxed like all that is rare: else every connection would keep room for it.
         Err(Stop::Refused(refusal)) => {
-            let envelope = inbound.envelope();
-            let account = inbound.into_account(&mut worker.core.borrow_mut());
-            Box::pin(refuse(worker, caller, account, envelope, refusal, last)).await
+            Err(Box::pin(refuse(worker, caller, account, envelope, refusal, last)).await)
         }
         Err(Stop::Answered(answer)) => {
-            let envelope = inbound.envelope();
-            let account = inbound.into_account(&mut worker.core.borrow_mut());
             account.answered(&answer, &mut worker.core.borrow_mut(), worker.now());
             let close = closes(worker, envelope, last);
-            Box::pin(say(worker, caller, envelope, &answer.answer(close), close)).await
+            Err(Box::pin(say(worker, caller, envelope, &answer.answer(close), close)).await)
         }
         Err(stop @ (Stop::CallerGone | Stop::Drained)) => {
             let core = &mut *worker.core.borrow_mut();
-            let account = inbound.into_account(core);
             account.close(stop.outcome(), core, worker.now());
-            After::Abort
+            Err(After::Abort)
         }
     }
 }
@@ -80,15 +139,15 @@ impl Stop {
     }
 }
 
-/// From the first byte to leave to go upstream.
+/// Asks the exchange until it knows.
 async fn judge<D: Driver>(
     worker: &Worker<D>,
     caller: &mut Caller<D::Stream>,
     inbound: &mut Inbound,
 ) -> Result<Forwarding, Stop> {
     let way = caller.way();
+    let mut recorder = pin!(None);
     loop {
-        let recorder = worker.link.changed();
         let step = inbound.advance(
             &mut caller.buffer,
             &mut caller.last,
@@ -107,7 +166,7 @@ async fn judge<D: Driver>(
             Step::NeedKey(wanted, until) => Box::pin(ask_key(worker, wanted, until)).await?,
             Step::NeedToken(slot, until) => Box::pin(ask_credential(worker, slot, until)).await,
             Step::NeedRoom(until) | Step::NeedSync(until) => {
-                let _ = worker.within(until, recorder).await;
+                worker.recorder_changed(&mut recorder, until).await;
             }
             Step::Proceed(fixed) => {
                 let (_, mut mouth) = caller.split();
@@ -142,7 +201,7 @@ async fn ask_credential<D: Driver>(worker: &Worker<D>, slot: usize, until: Mono)
         Err(_) => false,
     };
     if !brought {
-        D::sleep_until(worker.clock.instant(until)).await;
+        let _ = worker.within(until, std::future::pending::<()>()).await;
     }
 }
 
@@ -188,30 +247,43 @@ async fn say<D: Driver>(
     }
 }
 
-/// An exchange that may go on, from a connection to the upstream to what becomes of both connections.
-async fn forward<D: Driver>(
+/// How a call fared upstream.
+struct Carried<S> {
+    /// The connection, where there was one.
+    upstream: Option<Upstream<S>>,
+    /// All of the request went there.
+    whole: bool,
+    ended: Result<ReplyEnd, Stop>,
+}
+
+/// From a connection to the upstream to the end of the reply.
+async fn carry<D: Driver>(
     worker: &Rc<Worker<D>>,
     caller: &mut Caller<D::Stream>,
-    inbound: Inbound,
-    forwarding: Forwarding,
+    admitted: &mut Admitted,
     last: bool,
-) -> After {
+) -> Carried<D::Stream> {
+    let Admitted {
+        forwarding,
+        account,
+        envelope,
+    } = admitted;
     let Forwarding {
         connection,
         credential,
         address,
-        mut request,
-        mut reply,
+        request,
+        reply,
     } = forwarding;
-    let envelope = inbound.envelope();
-    let account = RefCell::new(inbound.into_account(&mut worker.core.borrow_mut()));
     let shown = credential.as_deref();
-    let mut upstream = match upstream::checkout(worker, &connection, shown, address).await {
+    let mut upstream = match upstream::checkout(worker, connection, shown, *address).await {
         Ok(upstream) => upstream,
         Err(refusal) => {
-            let account = account.into_inner();
-            close(worker, request, reply);
-            return Box::pin(refuse(worker, caller, account, envelope, refusal, last)).await;
+            return Carried {
+                upstream: None,
+                whole: false,
+                ended: Err(Stop::Refused(refusal)),
+            };
         }
     };
     reply.connected(upstream.address());
@@ -221,39 +293,20 @@ async fn forward<D: Driver>(
             reply.close_after();
         }
     }
-    let request_sent = Sent::default();
+    let sent = Sent::default();
     let ended = side_by_side(
         worker,
         caller,
         &mut upstream,
-        (&mut request, &mut reply),
-        &account,
-        &request_sent,
+        (request, reply),
+        account,
+        &sent,
     )
     .await;
-    let closes = reply.closes() || !request_sent.whole.get();
-    close(worker, request, reply);
-    let account = account.into_inner();
-    match ended {
-        Ok(end) => {
-            let core = &mut *worker.core.borrow_mut();
-            account.close(Outcome::Complete, core, worker.now());
-            if !request_sent.whole.get() {
-                // It answered without waiting for the rest, which will not come.
-                upstream.abort(worker);
-            } else if end.upstream_reusable {
-                upstream.keep(worker);
-            }
-            if closes {
-                After::Close
-            } else {
-                After::KeepAlive
-            }
-        }
-        Err(stop) => {
-            let stopped = stopped(worker, caller, upstream, account, envelope, stop);
-            Box::pin(stopped).await
-        }
+    Carried {
+        upstream: Some(upstream),
+        whole: sent.whole.get(),
+        ended,
     }
 }
 
@@ -269,16 +322,22 @@ fn close<D: Driver>(worker: &Worker<D>, request: RequestHalf, reply: ReplyHalf) 
 async fn stopped<D: Driver>(
     worker: &Worker<D>,
     caller: &mut Caller<D::Stream>,
-    upstream: Upstream<D::Stream>,
+    upstream: Option<Upstream<D::Stream>>,
     account: Account,
     envelope: Option<Envelope>,
-    stop: Stop,
+    (stop, last): (Stop, bool),
 ) -> After {
-    upstream.abort(worker);
+    let reached = upstream.is_some();
+    if let Some(upstream) = upstream {
+        upstream.abort(worker);
+    }
     match stop {
         Stop::Refused(refusal) if account.has_replied() => {
             account.refuse(&refusal, &mut worker.core.borrow_mut(), worker.now());
             After::Abort
+        }
+        Stop::Refused(refusal) if !reached => {
+            refuse(worker, caller, account, envelope, refusal, last).await
         }
         Stop::Refused(refusal) => {
             // Its head is consumed and its body may not be: no other exchange follows.

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 
 use super::{Stop, aside};
@@ -9,17 +10,18 @@ use crate::base::clock::Mono;
 use crate::base::limits::UNHEARD_TIME;
 use crate::exchange::{Account, Refusal, ReplyEnd, ReplyHalf, ReplyStep, RequestHalf, RequestStep};
 use crate::worker::core::Worker;
-use crate::worker::flag::Flag;
+use crate::worker::directions::Ear;
 use crate::worker::io::Driver;
 use crate::worker::turn::Turn;
-use crate::worker::wait::either;
+use crate::worker::wait::{either, fed_by, once};
 use crate::worker::{downstream, upstream};
 
-/// What has become of sending the request; whoever waits for the reply is told.
+/// What has become of sending the request. Who waits for the reply looks at it: that is always polled
+/// after the sending.
 #[derive(Default)]
 pub(super) struct Sent {
     /// All that can be sent is sent: a reply is owed from now on.
-    pub over: Flag,
+    pub over: Cell<bool>,
     /// It was all of the request.
     pub whole: Cell<bool>,
 }
@@ -61,7 +63,7 @@ pub(super) async fn side_by_side<D: Driver>(
         worker.cut.raised().await;
         Err(Stop::Drained)
     };
-    let ended = either(either(down, up), cut).await;
+    let ended = either(fed_by(down, up), cut).await;
     let gone = matches!(ended, Err(Stop::CallerGone)) && request_sent.whole.get();
     if gone && reply.outlives_caller() {
         Box::pin(unheard(worker, upstream, reply, account, request_sent)).await;
@@ -73,15 +75,15 @@ pub(super) async fn side_by_side<D: Driver>(
 /// answered early: then its reply decides.
 async fn send_request<D: Driver>(
     worker: &Worker<D>,
-    ear: &mut downstream::Ear<'_, D::Stream>,
+    ear: &mut Ear<'_, D::Stream>,
     mouth: &mut upstream::Mouth<'_, D::Stream>,
     request: &mut RequestHalf,
     account: &RefCell<Account>,
     request_sent: &Sent,
 ) -> Result<(), Stop> {
     let mut turn = Turn::default();
+    let mut recorder = pin!(None);
     loop {
-        let recorder = worker.link.changed();
         let step = request.next(
             ear.buffer,
             &mut account.borrow_mut(),
@@ -97,7 +99,7 @@ async fn send_request<D: Driver>(
                         return Err(Stop::Refused(Refusal::UpstreamTimeout));
                     }
                     Err(_) => {
-                        request_sent.over.raise();
+                        request_sent.over.set(true);
                         return std::future::pending().await;
                     }
                 }
@@ -113,11 +115,11 @@ async fn send_request<D: Driver>(
                 _ => {}
             },
             RequestStep::NeedRoom(until) | RequestStep::NeedSync(until) => {
-                let _ = worker.within(until, recorder).await;
+                worker.recorder_changed(&mut recorder, until).await;
             }
             RequestStep::Done => {
                 request_sent.whole.set(true);
-                request_sent.over.raise();
+                request_sent.over.set(true);
                 return Ok(());
             }
             RequestStep::Refuse(refusal) => return Err(Stop::Refused(refusal)),
@@ -130,7 +132,7 @@ async fn send_request<D: Driver>(
 /// are the next request's; once there are some, the caller is no longer watched.
 async fn caller_gone<D: Driver>(
     worker: &Worker<D>,
-    ear: &mut downstream::Ear<'_, D::Stream>,
+    ear: &mut Ear<'_, D::Stream>,
 ) -> Result<ReplyEnd, Stop> {
     if ear.buffer.is_empty() {
         match ear.read(worker, Mono(u64::MAX)).await {
@@ -165,7 +167,7 @@ async fn unheard<D: Driver>(
 /// Upstream to caller, until all of the reply is there; without a mouth to nobody.
 async fn relay_reply<D: Driver>(
     worker: &Rc<Worker<D>>,
-    ear: &mut upstream::Ear<'_, D::Stream>,
+    ear: &mut Ear<'_, D::Stream>,
     mut mouth: Option<&mut downstream::Mouth<'_, D::Stream>>,
     reply: &mut ReplyHalf,
     account: &RefCell<Account>,
@@ -174,11 +176,11 @@ async fn relay_reply<D: Driver>(
     let mut turn = Turn::default();
     let mut eof = false;
     let mut owed = false;
+    let mut recorder = pin!(None);
     loop {
-        let recorder = worker.link.changed();
-        let renewed = worker.renewed.notified();
+        let renewals = worker.renewals();
         let now = worker.now();
-        if request_sent.over.is_raised() && !owed {
+        if request_sent.over.get() && !owed {
             owed = true;
             reply.request_over(request_sent.whole.get(), now);
         }
@@ -204,18 +206,12 @@ async fn relay_reply<D: Driver>(
             ReplyStep::NeedBytes(until) => {
                 aside::send_all(worker, reply, account)?;
                 let read = async { Some(ear.read(worker, until).await) };
-                let sent = async {
-                    if owed {
-                        return std::future::pending().await;
-                    }
-                    request_sent.over.raised().await;
+                let news = async {
+                    let sent = || request_sent.over.get() && !owed;
+                    once(|| sent() || worker.renewals() != renewals).await;
                     None
                 };
-                let renewed = async {
-                    renewed.await;
-                    None
-                };
-                match either(read, either(sent, renewed)).await {
+                match either(read, news).await {
                     None | Some(Ok(1..)) => {}
                     Some(Ok(0)) => eof = true,
                     Some(Err(error)) if error.kind() == io::ErrorKind::TimedOut => {}
@@ -223,7 +219,7 @@ async fn relay_reply<D: Driver>(
                 }
             }
             ReplyStep::NeedRoom(until) => {
-                let _ = worker.within(until, recorder).await;
+                worker.recorder_changed(&mut recorder, until).await;
             }
             ReplyStep::Done(end) => return Ok(end),
             ReplyStep::Refuse(refusal) => return Err(Stop::Refused(refusal)),

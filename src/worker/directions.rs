@@ -1,0 +1,68 @@
+//! What both ends have in common: bytes are waited for, and sent, until the peer's time is over.
+
+use std::io;
+
+use super::core::Worker;
+use super::io::{Driver, Stream};
+use super::transport::{Transport, Unsent};
+use crate::base::buffers::Buffer;
+use crate::base::clock::Mono;
+
+/// The direction from a peer, caller or upstream.
+pub(super) struct Ear<'a, S> {
+    pub transport: &'a Transport<S>,
+    /// What has come and is not consumed.
+    pub buffer: &'a mut Buffer,
+}
+
+impl<S: Stream> Ear<'_, S> {
+    /// Waits for bytes until `until`; `Ok(0)` is the end of input, `TimedOut` that none came.
+    pub(super) async fn read<D: Driver>(
+        &mut self,
+        worker: &Worker<D>,
+        until: Mono,
+    ) -> io::Result<usize> {
+        let Ear { transport, buffer } = self;
+        // As far as is known there is nothing: to wait is better than to ask.
+        let mut wait_first = transport.is_drained();
+        loop {
+            if !wait_first {
+                worker.pool.borrow_mut().fill_vacancy(buffer);
+                match transport.try_read(buffer, &worker.pool) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    decided => return decided,
+                }
+            }
+            wait_first = false;
+            // Who waits for bytes holds no buffer.
+            worker.pool.borrow_mut().reclaim(buffer);
+            worker
+                .within(until, transport.readable())
+                .await
+                .unwrap_or(Err(io::ErrorKind::TimedOut.into()))?;
+        }
+    }
+}
+
+/// Sends what a write left; a peer that takes none of it for too long is as good as gone.
+pub(super) fn deliver<'a, D: Driver, S: Stream>(
+    transport: &'a Transport<S>,
+    worker: &'a Worker<D>,
+    unsent: Option<Unsent<'a>>,
+) -> impl Future<Output = io::Result<()>> {
+    let patience = async |stream: &S| {
+        let idle = worker.limit(|limits| limits.write_idle_time);
+        let until = worker.now().mono.after(idle);
+        worker
+            .within(until, stream.writable())
+            .await
+            .unwrap_or(Err(io::ErrorKind::TimedOut.into()))
+    };
+    async move {
+        match unsent {
+            None => Ok(()),
+            // Boxed, as few writes wait: no other connection keeps room for it.
+            Some(unsent) => Box::pin(transport.finish_write(unsent, &patience)).await,
+        }
+    }
+}
