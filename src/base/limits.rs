@@ -152,8 +152,7 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 // ---- tls ----
 
-/// Bytes a peer may send before the handshake is complete. Long certificate chains reach some
-/// 20 KiB.
+/// Bytes a peer may send before the handshake is complete; long certificate chains reach 20 KiB.
 pub const TLS_HANDSHAKE_BYTES: usize = 64 * 1024;
 /// Upstream names whose last sessions are kept, to resume them.
 pub const TLS_SESSIONS: usize = 256;
@@ -390,10 +389,12 @@ pub const CONNECTIONS_PER_WORKER: u64 = 10_000;
 /// of common servers, since one that the upstream closes in that moment costs a request.
 pub const UPSTREAM_IDLE_TIME: Duration = Duration::from_secs(4);
 /// Idle upstream connections that one worker keeps per connection and credential.
-pub const UPSTREAM_IDLE: usize = 64;
+pub const UPSTREAM_IDLE: usize = 1024;
 /// Connections that wait to be accepted, per worker and address.
 pub const BACKLOG: u32 = 1024;
 /// Bytes that one direction of an exchange may move before others get their turn.
 pub const TURN_BYTES: usize = 512 * 1024;
+/// Tasks that wait for each other to send in a row.
+pub const ROW_TASKS: usize = 32;
 /// Exchanges on one connection before others get their turn: refusals need nobody to wait for.
 pub const TURN_EXCHANGES: usize = 16;

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, watch};
 use super::io::{CoreMain, Driver};
 use super::listener;
 use super::seats::{Flag, Seats};
+use super::turn::Row;
 use super::upstream::Upstreams;
 use super::wait::{either, unless};
 use crate::auth::KeyWanted;
@@ -50,6 +51,7 @@ pub(super) struct Worker<D: Driver> {
     /// The time as the task that runs sees it.
     moment: Cell<Option<Now>>,
     pub seats: Seats,
+    pub row: Row,
     pub ask_key: Ask<KeyWanted>,
     pub ask_credential: Ask<usize>,
     pub upstreams: RefCell<Upstreams<D>>,
@@ -225,6 +227,7 @@ impl CoreMain for Seed {
             clock: CoreClock::new(clock),
             moment: Cell::new(None),
             seats: Seats::default(),
+            row: Row::default(),
             ask_key,
             ask_credential,
             upstreams: RefCell::default(),

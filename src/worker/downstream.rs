@@ -11,7 +11,7 @@ use super::directions::{Ear, deliver};
 use super::io::{Driver, Stream};
 use super::pump;
 use super::transport::Transport;
-use super::turn::{Turn, regroup};
+use super::turn::Turn;
 use super::wait::either;
 use crate::auth::LastBearer;
 use crate::base::buffers::Buffer;
@@ -99,7 +99,7 @@ impl<S: Stream> Mouth<'_, S> {
     ) -> impl Future<Output = io::Result<()>> {
         let transport = self.transport;
         async move {
-            regroup().await;
+            worker.row.join().await;
             let unsent = transport.write(bytes.slices())?;
             deliver(transport, worker, unsent).await
         }
@@ -122,7 +122,7 @@ async fn send_constant<D: Driver, S: Stream>(
     fixed: &Fixed,
     head_only: bool,
 ) -> io::Result<()> {
-    regroup().await;
+    worker.row.join().await;
     let unsent = transport.write(std::iter::once(fixed.bytes(head_only)))?;
     deliver(transport, worker, unsent).await
 }

@@ -10,7 +10,6 @@ use super::core::Worker;
 use super::directions::{Ear, deliver};
 use super::io::{Driver, Stream};
 use super::transport::Transport;
-use super::turn::regroup;
 use crate::base::buffers::Buffer;
 use crate::base::clock::Mono;
 use crate::base::counters::Event;
@@ -69,7 +68,7 @@ impl<S: Stream> Mouth<'_, S> {
     ) -> impl Future<Output = io::Result<()>> {
         let transport = self.transport;
         async move {
-            regroup().await;
+            worker.row.join().await;
             let unsent = transport.write(bytes.slices().into_iter())?;
             deliver(transport, worker, unsent).await
         }
