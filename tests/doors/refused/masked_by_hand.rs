@@ -5,7 +5,7 @@ use sluice::mask::{Masked, Stream, Unreadable};
 pub fn mask<'a>(_stream: &'a mut Stream, chunk: &'a [u8]) -> Result<Masked<'a>, Unreadable> {
     Ok(Masked {
         chunk,
-        segments: None,
+        woven: None,
     })
 }
 
