@@ -95,6 +95,11 @@
 //!   test the floors.
 //! - The drivers wait for readiness, also with io_uring: a wait can be dropped at any moment, and
 //!   no read that is dropped takes bytes with it. Nothing in the data plane races a read.
+//! - Tasks of a core neither make timers nor wait in lists: each has a seat, which one keeper of time
+//!   and whoever has news for all of them wake (`worker/seats`). And before a task sends, it lets the
+//!   others that are ready come as far (`worker/turn`): sends in a row wake a peer once.
+//! - Unmasked bytes leave as the slices they came in as. Of a body in which much is masked, short
+//!   slices are copied together first: the kernel takes long to gather hundreds.
 //! - [`mask::unmasked`] makes a [`mask::Masked`] of bytes as they are, for connections that hide
 //!   nothing. Who may call it is listed in `tests/house`, since the compiler cannot know.
 //! - A [`record::Receipt`] carries a permit of any type; the exchange takes only

@@ -3,7 +3,9 @@
 //! A request comes in at `listener`, is moved through its exchange by `pump`, goes out over a
 //! connection of `upstream`, and its reply leaves by `downstream`. `transport` lays TLS
 //! between bytes and sockets, [`io`] are the runtimes, `core` is what the connections of one core
-//! share, `seats` how their tasks wait for time and for what is told to all. Nothing here judges anything: the exchange says what it needs, the worker waits for it.
+//! share, `seats` how their tasks wait for time and for what is told to all, `turn` in which order
+//! they get theirs. Nothing here judges anything: the exchange says what it needs, the worker waits
+//! for it.
 
 mod core;
 mod directions;
