@@ -90,7 +90,7 @@ impl Authenticator {
         self.verdict(judged, now)
     }
 
-    /// Judges a bearer token: what [`bearer`](super::bearer) found in the `Authorization` field.
+    /// Judges a bearer token: what [`bearer`] found in the `Authorization` field.
     pub fn authenticate(&mut self, last: &mut LastBearer, token: &[u8], now: Now) -> Verdict {
         let judged = self.judge(last, token, now);
         self.verdict(judged, now)

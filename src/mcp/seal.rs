@@ -25,7 +25,7 @@ use super::revision::Revision;
 use crate::base::limits::{MCP_SESSION_BYTES, MCP_STATE_BYTES, SESSION_KEY_BYTES, TARGET_BYTES};
 use crate::base::secret::Secret;
 
-/// SHA-256 of who a principal is; see [`principal`].
+/// SHA-256 of who a principal is; see [`Principal::digest`](crate::auth::Principal::digest).
 pub type Digest = [u8; 32];
 
 /// Seals and opens. One per configuration; cheap to share, and used without a lock.
