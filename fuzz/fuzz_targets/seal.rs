@@ -20,6 +20,11 @@ static OLD: LazyLock<Sealer> = LazyLock::new(|| {
     let key = Secret::new(vec![2; 32]);
     Sealer::new([("old", &key)]).expect("a key")
 });
+/// It has sealed nothing. What the others seal the fuzzer gets to see where it is compared, and tries.
+static STRANGER: LazyLock<Sealer> = LazyLock::new(|| {
+    let key = Secret::new(vec![3; 32]);
+    Sealer::new([("new", &key)]).expect("a key")
+});
 static ME: LazyLock<Digest> = LazyLock::new(|| principal(["entra", "t", "o", "c"]));
 /// The same letters, told apart otherwise.
 static OTHER: LazyLock<Digest> = LazyLock::new(|| principal(["entra", "to", "", "c"]));
@@ -34,37 +39,37 @@ fuzz_target!(|bytes: &[u8]| {
         0 => session(sealer, &mut ops),
         1 => state(sealer, &mut ops),
         2 => endpoint(sealer, &mut ops),
-        _ => nothing_opens(ops.0, HERE, &ME),
+        _ => nothing_opens(&STRANGER, ops.0, HERE, &ME),
     }
 });
 
 /// Nothing in `text` opens for that principal at that connection, whatever it is taken for.
-fn nothing_opens(text: &[u8], connection: &str, who: &Digest) {
+fn nothing_opens(sealer: &Sealer, text: &[u8], connection: &str, who: &Digest) {
     let mut scratch = Vec::new();
-    let session = SEALER.open_session(text, connection, who, &mut scratch);
+    let session = sealer.open_session(text, connection, who, &mut scratch);
     assert!(session.is_err(), "{session:?}");
     assert!(
-        SEALER
+        sealer
             .open_state(text, connection, who, &mut scratch)
             .is_err()
     );
-    let endpoint = SEALER.open_endpoint(text, connection, who, &mut scratch);
+    let endpoint = sealer.open_endpoint(text, connection, who, &mut scratch);
     assert!(endpoint.is_err());
 }
 
 /// The text is of use to nobody else and nowhere else, nor when a letter of it is changed.
 fn is_bound(text: &str, ops: &mut Ops<'_>) {
-    nothing_opens(text.as_bytes(), HERE, &OTHER);
-    nothing_opens(text.as_bytes(), "ticket", &ME);
+    nothing_opens(&SEALER, text.as_bytes(), HERE, &OTHER);
+    nothing_opens(&SEALER, text.as_bytes(), "ticket", &ME);
     let mut changed = text.as_bytes().to_vec();
     let at = usize::from(u16::from_le_bytes([ops.byte(), ops.byte()])) % changed.len();
     changed[at] = ops.byte();
     if changed != text.as_bytes() {
-        nothing_opens(&changed, HERE, &ME);
+        nothing_opens(&SEALER, &changed, HERE, &ME);
     }
     let cut = usize::from(ops.byte()) % text.len();
-    nothing_opens(&text.as_bytes()[..cut], HERE, &ME);
-    nothing_opens(format!("{text}A").as_bytes(), HERE, &ME);
+    nothing_opens(&SEALER, &text.as_bytes()[..cut], HERE, &ME);
+    nothing_opens(&SEALER, format!("{text}A").as_bytes(), HERE, &ME);
 }
 
 fn session(sealer: &Sealer, ops: &mut Ops<'_>) {
