@@ -23,22 +23,17 @@ impl<const N: usize> Short<N> {
     /// A copy of as much of `text` as fits.
     #[must_use]
     pub fn new(text: &str) -> Short<N> {
-        let mut len = text.len().min(N).min(usize::from(u16::MAX));
-        while !text.is_char_boundary(len) {
-            len -= 1;
-        }
-        let mut bytes = [0; N];
-        bytes[..len].copy_from_slice(&text.as_bytes()[..len]);
-        Short {
-            bytes,
-            len: len as u16,
-            cut: len < text.len(),
-        }
+        let mut short = Short {
+            bytes: [0; N],
+            len: 0,
+            cut: false,
+        };
+        short.set(text);
+        short
     }
 
     /// Puts a copy of as much of `text` as fits in the place of what was there.
     pub fn set(&mut self, text: &str) {
-        self.clear();
         let mut len = text.len().min(N).min(usize::from(u16::MAX));
         while !text.is_char_boundary(len) {
             len -= 1;
