@@ -130,16 +130,10 @@ fn batch<'a>(
             return Err(Objection::BatchInitialize);
         }
         agree(&message, fields, scratch)?;
-        let same = |earlier: &Message<'_>| match (earlier.whole().get("id"), item.get("id")) {
-            (Some(one), Some(other)) => same_id(one.raw(), other.raw()),
-            _ => false,
-        };
-        if message.kind == Kind::Request
-            && messages
-                .iter()
-                .filter(|earlier| earlier.kind == Kind::Request)
-                .any(same)
-        {
+        let asks = |message: &Message<'a>| message.id.filter(|_| message.kind == Kind::Request);
+        let id = asks(&message);
+        let same = |earlier: &str| id.is_some_and(|id| same_id(earlier, id));
+        if messages.iter().filter_map(asks).any(same) {
             return Err(Objection::BatchIds);
         }
         messages.push(message);
