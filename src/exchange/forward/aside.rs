@@ -14,7 +14,8 @@ use crate::http::{BodyLength, HeadWriter, WriteError};
 use crate::mask;
 use crate::record::{Body, Pending, Settle};
 
-/// An answer to a server's request that the caller does not hear, on its way: a POST of the gateway's own, beside the exchange that it belongs to.
+/// An answer to a server's request that the caller does not hear, on its way: a POST of the
+/// gateway's own, beside the exchange that it belongs to.
 pub struct Aside {
     /// Where it goes.
     pub connection: Arc<Connection>,
@@ -52,7 +53,8 @@ pub(in crate::exchange) struct Return<'r> {
 }
 
 impl Return<'_> {
-    /// Records the answer that is owed; what comes back may be sent once that is as safe as its class asks.
+    /// Records the answer that is owed; what comes back may be sent once that is as safe as its
+    /// class asks.
     pub(in crate::exchange) fn aside(
         &self,
         body: Vec<u8>,
