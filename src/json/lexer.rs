@@ -69,15 +69,26 @@ pub trait Sink {
     /// themselves.
     #[inline]
     fn string(&mut self, key: bool, from: usize, to: usize) {
+        self.string_by_parts(key, from, to);
+    }
+    /// A scalar that is the bytes `from..to`, all of them here.
+    #[inline]
+    fn scalar(&mut self, scalar: Scalar, from: usize, to: usize) {
+        self.scalar_by_parts(scalar, from, to);
+    }
+
+    /// Such a string as one that comes in pieces is heard. Not for sinks to replace.
+    #[inline]
+    fn string_by_parts(&mut self, key: bool, from: usize, to: usize) {
         self.string_start(key, from - 1);
         if from < to {
             self.run(from, to);
         }
         self.string_end(key, to);
     }
-    /// A scalar that is the bytes `from..to`, all of them here.
+    /// The same of a scalar.
     #[inline]
-    fn scalar(&mut self, scalar: Scalar, from: usize, to: usize) {
+    fn scalar_by_parts(&mut self, scalar: Scalar, from: usize, to: usize) {
         self.scalar_start(scalar, from);
         self.scalar_end(scalar, to);
     }

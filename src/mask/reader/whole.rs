@@ -85,8 +85,7 @@ impl Reading<'_, '_> {
     #[inline(always)]
     pub(super) fn whole_scalar(&mut self, scalar: Scalar, from: usize, to: usize) {
         if self.place.hiding.is_some() {
-            self.scalar_start(scalar, from);
-            return self.scalar_end(scalar, to);
+            return self.scalar_by_parts(scalar, from, to);
         }
         let member = self.place.next.take();
         let (start, end) = (self.origin.boundary(from), self.origin.boundary(to));
@@ -97,14 +96,6 @@ impl Reading<'_, '_> {
         } else if scalar == Scalar::Number && self.context.masks.numbers {
             self.whole_number(from, to);
         }
-    }
-
-    fn string_by_parts(&mut self, key: bool, from: usize, to: usize) {
-        self.string_start(key, from - 1);
-        if from < to {
-            self.run(from, to);
-        }
-        self.string_end(key, to);
     }
 
     fn string_below(&mut self, from: usize, to: usize) {
