@@ -4,7 +4,7 @@ use std::io;
 
 use super::core::Worker;
 use super::io::{Driver, Stream};
-use super::transport::{Transport, Unsent};
+use super::transport::Transport;
 use crate::base::buffers::Buffer;
 use crate::base::clock::Mono;
 
@@ -44,11 +44,12 @@ impl<S: Stream> Ear<'_, S> {
     }
 }
 
-/// Sends what a write left; a peer that takes none of it for too long is as good as gone.
-pub(super) fn deliver<'a, D: Driver, S: Stream>(
+/// Sends slices, in a row with what other tasks are about to send; a peer that takes none of them
+/// for too long is as good as gone.
+pub(super) fn send<'a, D: Driver, S: Stream>(
     transport: &'a Transport<S>,
     worker: &'a Worker<D>,
-    unsent: Option<Unsent<'a>>,
+    slices: impl Iterator<Item = &'a [u8]>,
 ) -> impl Future<Output = io::Result<()>> {
     let patience = async |stream: &S| {
         let idle = worker.limit(|limits| limits.write_idle_time);
@@ -59,7 +60,8 @@ pub(super) fn deliver<'a, D: Driver, S: Stream>(
             .unwrap_or(Err(io::ErrorKind::TimedOut.into()))
     };
     async move {
-        match unsent {
+        worker.row.join().await;
+        match transport.write(slices)? {
             None => Ok(()),
             // Boxed, as few writes wait: no other connection keeps room for it.
             Some(unsent) => Box::pin(transport.finish_write(unsent, &patience)).await,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Offers;
 use super::core::{Present, Worker};
-use super::directions::{Ear, deliver};
+use super::directions::{Ear, send};
 use super::io::{Driver, Stream};
 use super::pump;
 use super::transport::Transport;
@@ -92,17 +92,12 @@ pub(super) struct Mouth<'a, S> {
 
 impl<S: Stream> Mouth<'_, S> {
     /// Sends recorded bytes; a caller that takes none for too long is gone.
-    pub(super) fn send<D: Driver>(
+    pub(super) async fn send<D: Driver>(
         &mut self,
         worker: &Worker<D>,
         bytes: ToCaller<'_>,
-    ) -> impl Future<Output = io::Result<()>> {
-        let transport = self.transport;
-        async move {
-            worker.row.join().await;
-            let unsent = transport.write(bytes.slices())?;
-            deliver(transport, worker, unsent).await
-        }
+    ) -> io::Result<()> {
+        send(self.transport, worker, bytes.slices()).await
     }
 
     /// Sends a constant answer.
@@ -122,9 +117,7 @@ async fn send_constant<D: Driver, S: Stream>(
     fixed: &Fixed,
     head_only: bool,
 ) -> io::Result<()> {
-    worker.row.join().await;
-    let unsent = transport.write(std::iter::once(fixed.bytes(head_only)))?;
-    deliver(transport, worker, unsent).await
+    send(transport, worker, std::iter::once(fixed.bytes(head_only))).await
 }
 
 /// Serves a caller's connection until it ends.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use super::core::Worker;
-use super::directions::{Ear, deliver};
+use super::directions::{Ear, send};
 use super::io::{Driver, Stream};
 use super::transport::Transport;
 use crate::base::buffers::Buffer;
@@ -46,14 +46,6 @@ pub(super) struct Upstream<S> {
     pub buffer: Buffer,
 }
 
-/// The two directions of an upstream connection.
-pub(super) struct Directions<'a, S> {
-    /// To the upstream.
-    pub mouth: Mouth<'a, S>,
-    /// From the upstream.
-    pub ear: Ear<'a, S>,
-}
-
 /// The direction to the upstream: nothing but what a receipt vouches for can be said with it.
 pub(super) struct Mouth<'a, S> {
     transport: &'a Transport<S>,
@@ -61,17 +53,12 @@ pub(super) struct Mouth<'a, S> {
 
 impl<S: Stream> Mouth<'_, S> {
     /// Sends bytes that a receipt vouches for.
-    pub(super) fn send<D: Driver>(
+    pub(super) async fn send<D: Driver>(
         &mut self,
         worker: &Worker<D>,
         bytes: ToUpstream<'_>,
-    ) -> impl Future<Output = io::Result<()>> {
-        let transport = self.transport;
-        async move {
-            worker.row.join().await;
-            let unsent = transport.write(bytes.slices().into_iter())?;
-            deliver(transport, worker, unsent).await
-        }
+    ) -> io::Result<()> {
+        send(self.transport, worker, bytes.slices().into_iter()).await
     }
 }
 
@@ -82,15 +69,15 @@ impl<S: Stream> Upstream<S> {
     }
 
     /// The two directions, for use side by side.
-    pub(super) fn split(&mut self) -> Directions<'_, S> {
+    pub(super) fn split(&mut self) -> (Ear<'_, S>, Mouth<'_, S>) {
         let transport = &self.transport;
-        Directions {
-            mouth: Mouth { transport },
-            ear: Ear {
+        (
+            Ear {
                 transport,
                 buffer: &mut self.buffer,
             },
-        }
+            Mouth { transport },
+        )
     }
 
     /// Ends it so that the upstream can tell that the request is not all.

@@ -36,16 +36,17 @@ async fn send<D: Driver>(worker: Rc<Worker<D>>, mut aside: Aside) {
     let Ok(mut upstream) = opened.await else {
         return;
     };
+    let (mut ear, mut mouth) = upstream.split();
     let mut recorder = pin!(None);
     loop {
         let now = worker.now();
         let step = aside.next(&mut worker.core.borrow_mut(), now);
         match step {
             AsideStep::Send(bytes) => {
-                let sent = upstream.split().mouth.send(&worker, bytes).await;
+                let sent = mouth.send(&worker, bytes).await;
                 if sent.is_ok() {
                     // Of the answer only that it has come matters: it ends the request's life.
-                    let _ = upstream.split().ear.read(&worker, until).await;
+                    let _ = ear.read(&worker, until).await;
                 }
                 break;
             }

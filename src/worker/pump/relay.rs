@@ -36,13 +36,12 @@ pub(super) async fn side_by_side<D: Driver>(
     request_sent: &Sent,
 ) -> Result<ReplyEnd, Stop> {
     let (mut ear, mut mouth) = caller.split();
-    let mut directions = upstream.split();
+    let (mut from_upstream, mut to_upstream) = upstream.split();
     let up = async {
-        let to_upstream = &mut directions.mouth;
         send_request(
             worker,
             &mut ear,
-            to_upstream,
+            &mut to_upstream,
             request,
             account,
             request_sent,
@@ -50,10 +49,9 @@ pub(super) async fn side_by_side<D: Driver>(
         .await?;
         caller_gone(worker, &mut ear).await
     };
-    let from_upstream = &mut directions.ear;
     let down = relay_reply(
         worker,
-        from_upstream,
+        &mut from_upstream,
         Some(&mut mouth),
         reply,
         account,
@@ -153,9 +151,8 @@ async fn unheard<D: Driver>(
     request_sent: &Sent,
 ) {
     let until = worker.now().mono.after(UNHEARD_TIME);
-    let mut directions = upstream.split();
-    let ear = &mut directions.ear;
-    let rest = relay_reply(worker, ear, None, reply, account, request_sent);
+    let (mut ear, _) = upstream.split();
+    let rest = relay_reply(worker, &mut ear, None, reply, account, request_sent);
     let cut = async {
         worker.cut.raised().await;
         Err(Stop::Drained)
