@@ -1,8 +1,12 @@
 //! The control plane against a local issuer over real TLS: one that works, and one that fails in
 //! every way an issuer can.
 
+#[path = "control/credentials.rs"]
+mod credentials;
 #[path = "control/issuer.rs"]
 mod issuer;
+#[path = "control/platform.rs"]
+mod platform;
 #[path = "control/scene.rs"]
 mod scene;
 

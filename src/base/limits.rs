@@ -5,10 +5,12 @@
 use std::time::Duration;
 
 mod configuration;
+mod credentials;
 mod servers;
 mod union;
 
 pub use configuration::*;
+pub use credentials::*;
 pub use servers::*;
 pub use union::*;
 
@@ -236,11 +238,6 @@ pub const KEY_FETCH_REFILL: Duration = Duration::from_secs(300);
 pub const REFUSED_KIDS: usize = 256;
 /// First and last pause between attempts that fail.
 pub const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-/// An upstream token is replaced this long before it ends; a short-lived one at four fifths of its
-/// life.
-pub const TOKEN_AHEAD: Duration = Duration::from_secs(300);
-/// The longest life of an upstream token that is believed. Entra's longest is 24 hours or so.
-pub const TOKEN_LIFE_MAX: Duration = Duration::from_secs(48 * 3600);
 /// Upstream names are resolved this often.
 pub const RESOLVE_EVERY: Duration = Duration::from_secs(30);
 /// Addresses kept of one upstream.

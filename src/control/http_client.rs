@@ -1,7 +1,9 @@
-//! The control plane's own requests: HTTPS only, no redirects, no proxy, bounded in time and size.
+//! The control plane's own requests: HTTPS only (but to what is on this machine or its link), no
+//! redirects, no proxy, bounded in time and size.
 
 use std::sync::Arc;
 
+use reqwest::header::HeaderValue;
 use reqwest::{Client, Request, StatusCode, redirect};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -63,16 +65,29 @@ impl HttpClient {
     /// # Errors
     /// When there is nobody to trust.
     pub fn new(roots: Option<&Roots>) -> Result<HttpClient, ClientError> {
+        HttpClient::with(trusted(roots)?, true)
+    }
+
+    /// A client for what is on this machine or its link, where plain HTTP is all that is spoken. It
+    /// trusts nobody's certificate.
+    ///
+    /// # Errors
+    /// When it cannot be set up.
+    pub(super) fn near() -> Result<HttpClient, ClientError> {
+        HttpClient::with(RootCertStore::empty(), false)
+    }
+
+    fn with(roots: RootCertStore, https_only: bool) -> Result<HttpClient, ClientError> {
         let setup = |error: &dyn std::fmt::Display| ClientError::Setup(error.to_string());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| setup(&error))?
-            .with_root_certificates(trusted(roots)?)
+            .with_root_certificates(roots)
             .with_no_client_auth();
         let client = Client::builder()
             .tls_backend_preconfigured(tls)
-            .https_only(true)
+            .https_only(https_only)
             .redirect(redirect::Policy::none())
             .no_proxy()
             .referer(false)
@@ -90,6 +105,22 @@ impl HttpClient {
     pub async fn get(&self, url: &str, bound: usize) -> Result<Fetched, FetchError> {
         let request = self.0.get(url).header("accept", "application/json").build();
         self.fetch(request, bound).await
+    }
+
+    /// Gets a document of at most `bound` bytes, with a header field that may be a secret.
+    ///
+    /// # Errors
+    /// When there is no whole answer.
+    pub(super) async fn get_with(
+        &self,
+        url: &str,
+        (name, value): (&'static str, &[u8]),
+        bound: usize,
+    ) -> Result<Fetched, FetchError> {
+        let mut value = HeaderValue::from_bytes(value).map_err(|_| FetchError::Url)?;
+        value.set_sensitive(true);
+        let request = self.0.get(url).header("accept", "application/json");
+        self.fetch(request.header(name, value).build(), bound).await
     }
 
     /// Posts a form; the answer has at most `bound` bytes.

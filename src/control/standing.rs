@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
 
-use super::config::{self, Config, CredentialKind, Roots, Upstream};
+use super::config::{self, Config, Roots, Upstream};
 use super::health::{Health, State};
-use super::http_client::HttpClient;
+use super::http_client::{ClientError, HttpClient};
 use super::jwks::{self, Origin};
 use super::keeper::Keeper;
-use super::tokens::{self, TokenKeeper, TokenRequest};
+use super::tokens::{self, Source, TokenKeeper};
 use super::{StartError, resolve};
 use crate::auth::{Issuer, KeyWanted, PublishedKeys};
 use crate::base::addresses::{Addresses, Place};
@@ -49,6 +49,7 @@ pub(super) struct KeptCredential {
     /// `None` where nothing is fetched.
     pub ask: Option<Ask<usize>>,
     pub health: Option<Health>,
+    source: Option<Arc<Source>>,
     _task: Option<Task>,
 }
 
@@ -79,7 +80,7 @@ pub(super) struct Prepared {
     /// In the order of the configuration.
     issuers: Vec<(Arc<Issuer>, HttpClient)>,
     /// In the order of the configuration; `None` where nothing is fetched.
-    credentials: Vec<Option<HttpClient>>,
+    credentials: Vec<Option<Source>>,
 }
 
 impl Prepared {
@@ -91,12 +92,7 @@ impl Prepared {
             .map(|(issuer, one)| Ok((issuer, client(&one.name, one.roots.as_ref())?)))
             .collect::<Result<_, StartError>>()?;
         let credentials = (config.credentials.iter())
-            .map(|one| match &one.kind {
-                CredentialKind::EntraClient { roots, .. } => {
-                    client(&one.name, roots.as_ref()).map(Some)
-                }
-                CredentialKind::Bearer { .. } | CredentialKind::Header { .. } => Ok(None),
-            })
+            .map(|one| Source::of(&one.kind).map_err(|why| of_client(&one.name, why)))
             .collect::<Result<_, StartError>>()?;
         Ok(Prepared {
             issuers,
@@ -144,10 +140,15 @@ impl Standing {
             )
         });
         let credentials = credentials.into_iter().zip(&config.credentials);
-        let credentials = credentials.map(|(client, config)| {
+        let credentials = credentials.map(|(source, config)| {
             let same = |one: &&Arc<KeptCredential>| one.config == *config;
-            before.credentials.iter().find(same).map_or_else(
-                || Arc::new(KeptCredential::start(config, client, clock)),
+            let known = before.credentials.iter().find(same);
+            let heir = |one: &&Arc<KeptCredential>| {
+                one.config.name == config.name && one.config.kind.is_same_account(&config.kind)
+            };
+            let ancestor = before.credentials.iter().find(heir);
+            known.map_or_else(
+                || Arc::new(KeptCredential::start(config, source, ancestor, clock)),
                 Arc::clone,
             )
         });
@@ -254,14 +255,19 @@ impl KeptIssuer {
 impl KeptCredential {
     fn start(
         config: &config::Credential,
-        client: Option<HttpClient>,
+        source: Option<Source>,
+        before: Option<&Arc<KeptCredential>>,
         clock: Clock,
     ) -> KeptCredential {
-        let slot = Arc::<Slot>::default();
+        // What was got before serves until there is something new.
+        let slot = before.map_or_else(Arc::default, |before| Arc::clone(&before.slot));
         tokens::publish_fixed(&config.kind, &slot);
-        let fetched = client.zip(TokenRequest::of(&config.kind).map(Arc::new));
+        let source = source.map(Arc::new);
         let (mut ask, mut health, mut task) = (None, None, None);
-        if let Some((client, request)) = fetched {
+        if let Some(source) = source.clone() {
+            if let Some(before) = before.and_then(|before| before.source.as_deref()) {
+                source.follow(before);
+            }
             let (asked, inbox) = mailbox(QUESTIONS);
             let doing = Health::new("token", &config.name);
             let keeper = TokenKeeper {
@@ -270,8 +276,8 @@ impl KeptCredential {
                 inbox,
                 health: doing.clone(),
                 ask: move || {
-                    let (client, request) = (client.clone(), request.clone());
-                    async move { request.ask(&client).await }
+                    let source = Arc::clone(&source);
+                    async move { source.ask(clock.now().wall).await }
                 },
             };
             (ask, health) = (Some(asked), Some(doing));
@@ -282,6 +288,7 @@ impl KeptCredential {
             slot,
             ask,
             health,
+            source,
             _task: task,
         }
     }
@@ -314,5 +321,9 @@ impl KeptUpstream {
 
 /// A client for what is under that name.
 pub(super) fn client(name: &str, roots: Option<&Roots>) -> Result<HttpClient, StartError> {
-    HttpClient::new(roots).map_err(|error| StartError::Client(name.to_owned(), error))
+    HttpClient::new(roots).map_err(|why| of_client(name, why))
+}
+
+fn of_client(name: &str, why: ClientError) -> StartError {
+    StartError::Client(name.to_owned(), why)
 }

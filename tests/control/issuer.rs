@@ -63,6 +63,8 @@ struct State {
     behaviour: Mutex<Behaviour>,
     key: Mutex<(String, EcdsaKeyPair)>,
     form: Mutex<String>,
+    /// The client secrets that it takes; empty takes all.
+    secrets: Mutex<Vec<String>>,
     life: AtomicU64,
     key_sets: AtomicUsize,
     tokens: AtomicUsize,
@@ -78,6 +80,7 @@ impl LocalIssuer {
             behaviour: Mutex::new(Behaviour::Good),
             key: Mutex::new(("first".to_owned(), new_key())),
             form: Mutex::default(),
+            secrets: Mutex::default(),
             life: AtomicU64::new(3600),
             key_sets: AtomicUsize::new(0),
             tokens: AtomicUsize::new(0),
@@ -113,6 +116,12 @@ impl LocalIssuer {
     /// How long the upstream tokens live that it gives.
     pub fn token_life(&self, seconds: u64) {
         self.state.life.store(seconds, SeqCst);
+    }
+
+    /// Takes these client secrets and no others.
+    pub fn accept(&self, secrets: &[&str]) {
+        let secrets = secrets.iter().map(|secret| (*secret).to_owned());
+        *self.state.secrets.lock().unwrap() = secrets.collect();
     }
 
     /// A caller's token, signed by the current key.
@@ -291,6 +300,11 @@ async fn token(request: Request<Incoming>, state: &State) -> Response<Body> {
     if form.contains("resource=") {
         // As Entra does.
         return reply(400, r#"{"error":"invalid_target","error_codes":[9010010]}"#);
+    }
+    let accepted = state.secrets.lock().unwrap().clone();
+    let is_accepted = |secret: &String| form.contains(&format!("client_secret={secret}&"));
+    if !accepted.is_empty() && !accepted.iter().any(is_accepted) {
+        return reply(401, r#"{"error":"invalid_client","error_codes":[7000215]}"#);
     }
     let life = state.life.load(SeqCst);
     reply(

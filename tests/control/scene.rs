@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use sluice::base::clock::{Clock, Mono};
 use sluice::base::counters::{Counters, Labels};
-use sluice::control::config::{self, Config};
+use sluice::control::config::{self, Config, Mistakes};
 use sluice::control::{Control, Parts, Probe};
 use sluice::mcp::pins::Pins;
 
@@ -25,10 +25,34 @@ pub struct Scene {
     pub is_recorder_well: Arc<AtomicBool>,
     pub counters: Arc<Counters>,
     pub pins: Pins,
-    _directory: tempfile::TempDir,
+    pub directory: tempfile::TempDir,
 }
 
 pub fn configuration(issuer: &LocalIssuer, directory: &Path) -> Config {
+    let url = issuer.url();
+    let credentials = format!(
+        "  reader:
+    kind: entra_client
+    tenant: {TENANT}
+    client_id: reader
+    secret: env:SECRET
+    scope: all
+    authority: {url}
+    ca_file: ca.pem
+  fixed: {{ kind: header, name: X-Key, value: env:SECRET }}
+"
+    );
+    let environment = |name: &str| (name == "SECRET").then(|| SECRET.to_owned());
+    with_credentials(issuer, directory, &credentials, &environment).unwrap()
+}
+
+/// A configuration with these credentials, one of which is called `reader`.
+pub fn with_credentials(
+    issuer: &LocalIssuer,
+    directory: &Path,
+    credentials: &str,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Config, Mistakes> {
     std::fs::write(directory.join("ca.pem"), &issuer.ca).unwrap();
     let url = issuer.url();
     let text = format!(
@@ -38,29 +62,24 @@ data: data
 issuers:
   local: {{ kind: entra, tenant: {TENANT}, authority: {url}, ca_file: ca.pem, audiences: [us] }}
 credentials:
-  reader:
-    kind: entra_client
-    tenant: {TENANT}
-    client_id: reader
-    secret: env:SECRET
-    scope: all
-    authority: {url}
-    ca_file: ca.pem
-  fixed: {{ kind: header, name: X-Key, value: env:SECRET }}
-connections:
+{credentials}connections:
   up: {{ protocol: http, upstream: http://localhost:8080/, credential: reader, record: buffered }}
 routes: [{{ path: /**, connection: up }}]
 access_log: file:access.log
 "
     );
-    let environment = |name: &str| (name == "SECRET").then(|| SECRET.to_owned());
-    config::parse(&directory.join("sluice.yaml"), text, &environment).unwrap()
+    config::parse(&directory.join("sluice.yaml"), text, environment)
 }
 
 impl Scene {
     pub fn start(issuer: &LocalIssuer) -> Scene {
         let directory = tempfile::tempdir().unwrap();
         let config = configuration(issuer, directory.path());
+        Scene::of(&config, directory)
+    }
+
+    /// A control plane by this configuration, whose files are in `directory`.
+    pub fn of(config: &Config, directory: tempfile::TempDir) -> Scene {
         assert!(!format!("{config:?}").contains(SECRET));
         let clock = Clock::start();
         let is_recorder_well = Arc::new(AtomicBool::new(true));
@@ -86,11 +105,11 @@ impl Scene {
         };
         Scene {
             pins,
-            control: Control::start(&config, clock, parts).unwrap(),
+            control: Control::start(config, clock, parts).unwrap(),
             clock,
             is_recorder_well,
             counters,
-            _directory: directory,
+            directory,
         }
     }
 
@@ -106,6 +125,21 @@ impl Scene {
                 return body;
             }
             assert!(begun.elapsed() < Duration::from_secs(10), "{body}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What is shown upstream of the credential at `index`, and in which field; waits for it.
+    pub fn shown(&self, index: usize) -> (String, String) {
+        let begun = Instant::now();
+        loop {
+            let credentials = &self.control.handles().credentials;
+            if let Some(credential) = credentials.current(index, self.now()) {
+                let value = String::from_utf8(credential.value.expose().to_vec()).unwrap();
+                return (credential.field.to_string(), value);
+            }
+            let state = self.get("/readyz").1;
+            assert!(begun.elapsed() < Duration::from_secs(10), "{state}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }

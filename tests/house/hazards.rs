@@ -69,7 +69,7 @@ const EXPOSED: &[Excepted] = &[
         "is this PEM a private key?",
     ),
     exposes(
-        "src/control/config/check/identity.rs",
+        "src/control/config/check/credentials.rs",
         "can this secret stand in a header?",
     ),
     exposes(
@@ -81,8 +81,8 @@ const EXPOSED: &[Excepted] = &[
         "a session key is decoded from base64 or hexadecimal digits",
     ),
     exposes(
-        "src/control/tokens.rs",
-        "the client secret goes to the issuer, its token into a header",
+        "src/control/tokens/",
+        "secrets and keys go to the issuer and to ring, its tokens into a header",
     ),
     exposes(
         "src/cli/bench/",

@@ -1,6 +1,7 @@
 //! Where the token comes from that requests show.
 
 use super::usage;
+use crate::base::clock::Clock;
 use crate::base::limits::DISCOVERY_BYTES;
 use crate::base::secret::Secret;
 use crate::cli::failure::{Doing, Failure};
@@ -71,7 +72,8 @@ pub async fn get(args: &TokenArgs, roots: Option<&Roots>) -> Result<Option<Secre
         (None, None) => return Err(usage("--client-id needs --issuer or --token-url")),
     };
     let request = TokenRequest::new(url, client_id.clone(), secret, args.scope.clone());
-    let token = request.ask(&client).await.doing("get a token")?;
+    let wall = Clock::start().now().wall;
+    let token = request.ask(&client, wall).await.doing("get a token")?;
     Ok(Some(token.value))
 }
 

@@ -21,8 +21,8 @@ pub use model::*;
 pub use source::{Place, Source, Spot};
 
 use secrets::Lookup;
-pub(crate) use secrets::decoded_key;
 pub use secrets::referenced;
+pub(crate) use secrets::{decoded_key, read_secret};
 
 /// The largest configuration that is read.
 const FILE_BYTES: u64 = 4 * 1024 * 1024;

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+use super::model::SecretRef;
 use crate::base::hex;
 use crate::base::limits::SESSION_KEY_BYTES;
 use crate::base::secret::Secret;
@@ -28,14 +29,17 @@ impl Lookup<'_> {
 
     /// A secret: what the reference leads to, without a trailing line end, and never empty.
     pub fn secret(&self, reference: &str) -> Result<Secret, String> {
-        let mut bytes = self.bytes(reference)?;
-        while matches!(bytes.last(), Some(b'\n' | b'\r')) {
-            bytes.pop();
-        }
-        if bytes.is_empty() {
-            return Err(format!("what `{reference}` leads to is empty"));
-        }
-        Ok(Secret::new(bytes))
+        trimmed(self.bytes(reference)?)
+            .ok_or_else(|| format!("what `{reference}` leads to is empty"))
+    }
+
+    /// The same, with where it is read again.
+    pub fn secret_ref(&self, reference: &str) -> Result<SecretRef, String> {
+        let path = reference
+            .strip_prefix("file:")
+            .map(|path| self.directory.join(path));
+        let value = self.secret(reference)?;
+        Ok(SecretRef { value, path })
     }
 
     /// What a reference leads to, as it is.
@@ -64,6 +68,34 @@ pub fn referenced(reference: &str) -> Result<Secret, String> {
         environment: &|name| std::env::var(name).ok(),
     };
     lookup.secret(reference)
+}
+
+impl SecretRef {
+    /// What its file holds now; what it was, where it has none.
+    ///
+    /// # Errors
+    /// Why the file cannot be read. Nothing of what it holds.
+    pub(crate) fn read_again(&self) -> Result<Secret, String> {
+        match &self.path {
+            Some(path) => read_secret(path),
+            None => Ok(self.value.clone()),
+        }
+    }
+}
+
+/// The secret that a file holds, without a trailing line end, and never empty.
+///
+/// # Errors
+/// Why there is none.
+pub(crate) fn read_secret(path: &Path) -> Result<Secret, String> {
+    trimmed(read(path)?).ok_or_else(|| format!("{} is empty", path.display()))
+}
+
+fn trimmed(mut bytes: Vec<u8>) -> Option<Secret> {
+    while matches!(bytes.last(), Some(b'\n' | b'\r')) {
+        bytes.pop();
+    }
+    (!bytes.is_empty()).then(|| Secret::new(bytes))
 }
 
 /// Whether the text is a reference rather than the thing itself.

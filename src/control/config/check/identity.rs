@@ -1,10 +1,8 @@
-//! Issuers and credentials.
+//! Issuers.
 
 use std::sync::Arc;
 
-use super::super::model::{
-    Algorithm, Credential, CredentialKind, ENTRA_AUTHORITY, Issuer, IssuerKind,
-};
+use super::super::model::{Algorithm, ENTRA_AUTHORITY, Issuer, IssuerKind};
 use super::super::schema::{self, Text};
 use super::{Checker, place};
 use crate::control::config::Place;
@@ -151,138 +149,12 @@ impl Checker<'_> {
         }
     }
 
-    fn authority(&mut self, authority: Option<Text>) -> Option<String> {
+    pub(super) fn authority(&mut self, authority: Option<Text>) -> Option<String> {
         let Some(authority) = authority else {
             return Some(ENTRA_AUTHORITY.to_owned());
         };
         self.https(&authority)?;
         Some(authority.value.trim_end_matches('/').to_owned())
-    }
-
-    pub(super) fn credential(
-        &mut self,
-        name: Arc<str>,
-        at: Place,
-        mut credential: schema::Credential,
-    ) -> Option<Credential> {
-        let kinds = [
-            (
-                "entra_client",
-                Checker::entra_client as fn(&mut Self, _, _) -> _,
-            ),
-            ("bearer", Checker::bearer),
-            ("header", Checker::header),
-        ];
-        let kind = self.need(credential.kind.take(), at, "kind")?;
-        let judge = self.one_of(&kind, "kind of credential", &kinds)?;
-        Some(Credential {
-            name,
-            kind: judge(self, at, credential)?,
-            place: at.into(),
-        })
-    }
-
-    fn entra_client(
-        &mut self,
-        at: Place,
-        credential: schema::Credential,
-    ) -> Option<CredentialKind> {
-        let foreign = self.foreign(
-            "the kind `entra_client`",
-            &[
-                ("token", place(&credential.token)),
-                ("name", place(&credential.name)),
-                ("value", place(&credential.value)),
-            ],
-        );
-        let tenant = self.need(credential.tenant, at, "tenant");
-        let client_id = self.need(credential.client_id, at, "client_id");
-        let scope = self.need(credential.scope, at, "scope");
-        let secret = self
-            .need(credential.secret, at, "secret")
-            .and_then(|secret| self.found(secret.at, self.lookup.secret(&secret.value)));
-        let authority = self.authority(credential.authority);
-        let roots = self.roots(credential.ca_file);
-        let tenant = tenant?;
-        let is_tenant = !tenant.value.is_empty()
-            && tenant
-                .value
-                .chars()
-                .all(|each| each.is_ascii_alphanumeric() || "-.".contains(each));
-        if !is_tenant {
-            return self.refuse(tenant.at, "expected the tenant's id or domain");
-        }
-        foreign?;
-        Some(CredentialKind::EntraClient {
-            tenant: tenant.value,
-            client_id: client_id?.value,
-            secret: secret?,
-            scope: scope?.value,
-            authority: authority?,
-            roots: roots?,
-        })
-    }
-
-    fn bearer(&mut self, at: Place, credential: schema::Credential) -> Option<CredentialKind> {
-        let foreign = self.foreign_to_static("the kind `bearer`", &credential);
-        let name = self.foreign(
-            "the kind `bearer`",
-            &[
-                ("name", place(&credential.name)),
-                ("value", place(&credential.value)),
-            ],
-        );
-        let token = self.need(credential.token, at, "token")?;
-        let secret = self.found(token.at, self.lookup.secret(&token.value))?;
-        if !secret.expose().iter().all(|byte| byte.is_ascii_graphic()) {
-            return self.refuse(token.at, "a bearer token has no spaces and is plain ASCII");
-        }
-        foreign.and(name)?;
-        Some(CredentialKind::Bearer { token: secret })
-    }
-
-    fn header(&mut self, at: Place, credential: schema::Credential) -> Option<CredentialKind> {
-        let foreign = self.foreign_to_static("the kind `header`", &credential);
-        let token = self.foreign("the kind `header`", &[("token", place(&credential.token))]);
-        let name = self.need(credential.name, at, "name");
-        let value = self.need(credential.value, at, "value").and_then(|value| {
-            let secret = self.found(value.at, self.lookup.secret(&value.value))?;
-            let is_value = |byte: &u8| matches!(byte, b' '..=b'~');
-            if secret.expose().iter().all(is_value) {
-                Some(secret)
-            } else {
-                self.refuse(value.at, "a header's value is plain ASCII on one line")
-            }
-        });
-        let name = name?;
-        if !is_field_name(&name.value) {
-            return self.refuse(name.at, "expected the name of a header field");
-        }
-        if is_framing(&name.value) {
-            return self.refuse(
-                name.at,
-                "this field says how a message is read; no credential",
-            );
-        }
-        foreign.and(token)?;
-        Some(CredentialKind::Header {
-            name: name.value,
-            value: value?,
-        })
-    }
-
-    fn foreign_to_static(&mut self, owner: &str, credential: &schema::Credential) -> Option<()> {
-        self.foreign(
-            owner,
-            &[
-                ("tenant", place(&credential.tenant)),
-                ("client_id", place(&credential.client_id)),
-                ("secret", place(&credential.secret)),
-                ("scope", place(&credential.scope)),
-                ("authority", place(&credential.authority)),
-                ("ca_file", place(&credential.ca_file)),
-            ],
-        )
     }
 }
 

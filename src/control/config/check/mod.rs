@@ -4,6 +4,7 @@
 //! no mistake was noted.
 
 mod connections;
+mod credentials;
 mod edge;
 mod identity;
 mod limits;

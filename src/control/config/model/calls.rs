@@ -5,52 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Mcp, Roots, Stdio};
-use crate::base::secret::Secret;
 use crate::control::config::Spot;
 use crate::mask::{Recogniser, Replace};
-
-/// What is added to requests upstream.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Credential {
-    /// Its name in the configuration.
-    pub name: Arc<str>,
-    /// What it is.
-    pub kind: CredentialKind,
-    /// Where it stands in the file.
-    pub place: Spot,
-}
-
-/// What a credential is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CredentialKind {
-    /// Tokens from Entra by client credentials.
-    EntraClient {
-        /// The tenant's id or domain.
-        tenant: String,
-        /// The application's id.
-        client_id: String,
-        /// Its secret.
-        secret: Secret,
-        /// What for.
-        scope: String,
-        /// Without a trailing slash.
-        authority: String,
-        /// PEM of the only roots trusted; `None` trusts the system's.
-        roots: Option<Roots>,
-    },
-    /// A fixed bearer token.
-    Bearer {
-        /// The token.
-        token: Secret,
-    },
-    /// A fixed header field.
-    Header {
-        /// Its name.
-        name: String,
-        /// Its value.
-        value: Secret,
-    },
-}
 
 /// An upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]

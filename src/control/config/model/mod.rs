@@ -2,6 +2,7 @@
 //! every secret is present and every file has been read.
 
 mod calls;
+mod credentials;
 mod mcp;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ pub use crate::auth::Algorithm;
 use crate::base::limits::Limits;
 use crate::base::secret::Secret;
 pub use calls::*;
+pub use credentials::*;
 pub use mcp::*;
 
 use super::errors::{Mistake, Mistakes};

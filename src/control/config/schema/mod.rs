@@ -15,9 +15,11 @@ use super::check::limit_names;
 use super::source::Place;
 
 mod calls;
+mod credentials;
 mod shape;
 
 pub(super) use calls::*;
+pub(super) use credentials::*;
 
 /// The file's JSON Schema.
 pub(super) fn json_schema() -> serde_json::Value {
@@ -148,32 +150,6 @@ section! {
         pub id: Option<Text> => needed(),
         /// 32 bytes in base64 or hexadecimal: `env:` or `file:`.
         pub key: Option<Text> => like(REFERENCE).needed(),
-    }
-}
-
-section! {
-    /// What is added to requests upstream. Which keys belong together depends on `kind`.
-    pub struct Credential {
-        /// `entra_client`, `bearer` or `header`.
-        pub kind: Option<Text> => one_of(["entra_client", "bearer", "header"]).needed(),
-        /// entra_client: the tenant's id or domain.
-        pub tenant: Option<Text>,
-        /// entra_client: the application's id.
-        pub client_id: Option<Text>,
-        /// entra_client: the client secret, `env:` or `file:`.
-        pub secret: Option<Text> => like(REFERENCE),
-        /// entra_client: such as `https://graph.microsoft.com/.default`.
-        pub scope: Option<Text>,
-        /// entra_client: as for issuers.
-        pub authority: Option<Text> => like("^https://"),
-        /// entra_client: as for issuers.
-        pub ca_file: Option<Text>,
-        /// bearer: the token, `env:` or `file:`.
-        pub token: Option<Text> => like(REFERENCE),
-        /// header: the field's name.
-        pub name: Option<Text>,
-        /// header: the field's value, `env:` or `file:`.
-        pub value: Option<Text> => like(REFERENCE),
     }
 }
 

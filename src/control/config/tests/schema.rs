@@ -162,6 +162,12 @@ fn the_schema_knows_the_words_that_are_judged_by() {
         ("/issuers/algorithms", GOOD, "[ES256, PS256]", "[zzzzzzzz]"),
         ("/credentials/kind", GOOD, "kind: bearer", "kind: zzzzzzzz"),
         (
+            "/credentials/certificate/algorithm",
+            GOOD,
+            "secret: env:SECRET\n    scope",
+            "certificate: { algorithm: zzzzzzzz }\n    scope",
+        ),
+        (
             "/connections/protocol",
             GOOD,
             "protocol: http,",

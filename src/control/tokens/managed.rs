@@ -1,0 +1,27 @@
+//! Tokens of a managed identity: from IMDS, or from App Service and what speaks like it.
+
+use super::{Token, TokenError, answer};
+use crate::base::clock::Wall;
+use crate::base::limits::TOKEN_ANSWER_BYTES;
+use crate::control::config::ManagedIdentity;
+use crate::control::http_client::{FetchError, HttpClient};
+
+/// Asks once.
+pub(super) async fn ask(
+    identity: &ManagedIdentity,
+    client: &HttpClient,
+    wall: Wall,
+) -> Result<Token, TokenError> {
+    let (version, header, value) = match &identity.identity_header {
+        Some(header) => ("2019-08-01", "x-identity-header", header.expose()),
+        None => ("2018-02-01", "metadata", &b"true"[..]),
+    };
+    let mut parameters = vec![("api-version", version), ("resource", &identity.resource)];
+    if let Some(client_id) = &identity.client_id {
+        parameters.push(("client_id", client_id));
+    }
+    let url = url::Url::parse_with_params(&identity.endpoint, parameters);
+    let url = url.map_err(|_| FetchError::Url)?;
+    let answer = client.get_with(url.as_str(), (header, value), TOKEN_ANSWER_BYTES);
+    answer::platform_token(&answer.await?, wall)
+}

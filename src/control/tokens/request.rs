@@ -1,0 +1,200 @@
+//! Client credentials (RFC 6749, section 4.4): what is asked, and how the client authenticates.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use url::form_urlencoded::Serializer;
+
+use super::assertion::AssertionSigner;
+use super::{Token, TokenError, answer};
+use crate::base::clock::Wall;
+use crate::base::limits::TOKEN_ANSWER_BYTES;
+use crate::base::secret::Secret;
+use crate::control::config::{
+    AssertionAlgorithm, ClientProof, EntraClient, SecretRef, read_secret,
+};
+use crate::control::http_client::HttpClient;
+
+/// What an assertion is, to the token endpoint (RFC 7523, section 2.2).
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// How a token is asked for.
+pub struct TokenRequest {
+    url: String,
+    client_id: String,
+    proof: ClientProof,
+    scope: String,
+    /// What the endpoint took last.
+    good: ArcSwapOption<Held>,
+}
+
+/// What a client authenticates with, as it was at some moment.
+#[derive(PartialEq, Eq)]
+enum Held {
+    Secret(Secret),
+    Certificate {
+        cert: Secret,
+        key: Secret,
+    },
+    /// Of the platform's: it ends soon, so an older one is no use.
+    Token(Secret),
+}
+
+impl TokenRequest {
+    /// Asks `url` for a token of this client. Without a scope the issuer chooses one.
+    #[must_use]
+    pub fn new(url: String, client_id: String, secret: Secret, scope: String) -> TokenRequest {
+        TokenRequest {
+            url,
+            client_id,
+            proof: ClientProof::Secret(SecretRef {
+                value: secret,
+                path: None,
+            }),
+            scope,
+            good: ArcSwapOption::empty(),
+        }
+    }
+
+    pub(super) fn of(client: &EntraClient) -> TokenRequest {
+        TokenRequest {
+            url: client.token_endpoint(),
+            client_id: client.client_id.clone(),
+            proof: client.proof.clone(),
+            scope: client.scope.clone(),
+            good: ArcSwapOption::empty(),
+        }
+    }
+
+    /// Takes the place of `before`: what that authenticated with is good until what is configured now
+    /// is.
+    pub(super) fn follow(&self, before: &TokenRequest) {
+        self.good.store(before.good.load_full());
+    }
+
+    /// Asks once with what the client authenticates with now, which is read again; where that is not
+    /// taken, once more with what was taken last.
+    ///
+    /// # Errors
+    /// When the endpoint gives no token, or none that can be understood.
+    pub async fn ask(&self, client: &HttpClient, wall: Wall) -> Result<Token, TokenError> {
+        let held = match self.held() {
+            Ok(held) => Arc::new(held),
+            Err(why) => return self.ask_as_before(client, wall, why).await,
+        };
+        match self.ask_with(&held, client, wall).await {
+            Ok(token) => {
+                let stays = !matches!(*held, Held::Token(_));
+                self.good.store(stays.then_some(held));
+                Ok(token)
+            }
+            Err(why) if self.good.load().as_deref() == Some(&*held) => Err(why),
+            Err(why) => self.ask_as_before(client, wall, why).await,
+        }
+    }
+
+    /// Once more with what was taken last, if what is configured now is at fault.
+    async fn ask_as_before(
+        &self,
+        client: &HttpClient,
+        wall: Wall,
+        why: TokenError,
+    ) -> Result<Token, TokenError> {
+        let is_at_fault = matches!(
+            why,
+            TokenError::Proof(_)
+                | TokenError::Refused {
+                    status: 400 | 401,
+                    ..
+                }
+        );
+        let Some(before) = self.good.load_full().filter(|_| is_at_fault) else {
+            return Err(why);
+        };
+        match self.ask_with(&before, client, wall).await {
+            Ok(token) => Ok(Token {
+                outdated: Some(why),
+                ..token
+            }),
+            Err(_) => Err(why),
+        }
+    }
+
+    async fn ask_with(
+        &self,
+        held: &Held,
+        client: &HttpClient,
+        wall: Wall,
+    ) -> Result<Token, TokenError> {
+        let form = self.form(&self.shown(held, wall).map_err(TokenError::Proof)?);
+        let answer = client.post_form(&self.url, form, TOKEN_ANSWER_BYTES);
+        answer::token(&answer.await?)
+    }
+
+    fn form(&self, shown: &Shown) -> String {
+        // The HTTP client wants a String of its own, which it does not wipe.
+        let mut form = Serializer::new(String::new());
+        form.append_pair("grant_type", "client_credentials")
+            .append_pair("client_id", &self.client_id);
+        shown.write(&mut form);
+        if !self.scope.is_empty() {
+            form.append_pair("scope", &self.scope);
+        }
+        form.finish()
+    }
+
+    fn held(&self) -> Result<Held, TokenError> {
+        let read = || -> Result<Held, String> {
+            Ok(match &self.proof {
+                ClientProof::Secret(secret) => Held::Secret(secret.read_again()?),
+                ClientProof::Certificate(pair) => Held::Certificate {
+                    cert: pair.cert.read_again()?,
+                    key: pair.key.read_again()?,
+                },
+                ClientProof::FederatedToken(path) => Held::Token(read_secret(path)?),
+            })
+        };
+        read().map_err(TokenError::Proof)
+    }
+
+    /// What shows the endpoint who asks.
+    fn shown(&self, held: &Held, wall: Wall) -> Result<Shown, String> {
+        Ok(match held {
+            Held::Secret(secret) => Shown::Secret(secret.clone()),
+            Held::Certificate { cert, key } => {
+                let algorithm = match &self.proof {
+                    ClientProof::Certificate(pair) => pair.algorithm,
+                    _ => AssertionAlgorithm::default(),
+                };
+                let signer = AssertionSigner::new(cert, key, algorithm)?;
+                Shown::Assertion(signer.assertion(&self.client_id, &self.url, wall)?)
+            }
+            Held::Token(token) => Shown::Assertion(token.clone()),
+        })
+    }
+}
+
+/// What is sent to show who asks.
+enum Shown {
+    Secret(Secret),
+    Assertion(Secret),
+}
+
+impl Shown {
+    fn write(&self, form: &mut Serializer<'_, String>) {
+        match self {
+            Shown::Secret(secret) => {
+                form.append_pair("client_secret", text(secret));
+            }
+            Shown::Assertion(token) => {
+                form.append_pair("client_assertion_type", ASSERTION_TYPE)
+                    .append_pair("client_assertion", text(token));
+            }
+        }
+    }
+}
+
+/// A secret that is no text is none, and the endpoint refuses.
+fn text(secret: &Secret) -> &str {
+    std::str::from_utf8(secret.expose()).unwrap_or_default()
+}

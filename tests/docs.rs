@@ -1,0 +1,108 @@
+//! What the pages below `docs/` show is what the program takes.
+//!
+//! A block of YAML is a whole configuration, or some of its sections: those stand in for the sections
+//! of the same name of [`GROUND`]. What blocks refer to is made up.
+
+use std::fs;
+use std::path::Path;
+
+use sluice::control::{config, rules};
+
+/// A small configuration with every section that others refer to.
+const GROUND: &str = "listeners: [{ bind: 127.0.0.1:8443 }]
+data: data
+issuers:
+  entra: { kind: entra, tenant: 7e2f8c1a-6b7d-4c58-9d3e-2f1a0b9c8d7e, audiences: [api://sluice] }
+credentials:
+  graph-reader: { kind: bearer, token: env:TOKEN }
+connections:
+  directory: { protocol: http, upstream: https://graph.microsoft.com, record: durable }
+routes: [{ path: /graph/**, connection: directory }]
+";
+
+const KEY: &str = include_str!("data/throw-away-rsa-2048.pem");
+
+#[test]
+fn what_the_pages_show_is_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let cert = certificate();
+    let (mut pages, mut shown) = (0, 0);
+    for page in fs::read_dir("docs").unwrap() {
+        let path = page.unwrap().path();
+        let page = fs::read_to_string(&path).unwrap();
+        pages += 1;
+        let blocks = page.split("```yaml\n").skip(1);
+        for block in blocks.filter_map(|rest| Some(rest.split_once("```")?.0)) {
+            let text = whole(block);
+            let text = make_up(&text, folder.path(), &cert);
+            // On no platform that has identities of its own.
+            let environment =
+                |name: &str| (!name.starts_with("IDENTITY_")).then(|| "made-up".to_owned());
+            let config = config::parse(&folder.path().join("sluice.yaml"), text, &environment);
+            let judged = config.and_then(|config| rules::preview(&config).map(drop));
+            if let Err(mistakes) = judged {
+                panic!("{}: {mistakes}\nin\n{block}", path.display());
+            }
+            shown += 1;
+        }
+    }
+    assert!(pages > 0 && shown > 0, "{shown} blocks on {pages} pages");
+}
+
+/// The sections of `block`, and those of the ground that it leaves out.
+fn whole(block: &str) -> String {
+    let own: Vec<&str> = sections(block).into_iter().map(|(key, _)| key).collect();
+    let rest = sections(GROUND).into_iter();
+    let rest = rest.filter(|(key, _)| !own.contains(key));
+    rest.map(|(_, text)| text).collect::<String>() + block
+}
+
+/// The sections of a text, each with its key.
+fn sections(text: &str) -> Vec<(&str, &str)> {
+    let is_start = |line: &str| line.starts_with(|each: char| each.is_ascii_lowercase());
+    let mut starts: Vec<usize> = text
+        .split_inclusive('\n')
+        .scan(0, |at, line| {
+            let start = *at;
+            *at += line.len();
+            Some((start, line))
+        })
+        .filter(|(_, line)| is_start(line))
+        .map(|(start, _)| start)
+        .collect();
+    starts.push(text.len());
+    let parts = starts.windows(2).map(|pair| &text[pair[0]..pair[1]]);
+    parts
+        .filter_map(|part| Some((part.split_once(':')?.0, part)))
+        .collect()
+}
+
+/// Writes every file that `text` refers to into `folder`, and leads absolute paths there, too.
+fn make_up(text: &str, folder: &Path, cert: &str) -> String {
+    let mut text = text.to_owned();
+    for word in text
+        .clone()
+        .split([' ', ',', '}', '{', '[', ']', '\n', '"'])
+    {
+        let path = word.strip_prefix("file:").unwrap_or(word);
+        let is_file = path != word || path.starts_with("/var/") || path.ends_with(".pem");
+        let name = path.rsplit('/').next().unwrap_or_default();
+        if !is_file || name.is_empty() {
+            continue;
+        }
+        let content = match name.rsplit('.').next() {
+            Some("crt" | "pem") => cert,
+            Some("key") => KEY,
+            _ => "made-up",
+        };
+        fs::write(folder.join(name), content).unwrap();
+        text = text.replace(path, name);
+    }
+    text
+}
+
+fn certificate() -> String {
+    let pair = rcgen::KeyPair::from_pkcs8_pem_and_sign_algo(KEY, &rcgen::PKCS_RSA_SHA256).unwrap();
+    let params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    params.self_signed(&pair).unwrap().pem()
+}
