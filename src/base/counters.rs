@@ -79,6 +79,10 @@ pub enum Event {
     UpstreamReused,
     /// Connecting upstream failed.
     UpstreamFailed,
+    /// A kept connection upstream had ended when it was used.
+    UpstreamStale,
+    /// A request went upstream once more, by a fresh connection.
+    UpstreamRetried,
     /// A byte came from a caller.
     CallerIn,
     /// A byte went to a caller.
@@ -91,12 +95,14 @@ pub enum Event {
 
 impl Event {
     /// All events, in the order of their counters.
-    pub const ALL: [Event; 9] = [
+    pub const ALL: [Event; 11] = [
         Event::CallerOpened,
         Event::CallerClosed,
         Event::UpstreamOpened,
         Event::UpstreamReused,
         Event::UpstreamFailed,
+        Event::UpstreamStale,
+        Event::UpstreamRetried,
         Event::CallerIn,
         Event::CallerOut,
         Event::Masked,

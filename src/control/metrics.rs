@@ -257,6 +257,14 @@ fn described(event: Event) -> (&'static str, &'static str) {
         Event::UpstreamOpened => ("upstream_connections", "Connections opened upstream"),
         Event::UpstreamReused => ("upstream_reuses", "Exchanges on a pooled connection"),
         Event::UpstreamFailed => ("upstream_connect_failures", "Connects upstream that failed"),
+        Event::UpstreamStale => (
+            "upstream_stale",
+            "Pooled connections that had ended when they were used",
+        ),
+        Event::UpstreamRetried => (
+            "upstream_retries",
+            "Requests sent once more, on a fresh connection",
+        ),
         Event::CallerIn => ("caller_in_bytes", "Bytes from callers"),
         Event::CallerOut => ("caller_out_bytes", "Bytes to callers"),
         Event::Masked => ("masked_values", "Values masked"),

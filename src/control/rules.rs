@@ -188,6 +188,7 @@ impl Ground<'_> {
                 },
                 forward: forward(&connection.forward_headers),
                 reply_fields: boxed(&connection.reply_headers),
+                retry: connection.retry,
                 mcp,
             }),
             _ => Err(mistakes),

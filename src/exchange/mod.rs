@@ -12,6 +12,7 @@
 //!
 //!   RequestHalf  Head ─▶ SendingHead ─▶ Body ─▶ Gathered ─▶ Settling ─▶ Sending ─▶ Body … Done
 //!                 │ still stands?       NeedBytes  NeedRoom    NeedSync
+//!                 └◀ Recording ◀ Again, once, from SendingHead or Done: the connection had ended
 //!   ReplyHalf    Head (again after each interim one) ─▶ Opening ─▶ Body … Done
 //!                 NeedBytes                             NeedRoom    NeedBytes, NeedRoom
 //! ```

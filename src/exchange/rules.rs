@@ -83,6 +83,8 @@ pub struct Connection {
     pub forward: ForwardFields,
     /// Reply fields passed on beyond the fixed list, in lower case.
     pub reply_fields: Vec<Box<str>>,
+    /// Whether a request may go upstream once more when a kept connection turns out to have ended.
+    pub retry: bool,
     /// What connections of protocol `mcp` have beside.
     pub mcp: Option<Box<Mcp>>,
 }

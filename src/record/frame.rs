@@ -42,13 +42,15 @@ pub enum Kind {
     Torn = 11,
     /// An aged segment was given up; its leaf hashes are kept.
     Pruned = 12,
+    /// The request goes upstream once more: the connection it went to had ended.
+    Repeated = 13,
 }
 
 impl Kind {
     /// The kind with this number.
     #[must_use]
     pub fn from_number(number: u8) -> Option<Kind> {
-        const ALL: [Kind; 12] = [
+        const ALL: [Kind; 13] = [
             Kind::SessionOpen,
             Kind::SessionEnd,
             Kind::RequestHead,
@@ -61,6 +63,7 @@ impl Kind {
             Kind::RefusedAggregate,
             Kind::Torn,
             Kind::Pruned,
+            Kind::Repeated,
         ];
         ALL.into_iter().find(|kind| *kind as u8 == number)
     }

@@ -40,6 +40,7 @@
 //! 10 refused           since 8, count 4, reserved 4; then each: how often 8, text reason
 //! 11 torn              segment 8, bytes dropped 8
 //! 12 pruned            segment 8, first leaf 8, leaves 8, hash of what is kept 32
+//! 13 repeated          nothing
 //! ```
 //!
 //! **Block**: up to 256 KiB of frames, one chunk per session ([`block`]). The leaf hash is that of
@@ -95,5 +96,6 @@ pub use self::link::{Health, Link, State};
 pub use self::payload::{Class, Decision, EndRecord, Outcome, RequestRecord, Timings};
 pub use self::session::{CoreSession, Session, SessionTable, Sessions};
 pub use self::writer::{
-    Body, ExchangeLog, Pending, Receipt, RecordError, Recorded, Settle, Unrecorded, Writer,
+    AGAIN_ROOM, Body, ExchangeLog, Pending, Receipt, RecordError, Recorded, Settle, Unrecorded,
+    Writer,
 };

@@ -135,6 +135,11 @@ impl<S: Stream> Transport<S> {
         self.tls.is_none() && self.stream.is_quiet()
     }
 
+    /// Bytes that have left so far, those of TLS included.
+    pub(super) fn sent_bytes(&self) -> u64 {
+        self.stream.sent_bytes()
+    }
+
     /// Moves plain bytes that have arrived to `plain`; `Ok(0)` is the clean end of input.
     ///
     /// # Errors

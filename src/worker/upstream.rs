@@ -42,6 +42,8 @@ pub(super) struct Upstream<S> {
     key: Key,
     address: SocketAddr,
     transport: Transport<S>,
+    /// It served before, and had sent so many bytes then; `None` for a fresh one.
+    kept: Option<u64>,
     /// What has come and is not consumed.
     pub buffer: Buffer,
 }
@@ -66,6 +68,16 @@ impl<S: Stream> Upstream<S> {
     /// Which of the upstream's addresses it leads to.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether it served another exchange before: then the upstream may have ended it meanwhile.
+    pub(super) fn was_kept(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    /// True when not a byte of this exchange has left by it.
+    pub(super) fn took_nothing(&self) -> bool {
+        self.kept.unwrap_or_default() == self.transport.sent_bytes()
     }
 
     /// The two directions, for use side by side.
@@ -93,6 +105,7 @@ impl<S: Stream> Upstream<S> {
             address,
             transport,
             buffer,
+            kept: _,
         } = self;
         worker.pool.borrow_mut().give_back(buffer);
         let since = worker.now().mono;
@@ -150,20 +163,36 @@ impl<D: Driver> Upstreams<D> {
     }
 }
 
-/// A connection for an exchange: one that is kept and still open, else a new one; to that address,
-/// where one is given.
+/// Where an exchange goes.
+pub(super) struct Way<'w> {
+    pub connection: &'w Connection,
+    pub credential: Option<&'w Credential>,
+    /// The one address of the upstream that will do.
+    pub to: Option<SocketAddr>,
+    /// Only a connection that nobody has used.
+    pub fresh: bool,
+}
+
+/// A connection for an exchange: one that is kept and still open, else a new one.
 pub(super) async fn checkout<D: Driver>(
     worker: &Worker<D>,
-    connection: &Connection,
-    credential: Option<&Credential>,
-    to: Option<SocketAddr>,
+    way: &Way<'_>,
 ) -> Result<Upstream<D::Stream>, Refusal> {
+    let &Way {
+        connection,
+        credential,
+        to,
+        fresh,
+    } = way;
     let key = Key::new(connection, credential);
     let (idle_time, connect_time) =
         worker.limit(|limits| (limits.upstream_idle_time, limits.connect_time));
     let now = worker.now().mono;
     loop {
-        let kept = worker.upstreams.borrow_mut().take(key, to);
+        let kept = match fresh {
+            true => None,
+            false => worker.upstreams.borrow_mut().take(key, to),
+        };
         let Some(Idle {
             address,
             transport,
@@ -178,6 +207,7 @@ pub(super) async fn checkout<D: Driver>(
             return Ok(Upstream {
                 key,
                 address,
+                kept: Some(transport.sent_bytes()),
                 transport,
                 buffer: Buffer::default(),
             });
@@ -193,6 +223,7 @@ pub(super) async fn checkout<D: Driver>(
                 key,
                 address,
                 transport,
+                kept: None,
                 buffer,
             }),
         ),

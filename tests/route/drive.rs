@@ -107,6 +107,8 @@ pub struct Origin {
     pub pauses: usize,
     /// Why there is no connection to it.
     pub refuses: Option<Refusal>,
+    /// So many connections to it were kept, and have ended.
+    pub stale: usize,
 }
 
 impl Origin {
@@ -119,6 +121,7 @@ impl Origin {
             takes: usize::MAX,
             pauses: 0,
             refuses: None,
+            stale: 0,
         }
     }
 
@@ -177,6 +180,8 @@ pub struct End {
     pub read: usize,
     pub read_end: bool,
     pub waits: Vec<Wait>,
+    /// How often the request went upstream once more.
+    pub repeated: usize,
 }
 
 #[expect(clippy::large_enum_variant, reason = "one at a time")]
@@ -243,6 +248,7 @@ impl Drive {
                 read: 0,
                 read_end: false,
                 waits: Vec::new(),
+                repeated: 0,
             },
         }
     }
@@ -376,8 +382,13 @@ impl Drive {
         let envelope = inbound.envelope();
         let account = inbound.into_account(&mut rig.core);
         let Forwarding {
-            request, mut reply, ..
+            mut request,
+            mut reply,
+            ..
         } = forwarding;
+        if self.origin.stale > 0 {
+            request.by_kept();
+        }
         if let Some(refusal) = self.origin.refuses.clone() {
             request.close(&mut rig.core);
             reply.close(&mut rig.core);
@@ -515,7 +526,9 @@ impl Drive {
             }
             ReplyStep::NeedBytes(until) => {
                 let rest = &self.origin.reply[going.at..];
-                if !going.owed && !self.origin.early {
+                if self.origin.stale > 0 && going.owed {
+                    self.once_more(going, rig)
+                } else if !going.owed && !self.origin.early {
                     Moved::Waits(Some(Wait::Upstream(until)))
                 } else if !rest.is_empty() {
                     let most = match self.origin.pauses.checked_sub(going.at) {
@@ -530,6 +543,7 @@ impl Drive {
                     let count = going.upstream.append(&rest[..count]);
                     assert!(count > 0, "a read has room");
                     going.at += count;
+                    going.request.answered(&mut rig.core);
                     Moved::Yes
                 } else if self.origin.resets {
                     // `pump::relay::cut_off`
@@ -555,6 +569,27 @@ impl Drive {
                 Moved::Ended(Err(Stop::Refused(refusal)))
             }
         }
+    }
+
+    /// `pump::carry`, when a kept connection has ended.
+    fn once_more(&mut self, going: &mut Going, rig: &Rig) -> Moved {
+        self.origin.stale -= 1;
+        let took_nothing = self.end.to_upstream.is_empty();
+        if !going.request.again(took_nothing, rig.now) {
+            return Moved::Ended(Err(Stop::Refused(Refusal::UpstreamUnreachable)));
+        }
+        self.end.repeated += 1;
+        self.end.to_upstream.clear();
+        self.origin.takes = usize::MAX;
+        going.reply.begin_again();
+        if going.envelope.is_some_and(|it| !it.keep_alive) {
+            going.reply.close_after();
+        }
+        (going.sending, going.owed) = (Sending::Yes, false);
+        if self.origin.stale > 0 {
+            going.request.by_kept();
+        }
+        Moved::Yes
     }
 
     fn finish(

@@ -48,6 +48,7 @@ fn origin(rng: &mut Rng) -> Origin {
         ends: rng.below(2) == 0,
         early: rng.below(4) == 0,
         takes: [usize::MAX, usize::MAX, rng.below(200)][rng.below(3)],
+        stale: usize::from(rng.below(4) == 0),
         refuses: (rng.below(10) == 0).then_some(Refusal::UpstreamUnreachable),
         ..Origin::new(REPLIES[rng.below(REPLIES.len())])
     }

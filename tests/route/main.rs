@@ -9,6 +9,7 @@ mod drive;
 mod leaks;
 mod masks;
 mod refusals;
+mod repeats;
 mod replies;
 mod requests;
 mod rig;

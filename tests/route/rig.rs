@@ -124,6 +124,7 @@ pub enum What {
     },
     Sent(Vec<u8>),
     Withheld(u64),
+    Repeated,
     ReplyHead(Vec<u8>),
     Reply(Vec<u8>),
     Hits(usize),
@@ -382,6 +383,7 @@ fn read(bytes: &[u8]) -> Told {
         },
         Event::RequestChunk { bytes, .. } => What::Sent(bytes.to_vec()),
         Event::RequestWithheld { sent, .. } => What::Withheld(sent),
+        Event::Repeated => What::Repeated,
         Event::ResponseHead(bytes) => What::ReplyHead(bytes.to_vec()),
         Event::ResponseChunk { bytes, .. } => What::Reply(bytes.to_vec()),
         Event::MaskHit { hits, .. } => What::Hits(hits.iter().count()),
@@ -459,6 +461,7 @@ fn rules(shape: &Shape, credentials: &Arc<Credentials>) -> Rules {
             ForwardFields::Listed(vec!["x-listed".into()])
         },
         reply_fields: vec!["x-told".into()],
+        retry: true,
         mcp: shape.mcp.then(|| Box::new(mcp())),
     };
     Rules {

@@ -24,5 +24,6 @@ mod process;
 mod recorder;
 mod refuse;
 mod slow;
+mod stale;
 mod tls;
 mod upstream;

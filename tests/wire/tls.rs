@@ -40,7 +40,7 @@ fn client(version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
-fn server(version: &'static SupportedProtocolVersion) -> Arc<rustls::ServerConfig> {
+pub fn server(version: &'static SupportedProtocolVersion) -> Arc<rustls::ServerConfig> {
     let chain = CertificateDer::from_pem_slice(LEAF.certificate_pem.as_bytes()).unwrap();
     let key = rustls_pki_types::PrivateKeyDer::from_pem_slice(LEAF.key_pem.as_bytes()).unwrap();
     let config = rustls::ServerConfig::builder_with_provider(provider())

@@ -2,29 +2,32 @@
 
 mod aside;
 mod head;
+mod recording;
+mod repeat;
+mod shown;
 mod source;
 
 use std::time::Duration;
 
+use self::repeat::Repeat;
+use self::shown::Shown;
 use self::source::{Piece, Source};
+use super::Core;
 use super::account::Account;
-use super::fields;
 use super::phase::Judged;
 use super::received::Received;
 use super::refusal::Refusal;
-use super::rules::Connection;
-use super::{Core, Room};
 use crate::base::buffers::Buffer;
 use crate::base::clock::{Mono, Now};
 use crate::http::write::{CRLF, LAST_CHUNK};
-use crate::http::{BodyDecoder, BodyLength, Known, RequestHead, SizeLine};
-use crate::mask::{self, ContentKind, Masked, Unreadable};
+use crate::http::{BodyDecoder, BodyLength, SizeLine};
 use crate::policy::Permit;
 use crate::record::{Body, Pending, Receipt, Settle};
 
 pub(super) use self::aside::Return;
 pub use self::aside::{Aside, AsideStep};
 pub(super) use self::head::head;
+pub(super) use self::shown::{masked_room, pushed};
 
 /// What the caller-to-upstream direction needs, or has to send.
 #[must_use]
@@ -53,14 +56,14 @@ pub struct ToUpstream<'a> {
 }
 
 impl<'a> ToUpstream<'a> {
-    fn head(receipt: Receipt<Permit>, head: &'a [u8]) -> ToUpstream<'a> {
-        let _permit = receipt.spend();
-        ToUpstream {
+    fn head(receipt: Receipt<Permit>, head: &'a [u8]) -> (ToUpstream<'a>, Permit) {
+        let bytes = ToUpstream {
             head,
             line: None,
             content: b"",
             tail: b"",
-        }
+        };
+        (bytes, receipt.spend())
     }
 
     fn body(
@@ -114,10 +117,15 @@ pub struct RequestHalf {
     wait: Duration,
     /// When the current wait began.
     since: Mono,
+    repeat: Repeat,
 }
 
 enum Stage {
     Head(Receipt<Permit>),
+    /// It goes upstream once more, and that is not in the recording yet.
+    Again(Permit),
+    /// It is in the ring; in the durable class it waits for the disk.
+    Recording(Pending<Permit>),
     SendingHead,
     Body,
     /// A piece has come, and is not in the recording yet.
@@ -133,14 +141,6 @@ enum Stage {
     Broken,
 }
 
-/// How the body is shown in the recording.
-enum Shown {
-    AsIs,
-    Masked(Box<mask::Stream>),
-    /// It cannot be read, so it is kept as length and keyed digest.
-    Withheld,
-}
-
 impl RequestHalf {
     /// `text` is the head as [`head()`] wrote it, for the call that `receipt` vouches for.
     pub(super) fn new(
@@ -153,6 +153,7 @@ impl RequestHalf {
         now: Now,
     ) -> RequestHalf {
         let limits = &judged.rules.limits;
+        let repeat = Repeat::new(received, bytes, judged);
         let shown = Shown::of(
             &received.head,
             received.bytes(bytes),
@@ -174,6 +175,7 @@ impl RequestHalf {
             idle: limits.body_idle_time,
             wait: limits.wait_time,
             since: now.mono,
+            repeat,
         }
     }
 
@@ -190,10 +192,22 @@ impl RequestHalf {
                 // Connecting upstream was a wait too.
                 Stage::Head(receipt) => match core.still_stands(receipt.what(), account, now) {
                     Ok(()) => {
+                        let (bytes, permit) = ToUpstream::head(receipt, &self.head);
                         self.stage = Stage::SendingHead;
-                        return RequestStep::Send(ToUpstream::head(receipt, &self.head));
+                        self.repeat.keep(permit);
+                        return RequestStep::Send(bytes);
                     }
                     Err(refusal) => Err(RequestStep::Refuse(refusal)),
+                },
+                Stage::Again(permit) => self.record_again(permit, account, core, now),
+                Stage::Recording(pending) => match core.writer.settle(pending) {
+                    Settle::Ready(receipt) => Ok(Stage::Head(receipt)),
+                    Settle::NotYet(pending) => {
+                        let until = self.since.after(self.wait);
+                        let stage = Stage::Recording(pending);
+                        self.wait_or_refuse(now, until, stage, RequestStep::NeedSync)
+                    }
+                    Settle::Dead => Err(RequestStep::Refuse(Refusal::RecorderUnable)),
                 },
                 Stage::Body => self.gather(caller, now),
                 Stage::Gathered(piece) => self.record(piece, caller, account, core, now),
@@ -235,7 +249,7 @@ impl RequestHalf {
         self.since = now.mono;
         self.stage = match std::mem::replace(&mut self.stage, Stage::Broken) {
             Stage::SendingHead => {
-                core.pool.give_back_text(std::mem::take(&mut self.head));
+                self.repeat.sent();
                 if self.source.is_done() {
                     Stage::Done
                 } else {
@@ -255,14 +269,52 @@ impl RequestHalf {
         }
     }
 
+    /// It goes upstream by a connection that was kept, which may turn out to have ended.
+    pub fn by_kept(&mut self) {
+        self.repeat.by_kept();
+    }
+
+    /// The kept connection had ended: not one byte of a reply came. True when the request goes
+    /// upstream once more, by a fresh connection, as [`RequestHalf::next`] then says: when the old one
+    /// took nothing of it, or when it is safe and has no body. Whether the call may still go on is
+    /// looked at again.
+    pub fn again(&mut self, took_nothing: bool, now: Now) -> bool {
+        let is_whole = match self.stage {
+            Stage::SendingHead => took_nothing || self.repeat.is_safe,
+            Stage::Done => self.repeat.is_safe,
+            _ => false,
+        };
+        match self.repeat.permit.take().filter(|_| is_whole) {
+            Some(permit) => {
+                self.stage = Stage::Again(permit);
+                self.since = now.mono;
+                self.repeat = Repeat::default();
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// A reply has begun: the request will not go upstream once more.
+    pub fn answered(&mut self, core: &mut Core) {
+        self.repeat = Repeat::default();
+        if let Stage::Done = self.stage {
+            self.release(core);
+        }
+    }
+
     /// Returns what was lent.
     pub fn close(mut self, core: &mut Core) {
+        self.repeat = Repeat::default();
         self.release(core);
     }
 
     /// Returns what was lent, also while the reply goes on: it may be a stream that lasts for days.
+    /// What may be needed once more stays until that begins.
     fn release(&mut self, core: &mut Core) {
-        core.pool.give_back_text(std::mem::take(&mut self.head));
+        if self.repeat.permit.is_none() {
+            core.pool.give_back_text(std::mem::take(&mut self.head));
+        }
         if let Source::Held { body, .. } = &mut self.source {
             core.pool.give_back_text(std::mem::take(body));
         }
@@ -288,50 +340,6 @@ impl RequestHalf {
         Ok(Stage::Gathered(piece))
     }
 
-    /// Hands a piece to the recording, as far as it may be shown there.
-    fn record(
-        &mut self,
-        piece: Piece,
-        caller: &Buffer,
-        account: &mut Account,
-        core: &mut Core,
-        now: Now,
-    ) -> Result<Stage, RequestStep<'static>> {
-        let content = self.source.content(caller, &piece);
-        let until = self.since.after(self.wait);
-        match core.room(masked_room(content.len()), until, now) {
-            Room::There => {}
-            Room::Wait => {
-                self.stage = Stage::Gathered(piece);
-                return Err(RequestStep::NeedRoom(until));
-            }
-            Room::Never => return Err(RequestStep::Refuse(Refusal::RecorderUnable)),
-        }
-        let Some(log) = account.log() else {
-            return Err(RequestStep::Refuse(Refusal::RecorderUnable));
-        };
-        let recorded = match &mut self.shown {
-            Shown::AsIs => {
-                core.writer
-                    .request_chunk(log, &mask::unmasked(content), content.len(), now)
-            }
-            Shown::Masked(stream) => match pushed(stream, content, piece.last) {
-                Ok(masked) => core.writer.request_chunk(log, &masked, content.len(), now),
-                Err(_) => {
-                    if let Shown::Masked(stream) =
-                        std::mem::replace(&mut self.shown, Shown::Withheld)
-                    {
-                        core.give_back_stream(stream);
-                    }
-                    core.writer.request_withheld(log, content, now)
-                }
-            },
-            Shown::Withheld => core.writer.request_withheld(log, content, now),
-        };
-        let pending = recorded.map_err(|_| RequestStep::Refuse(Refusal::RecorderUnable))?;
-        Ok(Stage::Settling { pending, piece })
-    }
-
     /// Stays in `stage` until `until`; then the wait has been too long.
     fn wait_or_refuse(
         &mut self,
@@ -348,41 +356,5 @@ impl RequestHalf {
             Stage::Body => Refusal::BodyTimeout,
             _ => Refusal::RecorderUnable,
         }))
-    }
-}
-
-/// Pushes a piece of a body through its masks.
-pub(super) fn pushed<'a>(
-    stream: &'a mut mask::Stream,
-    content: &'a [u8],
-    last: bool,
-) -> Result<Masked<'a>, Unreadable> {
-    if last {
-        stream.last(content)
-    } else {
-        stream.push(content)
-    }
-}
-
-/// Ring bytes that surely take `len` content bytes, masked: placeholders may be longer than what
-/// they hide.
-pub(super) fn masked_room(len: usize) -> usize {
-    2 * len + 4096
-}
-
-impl Shown {
-    fn of(head: &RequestHead, bytes: &[u8], connection: &Connection, core: &mut Core) -> Shown {
-        let Some(masks) = connection.masks.as_ref().filter(|_| connection.hides) else {
-            return Shown::AsIs;
-        };
-        let kind = ContentKind::of(
-            head.field(bytes, "content-type"),
-            fields::coding(head.values(bytes, Known::ContentEncoding)),
-        );
-        match kind {
-            _ if head.body() == BodyLength::None => Shown::AsIs,
-            Ok(kind) => Shown::Masked(core.stream(masks, kind, b"")),
-            Err(_) => Shown::Withheld,
-        }
     }
 }

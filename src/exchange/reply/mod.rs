@@ -107,6 +107,12 @@ impl ReplyHalf {
         self.close |= !whole;
     }
 
+    /// The request goes upstream once more, by a fresh connection: nothing of a reply has come.
+    pub fn begin_again(&mut self) {
+        self.waits.owed = false;
+        self.close = false;
+    }
+
     /// The upstream was reached at this address.
     pub fn connected(&mut self, address: SocketAddr) {
         self.address = Some(address);

@@ -59,6 +59,8 @@ pub enum Event<'a> {
         leaves: u64,
         digest: [u8; 32],
     },
+    /// See [`Kind::Repeated`].
+    Repeated,
 }
 
 /// The hits of one frame: rule and offset each.
@@ -133,6 +135,7 @@ impl<'a> Event<'a> {
                 leaves: fields.u64()?,
                 digest: *fields.array()?,
             },
+            Kind::Repeated => Event::Repeated,
         };
         if fields.0.is_empty() {
             Ok(event)

@@ -127,6 +127,9 @@ pub enum Settle<P> {
     Dead,
 }
 
+/// Ring bytes that [`Writer::again`] needs.
+pub const AGAIN_ROOM: usize = frame::ring_bytes(0);
+
 /// A worker's end of its ring.
 pub struct Writer {
     ring: rtrb::Producer<u8>,
@@ -216,6 +219,20 @@ impl Writer {
         let exchange = log.exchange;
         self.end(log, end, now);
         Ok(exchange)
+    }
+
+    /// Records that a request whose head went to a connection that had ended goes upstream once more.
+    /// `permit` is what the first receipt vouched for, and must be looked at again.
+    pub fn again<P>(
+        &mut self,
+        permit: P,
+        log: &mut ExchangeLog,
+        now: Now,
+    ) -> Result<Pending<P>, RecordError> {
+        self.room(AGAIN_ROOM)?;
+        let stamp = log.stamp(Kind::Repeated, now);
+        self.put(&stamp, |_| ())?;
+        Ok(self.pending(permit, log))
     }
 
     /// Turns what is pending into its receipt as soon as its class allows.

@@ -68,6 +68,7 @@ fn detail(event: &Event<'_>) -> (&'static str, Value) {
             "request_withheld",
             json!({ "offset": offset, "sent": sent, "digest": BASE64.encode(digest) }),
         ),
+        Event::Repeated => ("request_repeated", json!({})),
         Event::ResponseHead(bytes) => ("response_head", json!({ "bytes": bytes_json(bytes) })),
         Event::ResponseChunk { offset, bytes } => (
             "response_chunk",

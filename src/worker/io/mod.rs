@@ -57,6 +57,9 @@ pub trait Stream: Sized + 'static {
     /// signal.
     fn try_write(&self, from: &[io::IoSlice<'_>]) -> io::Result<usize>;
 
+    /// Bytes that the kernel has taken so far.
+    fn sent_bytes(&self) -> u64;
+
     /// Waits until `try_read` has something to say. May be dropped at any moment.
     ///
     /// # Errors

@@ -41,6 +41,7 @@ pub struct Socket<W> {
     watch: W,
     peer: SocketAddr,
     drained: Cell<bool>,
+    sent: Cell<u64>,
 }
 
 impl<W: Watch> Socket<W> {
@@ -49,6 +50,7 @@ impl<W: Watch> Socket<W> {
             watch,
             peer,
             drained: Cell::new(false),
+            sent: Cell::new(0),
         }
     }
 
@@ -93,10 +95,18 @@ impl<W: Watch> Stream for Socket<W> {
 
     fn try_write(&self, from: &[io::IoSlice<'_>]) -> io::Result<usize> {
         let result = sys::send(self.watch.as_fd(), from);
-        if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
-            self.watch.exhausted(Direction::Write);
+        match &result {
+            Ok(count) => self.sent.set(self.sent.get() + *count as u64),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.watch.exhausted(Direction::Write);
+            }
+            Err(_) => {}
         }
         result
+    }
+
+    fn sent_bytes(&self) -> u64 {
+        self.sent.get()
     }
 
     fn readable(&self) -> impl Future<Output = io::Result<()>> {

@@ -32,8 +32,13 @@ async fn send<D: Driver>(worker: Rc<Worker<D>>, mut aside: Aside) {
     let until = aside.until;
     let connection = std::sync::Arc::clone(&aside.connection);
     let credential = aside.credential.clone();
-    let opened = upstream::checkout(&worker, &connection, credential.as_deref(), aside.address);
-    let Ok(mut upstream) = opened.await else {
+    let way = upstream::Way {
+        connection: &connection,
+        credential: credential.as_deref(),
+        to: aside.address,
+        fresh: false,
+    };
+    let Ok(mut upstream) = upstream::checkout(&worker, &way).await else {
         return;
     };
     let (mut ear, mut mouth) = upstream.split();

@@ -15,6 +15,7 @@ use super::io::Driver;
 use super::upstream::{self, Upstream};
 use crate::auth::{AuthError, KeyWanted};
 use crate::base::clock::Mono;
+use crate::base::counters::Event;
 use crate::exchange::{
     Account, Envelope, Fixed, Forwarding, Inbound, Published, Refusal, ReplyEnd, ReplyHalf,
     RequestHalf, Step, Way,
@@ -256,7 +257,8 @@ struct Carried<S> {
     ended: Result<ReplyEnd, Stop>,
 }
 
-/// From a connection to the upstream to the end of the reply.
+/// From a connection to the upstream to the end of the reply. A kept connection that turns out to
+/// have ended may cost a second one.
 async fn carry<D: Driver>(
     worker: &Rc<Worker<D>>,
     caller: &mut Caller<D::Stream>,
@@ -275,38 +277,56 @@ async fn carry<D: Driver>(
         request,
         reply,
     } = forwarding;
-    let shown = credential.as_deref();
-    let mut upstream = match upstream::checkout(worker, connection, shown, *address).await {
-        Ok(upstream) => upstream,
-        Err(refusal) => {
-            return Carried {
-                upstream: None,
-                whole: false,
-                ended: Err(Stop::Refused(refusal)),
-            };
-        }
+    let mut way = upstream::Way {
+        connection,
+        credential: credential.as_deref(),
+        to: *address,
+        fresh: false,
     };
-    reply.connected(upstream.address());
-    if let Some(envelope) = envelope {
-        caller.buffer.consume(envelope.head_bytes);
-        if last || !envelope.keep_alive || worker.is_draining() {
-            reply.close_after();
+    loop {
+        let mut upstream = match upstream::checkout(worker, &way).await {
+            Ok(upstream) => upstream,
+            Err(refusal) => {
+                return Carried {
+                    upstream: None,
+                    whole: false,
+                    ended: Err(Stop::Refused(refusal)),
+                };
+            }
+        };
+        reply.connected(upstream.address());
+        if upstream.was_kept() {
+            request.by_kept();
         }
-    }
-    let sent = Sent::default();
-    let ended = side_by_side(
-        worker,
-        caller,
-        &mut upstream,
-        (request, reply),
-        account,
-        &sent,
-    )
-    .await;
-    Carried {
-        upstream: Some(upstream),
-        whole: sent.whole.get(),
-        ended,
+        if let Some(envelope) = envelope {
+            // Once: of a request that goes twice, the head is gone already.
+            let head_bytes = std::mem::take(&mut envelope.head_bytes);
+            caller.buffer.consume(head_bytes);
+            if last || !envelope.keep_alive || worker.is_draining() {
+                reply.close_after();
+            }
+        }
+        let sent = Sent::default();
+        let halves = (&mut *request, &mut *reply);
+        let ended = side_by_side(worker, caller, &mut upstream, halves, account, &sent).await;
+        let is_stale = matches!(ended, Err(Stop::Refused(Refusal::UpstreamUnreachable)))
+            && upstream.was_kept()
+            && !sent.answered.get();
+        if is_stale {
+            worker.count(Event::UpstreamStale);
+            if request.again(upstream.took_nothing(), worker.now()) {
+                worker.count(Event::UpstreamRetried);
+                reply.begin_again();
+                upstream.abort(worker);
+                way.fresh = true;
+                continue;
+            }
+        }
+        return Carried {
+            upstream: Some(upstream),
+            whole: sent.whole.get(),
+            ended,
+        };
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Sent {
     pub over: Cell<bool>,
     /// It was all of the request.
     pub whole: Cell<bool>,
+    /// A reply has begun: what was kept to send the request once more is not needed.
+    pub answered: Cell<bool>,
 }
 
 /// Both directions of an exchange, until its reply is with the caller or it cannot go on.
@@ -47,7 +49,12 @@ pub(super) async fn side_by_side<D: Driver>(
             request_sent,
         )
         .await?;
-        caller_gone(worker, &mut ear).await
+        let settled = async {
+            once(|| request_sent.answered.get()).await;
+            request.answered(&mut worker.core.borrow_mut());
+            std::future::pending().await
+        };
+        either(caller_gone(worker, &mut ear), settled).await
     };
     let down = relay_reply(
         worker,
@@ -209,7 +216,11 @@ async fn relay_reply<D: Driver>(
                     None
                 };
                 match either(read, news).await {
-                    None | Some(Ok(1..)) => {}
+                    None => {}
+                    Some(Ok(1..)) => request_sent.answered.set(true),
+                    Some(Ok(0)) if !request_sent.answered.get() => {
+                        return Err(Stop::Refused(Refusal::UpstreamUnreachable));
+                    }
                     Some(Ok(0)) => eof = true,
                     Some(Err(error)) if error.kind() == io::ErrorKind::TimedOut => {}
                     Some(Err(_)) => return Err(Stop::Refused(cut_off(&account.borrow()))),

@@ -40,6 +40,7 @@ impl Checker<'_> {
         let forward_headers = self.forward_headers(connection.forward_headers.take());
         let reply_headers = self.reply_headers(connection.reply_headers.take());
         let links = connection.links.take().is_none_or(|links| links.value);
+        let retry = connection.retry.take().is_none_or(|retry| retry.value);
         let mcp = self.mcp(&mut connection);
         let (reach_at, reach) = reach?;
         if let Reach::Upstream(upstream) = &reach
@@ -63,6 +64,7 @@ impl Checker<'_> {
             forward_headers: forward_headers?,
             reply_headers: reply_headers?,
             links: links && !is_mcp,
+            retry,
             place: at.into(),
         })
     }
@@ -99,6 +101,7 @@ impl Checker<'_> {
             ("ca_file", place(&connection.ca_file)),
             ("forward_headers", first(&connection.forward_headers)),
             ("reply_headers", first(&connection.reply_headers)),
+            ("retry", place(&connection.retry)),
         ];
         self.foreign(own, &wire).and(good)
     }

@@ -31,6 +31,8 @@ pub struct Connection {
     pub reply_headers: Vec<String>,
     /// Whether links back to the upstream are rewritten to the gateway; never for `mcp`.
     pub links: bool,
+    /// Whether a request may go upstream once more when a pooled connection turns out to have ended.
+    pub retry: bool,
     /// Where it stands in the file.
     pub place: Spot,
 }

@@ -28,6 +28,9 @@ section! {
         pub forward_headers: Option<Vec<Text>>,
         /// Reply fields that go to the caller beside the usual ones.
         pub reply_headers: Option<Vec<Text>>,
+        /// Whether a request goes upstream once more when a pooled connection turns out to have ended: one
+        /// of which nothing was sent, or GET, HEAD or OPTIONS without a body; by default yes.
+        pub retry: Option<At<bool>>,
         /// http: whether links back to the upstream are rewritten to the gateway; by default yes.
         pub links: Option<At<bool>>,
         /// mcp: the scopes that clients are told to ask for.

@@ -1,0 +1,47 @@
+//! Whether a request may go upstream once more, when a kept connection turns out to have ended.
+
+use crate::exchange::phase::Judged;
+use crate::exchange::received::Received;
+use crate::http::BodyLength;
+use crate::policy::Permit;
+
+/// What a request needs to go upstream once more.
+#[derive(Default)]
+pub(super) struct Repeat {
+    /// The connection's configuration allows it.
+    allowed: bool,
+    /// The method is safe (RFC 9110, section 9.2.1) and no body follows: to send it twice is as good
+    /// as once.
+    pub is_safe: bool,
+    /// It goes by a connection that was kept: only that can be stale.
+    by_kept: bool,
+    /// Kept as long as it may be needed.
+    pub permit: Option<Permit>,
+}
+
+impl Repeat {
+    pub(super) fn new(received: &Received, bytes: &[u8], judged: &Judged) -> Repeat {
+        let method = received.head.method(received.bytes(bytes));
+        let has_body = !matches!(received.framing(), BodyLength::None | BodyLength::Length(0));
+        Repeat {
+            allowed: judged.connection.retry,
+            is_safe: matches!(method, "GET" | "HEAD" | "OPTIONS") && !has_body,
+            by_kept: false,
+            permit: None,
+        }
+    }
+
+    pub(super) fn by_kept(&mut self) {
+        self.by_kept = self.allowed;
+    }
+
+    /// The head is about to leave.
+    pub(super) fn keep(&mut self, permit: Permit) {
+        self.permit = self.by_kept.then_some(permit);
+    }
+
+    /// All of the head has left.
+    pub(super) fn sent(&mut self) {
+        self.permit = self.permit.take().filter(|_| self.is_safe);
+    }
+}

@@ -1,0 +1,55 @@
+//! How the body of a request is shown in the recording.
+
+use crate::exchange::rules::Connection;
+use crate::exchange::{Core, fields};
+use crate::http::{BodyLength, Known, RequestHead};
+use crate::mask::{self, ContentKind, Masked, Unreadable};
+
+/// How the body is shown in the recording.
+pub(super) enum Shown {
+    AsIs,
+    Masked(Box<mask::Stream>),
+    /// It cannot be read, so it is kept as length and keyed digest.
+    Withheld,
+}
+
+impl Shown {
+    pub(super) fn of(
+        head: &RequestHead,
+        bytes: &[u8],
+        connection: &Connection,
+        core: &mut Core,
+    ) -> Shown {
+        let Some(masks) = connection.masks.as_ref().filter(|_| connection.hides) else {
+            return Shown::AsIs;
+        };
+        let kind = ContentKind::of(
+            head.field(bytes, "content-type"),
+            fields::coding(head.values(bytes, Known::ContentEncoding)),
+        );
+        match kind {
+            _ if head.body() == BodyLength::None => Shown::AsIs,
+            Ok(kind) => Shown::Masked(core.stream(masks, kind, b"")),
+            Err(_) => Shown::Withheld,
+        }
+    }
+}
+
+/// Pushes a piece of a body through its masks.
+pub(in crate::exchange) fn pushed<'a>(
+    stream: &'a mut mask::Stream,
+    content: &'a [u8],
+    last: bool,
+) -> Result<Masked<'a>, Unreadable> {
+    if last {
+        stream.last(content)
+    } else {
+        stream.push(content)
+    }
+}
+
+/// Ring bytes that surely take `len` content bytes, masked: placeholders may be longer than what
+/// they hide.
+pub(in crate::exchange) fn masked_room(len: usize) -> usize {
+    2 * len + 4096
+}
