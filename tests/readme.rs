@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::Value;
 use sluice::base::limits;
 use sluice::control::{config, rules};
 
@@ -173,6 +174,71 @@ fn the_bounds_in_the_readme_are_those_of_the_program() {
     for row in rows {
         assert!(README.contains(&format!("\n| {row} |\n")), "{row}");
     }
+}
+
+/// What the documents' examples are parts of.
+const WHOLE: &str = "
+listeners: [{ bind: 127.0.0.1:8080 }]
+data: ./data
+issuers: { entra: { kind: entra, tenant: 7e2f8c1a-6b7d-4c58-9d3e-2f1a0b9c8d7e, audiences: [a] } }
+connections: { api: { protocol: http, upstream: 'https://api.example', record: buffered } }
+routes: [{ path: /api/**, connection: api }]
+";
+
+/// Every example of a page in `docs` is good as a part of a whole configuration: its mappings are
+/// merged into that, and its lists take the place of those that stand there.
+#[test]
+fn the_examples_in_the_documents_are_good() -> Result<(), Box<dyn std::error::Error>> {
+    let mut seen = 0;
+    for page in fs::read_dir("docs")? {
+        let page = page?.path();
+        let text = fs::read_to_string(&page)?;
+        let link = format!("]({})", page.display());
+        assert!(README.contains(&link), "the README does not lead to {link}");
+        let examples = text.split("```yaml\n").skip(1);
+        for example in examples.filter_map(|rest| Some(rest.split_once("```")?.0)) {
+            let mut whole = serde_saphyr::from_str(WHOLE)?;
+            merge(&mut whole, serde_saphyr::from_str(example)?);
+            if let Err(why) = judged(&whole) {
+                panic!("{}: {why}\n{example}", page.display());
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 0);
+    Ok(())
+}
+
+fn merge(whole: &mut Value, part: Value) {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => {
+            for (key, value) in part {
+                merge(whole.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (whole, part) => *whole = part,
+    }
+}
+
+/// Judges a configuration beside files of the kinds that it names.
+fn judged(whole: &Value) -> Result<(), Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    let pair = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])?;
+    let text = whole.to_string();
+    for word in text.split(['"', ':', ' ']) {
+        let file = folder.path().join(word);
+        match word.rsplit_once('.').map(|(_, kind)| kind) {
+            Some("crt" | "pem") => fs::write(file, pair.cert.pem())?,
+            Some("key") => fs::write(file, pair.signing_key.serialize_pem())?,
+            Some("hex") => fs::write(file, "5".repeat(64))?,
+            Some("txt") => fs::write(file, "some text")?,
+            _ => {}
+        }
+    }
+    let environment = |_: &str| Some("a-secret".to_owned());
+    let config = config::parse(&folder.path().join("sluice.yaml"), text, &environment)?;
+    rules::preview(&config)?;
+    Ok(())
 }
 
 fn write_what_it_refers_to(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {

@@ -9,7 +9,7 @@ use rustls::{AlertDescription, CertificateError, Error, HandshakeKind, Supported
 use sluice::base::buffers::Buffer;
 use sluice::base::limits::{BUFFER_BYTES, TLS_FRAGMENT_BYTES};
 use sluice::base::secret::Secret;
-use sluice::tls::{self, Progress, Roots, Session, TlsConfigError, TlsError};
+use sluice::tls::{self, Progress, Roots, Server, Session, TlsConfigError, TlsError};
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS12, &rustls::version::TLS13];
 const NAME: &str = "upstream.example";
@@ -42,9 +42,8 @@ impl Identity {
         }
     }
 
-    fn our_server_config(&self) -> Arc<rustls::ServerConfig> {
-        let key = Secret::new(self.key.clone().into_bytes());
-        tls::server_config(self.certificate.as_bytes(), &key).unwrap()
+    fn our_server_config(&self) -> Server {
+        server(&self.certificate, &self.key).unwrap()
     }
 
     fn our_server(&self) -> Ours {
@@ -109,6 +108,15 @@ impl Identity {
     }
 }
 
+/// A listener with one certificate.
+fn server(certificate: &str, key: &str) -> Result<Server, TlsConfigError> {
+    let identity = tls::Identity {
+        certificate: certificate.as_bytes(),
+        key: &Secret::new(key.as_bytes().to_vec()),
+    };
+    Server::new(&[identity], None)
+}
+
 fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
@@ -123,8 +131,8 @@ struct Ours {
 }
 
 impl Ours {
-    fn server(config: &Arc<rustls::ServerConfig>) -> Ours {
-        Ours::new(Session::server(Arc::clone(config)).unwrap())
+    fn server(server: &Server) -> Ours {
+        Ours::new(Session::server(server).unwrap())
     }
 
     fn client(config: &Arc<rustls::ClientConfig>, name: &str) -> Ours {
@@ -638,12 +646,7 @@ fn what_follows_the_peers_close_is_dropped() {
 #[test]
 fn configuration_errors_say_what_is_wrong() {
     let (one, other) = (Identity::new(), Identity::new());
-    let server = |certificate: &str, key: &str| {
-        let key = Secret::new(key.as_bytes().to_vec());
-        tls::server_config(certificate.as_bytes(), &key)
-            .err()
-            .unwrap()
-    };
+    let server = |certificate: &str, key: &str| server(certificate, key).err().unwrap();
     let junk = "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n";
     let no_certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let no_key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";

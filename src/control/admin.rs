@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::config::Admin;
-use super::listen::Listening;
+use super::listen::{Certificate, Listening};
 use super::metrics::Metrics;
 use super::ready::Readiness;
 use crate::base::limits::ADMIN_CONNECTIONS;
@@ -58,6 +58,11 @@ impl AdminListener {
     /// Where it listens; the port is the real one where 0 was configured.
     pub fn address(&self) -> SocketAddr {
         self.guard.bind
+    }
+
+    /// What it shows.
+    pub fn certificate(&self) -> Certificate {
+        self.listening.certificate()
     }
 
     /// Answers for ever.

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::{Extension, Router};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -17,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::config::TlsIdentity;
 use crate::base::limits::HEAD_TIME;
+use crate::tls;
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +28,52 @@ pub(super) struct Peer(pub SocketAddr);
 pub(super) struct Listening {
     listener: std::net::TcpListener,
     address: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    certificate: Certificate,
+}
+
+/// What a listener shows under TLS; nothing where it speaks plain HTTP. Clones share it.
+#[derive(Clone)]
+pub(super) struct Certificate(Option<Arc<ArcSwap<tls::Server>>>);
+
+impl Certificate {
+    fn new(identity: Option<&TlsIdentity>) -> io::Result<Certificate> {
+        let server = identity.map(|identity| server(identity, None)).transpose()?;
+        Ok(Certificate(server.map(|it| Arc::new(ArcSwap::new(it)))))
+    }
+
+    /// What it is to show from now on.
+    ///
+    /// # Errors
+    /// What is wrong with that.
+    pub fn renewed(&self, identity: Option<&TlsIdentity>) -> io::Result<Option<Arc<tls::Server>>> {
+        let both = self.0.as_ref().zip(identity);
+        let renew = |(shown, identity): (&Arc<ArcSwap<tls::Server>>, _)| {
+            server(identity, Some(&shown.load()))
+        };
+        both.map(renew).transpose()
+    }
+
+    /// Shows it to whoever connects from now on.
+    pub fn show(&self, renewed: Option<Arc<tls::Server>>) {
+        if let (Some(shown), Some(server)) = (&self.0, renewed) {
+            shown.store(server);
+        }
+    }
+
+    fn acceptor(&self) -> Option<TlsAcceptor> {
+        let shown = self.0.as_ref()?;
+        Some(TlsAcceptor::from(shown.load().config()))
+    }
+}
+
+fn server(identity: &TlsIdentity, before: Option<&tls::Server>) -> io::Result<Arc<tls::Server>> {
+    let identity = tls::Identity {
+        certificate: &identity.cert,
+        key: &identity.key,
+    };
+    tls::Server::new(&[identity], before)
+        .map(Arc::new)
+        .map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why.to_string()))
 }
 
 impl Listening {
@@ -36,7 +83,7 @@ impl Listening {
         listener.set_nonblocking(true)?;
         Ok(Listening {
             address: listener.local_addr()?,
-            tls: tls.map(acceptor).transpose()?,
+            certificate: Certificate::new(tls)?,
             listener,
         })
     }
@@ -44,6 +91,11 @@ impl Listening {
     /// Where it listens; the port is the real one where 0 was configured.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What it shows.
+    pub fn certificate(&self) -> Certificate {
+        self.certificate.clone()
     }
 
     /// Answers for ever, at most `places` connections at a time. `admit` is asked about each; what
@@ -70,34 +122,13 @@ impl Listening {
                 continue;
             };
             let router = router.clone().layer(Extension(Peer(peer)));
-            let tls = self.tls.clone();
+            let tls = self.certificate.acceptor();
             tokio::spawn(async move {
                 connection(stream, tls, router).await;
                 drop((place, admitted));
             });
         }
     }
-}
-
-fn acceptor(identity: &TlsIdentity) -> io::Result<TlsAcceptor> {
-    use rustls::pki_types::pem::PemObject as _;
-    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-    let bad = |error: &dyn std::fmt::Display| {
-        io::Error::new(io::ErrorKind::InvalidInput, error.to_string())
-    };
-    let chain = CertificateDer::pem_slice_iter(&identity.cert)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| bad(&error))?;
-    let key = PrivateKeyDer::from_pem_slice(identity.key.expose())
-        .map_err(|_| bad(&"there is no PEM private key"))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| bad(&error))?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|error| bad(&error))?;
-    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router) {

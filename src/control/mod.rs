@@ -47,6 +47,7 @@ use self::config::{Config, Mistakes};
 use self::facade::Facade;
 use self::health::Health;
 use self::http_client::ClientError;
+use self::listen::Certificate;
 use self::metrics::{Metrics, Sources};
 use self::ready::Readiness;
 use self::reloads::Reloads;
@@ -60,6 +61,7 @@ use crate::base::credential::Credentials;
 use crate::base::limits::{QUESTIONS, RELOAD_PATIENCE};
 use crate::base::mailbox::{Ask, Inbox, mailbox};
 use crate::mcp::pins::Pins;
+use crate::tls;
 
 pub use health::State;
 pub use ready::{OwnServers, Probe};
@@ -127,6 +129,7 @@ pub struct Control {
     standing: Arc<ArcSwap<Standing>>,
     reloads: Arc<Reloads>,
     admin: SocketAddr,
+    certificate: Certificate,
     facades: Facades,
     writer: AccessWriter,
 }
@@ -149,7 +152,7 @@ impl Control {
         let runtime = runtime().map_err(StartError::Runtime)?;
         let (ask_key, key_questions) = mailbox(QUESTIONS);
         let (ask_credential, credential_questions) = mailbox(QUESTIONS);
-        let address = admin.address();
+        let (address, certificate) = (admin.address(), admin.certificate());
         let guard = runtime.enter();
         let keys = PublishedKeys::new(issuers.clone());
         let (facades, facade_healths) = facades(config, &issuers, clock)?;
@@ -200,6 +203,7 @@ impl Control {
             standing,
             reloads,
             admin: address,
+            certificate,
             facades,
             writer,
         })
@@ -213,6 +217,7 @@ impl Control {
     /// What cannot be used; then all stays as it was.
     pub fn reload(&mut self, config: &Config) -> Result<(), StartError> {
         let prepared = Prepared::of(config)?;
+        let shown = self.certificates(config)?;
         self.handles.keys.configure(&prepared.issuers());
         let inside = self.runtime.enter();
         let before = self.standing.load_full();
@@ -222,7 +227,27 @@ impl Control {
         self.handles.credentials = Arc::new(standing.slots());
         self.handles.addresses = Arc::new(standing.places());
         self.standing.store(Arc::new(standing));
+        for (certificate, server) in shown {
+            certificate.show(server);
+        }
         Ok(())
+    }
+
+    /// What the admin listener and façades are to show under another configuration.
+    fn certificates(&self, config: &Config) -> Result<Vec<Shows>, StartError> {
+        let admin = &config.admin;
+        let renewed = self.certificate.renewed(admin.tls.as_ref());
+        let renewed = renewed.map_err(|error| StartError::Admin(admin.bind, error))?;
+        let mut shown = vec![(self.certificate.clone(), renewed)];
+        for Listed { issuer, certificate, .. } in &self.facades {
+            let configured = config.issuers.iter().find(|it| it.name == *issuer);
+            if let Some(facade) = configured.and_then(|it| it.facade.as_ref()) {
+                let renewed = certificate.renewed(facade.tls.as_ref());
+                let renewed = renewed.map_err(|error| StartError::Facade(facade.bind, error))?;
+                shown.push((certificate.clone(), renewed));
+            }
+        }
+        Ok(shown)
     }
 
     /// Tells the operator what became of a configuration that was offered: `Ok` has the generation
@@ -251,8 +276,7 @@ impl Control {
     #[must_use]
     pub fn facade_address(&self, issuer: &str) -> Option<SocketAddr> {
         let mut facades = self.facades.iter();
-        let (_, address) = facades.find(|(name, _)| **name == *issuer)?;
-        Some(*address)
+        Some(facades.find(|facade| *facade.issuer == *issuer)?.address)
     }
 
     /// Stops: no more fetches, and the access log written out. Call it last, when no core can tell
@@ -264,8 +288,18 @@ impl Control {
     }
 }
 
-/// Where façades listen, by the names of their issuers.
-type Facades = Vec<(Arc<str>, SocketAddr)>;
+/// What a listener shows, and is to show.
+type Shows = (Certificate, Option<Arc<tls::Server>>);
+
+/// The façades that listen.
+type Facades = Vec<Listed>;
+
+/// A façade that listens.
+struct Listed {
+    issuer: Arc<str>,
+    address: SocketAddr,
+    certificate: Certificate,
+}
 
 /// The façades that are configured. One that cannot reach its issuer says so in its health and
 /// refuses its clients; the gateway is ready without it.
@@ -284,7 +318,11 @@ fn facades(
         let issuer = issuer.clone();
         let facade = Facade::bind(config, issuer, client, clock, health.clone())
             .map_err(|error| StartError::Facade(config.bind, error))?;
-        addresses.push((configured.name.clone(), facade.address()));
+        addresses.push(Listed {
+            issuer: configured.name.clone(),
+            address: facade.address(),
+            certificate: facade.certificate(),
+        });
         healths.push(health);
         tokio::spawn(facade.serve());
     }

@@ -12,10 +12,12 @@ mod config;
 mod drive;
 mod error;
 mod seal;
+mod server;
 mod session;
 mod validity;
 
-pub use config::{Roots, client_config, server_config, server_name};
+pub use config::{Roots, client_config, server_name};
 pub use error::{TlsConfigError, TlsError};
+pub use server::{Identity, Server, Shown};
 pub use session::{Progress, Session};
 pub use validity::Validity;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use rustls::client::UnbufferedClientConnection;
 use rustls::server::UnbufferedServerConnection;
-use rustls::{ClientConfig, CommonState, ServerConfig};
+use rustls::{ClientConfig, CommonState};
 use rustls_pki_types::ServerName;
 
+use super::server::{Choice, Server, Shown};
 use super::{TlsError, drive, seal};
 use crate::base::buffers::Buffer;
 use crate::base::limits::TLS_FRAGMENT_BYTES;
@@ -33,7 +34,7 @@ pub struct Session {
 }
 
 enum Side {
-    Server(Box<UnbufferedServerConnection>),
+    Server(Box<UnbufferedServerConnection>, Arc<Choice>),
     Client(Box<UnbufferedClientConnection>),
 }
 
@@ -57,10 +58,11 @@ impl Session {
     ///
     /// # Errors
     /// When the configuration is unusable.
-    pub fn server(config: Arc<ServerConfig>) -> Result<Session, TlsError> {
+    pub fn server(server: &Server) -> Result<Session, TlsError> {
+        let (config, choice) = server.connection();
         let server = UnbufferedServerConnection::new(config).map_err(TlsError::Protocol)?;
         Ok(Session {
-            side: Side::Server(Box::new(server)),
+            side: Side::Server(Box::new(server), choice),
             flow: Flow::default(),
         })
     }
@@ -94,7 +96,7 @@ impl Session {
     ) -> Result<Progress, TlsError> {
         let Session { side, flow } = self;
         flow.poisoned(|flow| match side {
-            Side::Server(server) => drive::open(&mut **server, flow, cipher, plain, out),
+            Side::Server(server, _) => drive::open(&mut **server, flow, cipher, plain, out),
             Side::Client(client) => drive::open(&mut **client, flow, cipher, plain, out),
         })
     }
@@ -116,7 +118,7 @@ impl Session {
                 return Err(TlsError::Closed);
             }
             match side {
-                Side::Server(server) => drive::write(&mut **server, flow, cipher, out, |w, out| {
+                Side::Server(server, _) => drive::write(&mut **server, flow, cipher, out, |w, out| {
                     seal::seal(w, plain, out)
                 }),
                 Side::Client(client) => drive::write(&mut **client, flow, cipher, out, |w, out| {
@@ -138,7 +140,7 @@ impl Session {
                 return Ok(());
             }
             match side {
-                Side::Server(server) => drive::write(&mut **server, flow, cipher, out, seal::close),
+                Side::Server(server, _) => drive::write(&mut **server, flow, cipher, out, seal::close),
                 Side::Client(client) => drive::write(&mut **client, flow, cipher, out, seal::close),
             }
         })
@@ -181,9 +183,18 @@ impl Session {
         self.common().alpn_protocol()
     }
 
+    /// What a caller's handshake has shown, once it is complete; nothing on the connecting side.
+    #[must_use]
+    pub fn shown(&self) -> Option<Shown> {
+        match &self.side {
+            Side::Server(server, choice) if !server.is_handshaking() => Some(Shown::of(choice)),
+            Side::Server(..) | Side::Client(_) => None,
+        }
+    }
+
     fn common(&self) -> &CommonState {
         match &self.side {
-            Side::Server(server) => server,
+            Side::Server(server, _) => server,
             Side::Client(client) => client,
         }
     }

@@ -128,10 +128,10 @@ pub(super) async fn serve<D: Driver>(present: Present<D>, stream: D::Stream, off
     let worker = present.worker();
     let (tls, inner) = match offers {
         Offers::Plain => (None, false),
-        Offers::Tls(tls) => (Some(tls), false),
+        Offers::Tls(tls) => (Some(tls.load_full()), false),
         Offers::Inner => (None, true),
     };
-    let Ok(transport) = Transport::server(stream, tls) else {
+    let Ok(transport) = Transport::server(stream, tls.as_deref()) else {
         return;
     };
     let mut caller = Caller {

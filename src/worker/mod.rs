@@ -21,9 +21,10 @@ mod wait;
 
 use std::sync::Arc;
 
-use rustls::ServerConfig;
+use arc_swap::ArcSwap;
 
 pub use self::core::Seed;
+use crate::tls;
 
 /// A listening socket of one core. Every core has its own on each address (`SO_REUSEPORT`).
 pub struct Listener {
@@ -38,8 +39,8 @@ pub struct Listener {
 pub enum Offers {
     /// Plain HTTP to callers.
     Plain,
-    /// HTTPS to callers.
-    Tls(Arc<ServerConfig>),
+    /// HTTPS to callers, with what is shown to them at the moment.
+    Tls(Arc<ArcSwap<tls::Server>>),
     /// Plain HTTP to servers of the gateway's own, which show a secret.
     Inner,
 }

@@ -8,7 +8,7 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rustls::{ClientConfig, ServerConfig};
+use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 
 use super::io::Stream;
@@ -44,8 +44,8 @@ struct Sealed {
 
 impl<S: Stream> Transport<S> {
     /// A caller's connection.
-    pub(super) fn server(stream: S, config: Option<Arc<ServerConfig>>) -> io::Result<Transport<S>> {
-        let session = config
+    pub(super) fn server(stream: S, shows: Option<&tls::Server>) -> io::Result<Transport<S>> {
+        let session = shows
             .map(tls::Session::server)
             .transpose()
             .map_err(broken)?;
@@ -83,6 +83,11 @@ impl<S: Stream> Transport<S> {
     /// True when TLS protects it.
     pub(super) fn is_secure(&self) -> bool {
         self.tls.is_some()
+    }
+
+    /// What the handshake has shown, once it is complete.
+    pub(super) fn shown(&self) -> Option<tls::Shown> {
+        self.tls.as_ref()?.borrow().session.shown()
     }
 
     /// The other end, as it was when the connection was made.

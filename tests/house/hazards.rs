@@ -89,12 +89,11 @@ const EXPOSED: &[Excepted] = &[
         "a caller's own token goes into its requests",
     ),
     exposes("src/control/admin.rs", "a bearer is compared"),
-    exposes("src/control/listen.rs", "the listener's key goes to rustls"),
     exposes(
         "src/servers/union/wire.rs",
         "the inner secret and the caller's own token go to the gateway's inner listener",
     ),
-    exposes("src/tls/config.rs", "the listener's key goes to rustls"),
+    exposes("src/tls/server.rs", "the listener's key goes to rustls"),
     exposes("src/mcp/seal.rs", "session keys go to ring"),
     exposes(
         "src/servers/stdio/",

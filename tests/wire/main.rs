@@ -17,6 +17,7 @@ macro_rules! on_every_driver {
     };
 }
 
+mod certificates;
 mod exchange;
 mod fair;
 mod keys;

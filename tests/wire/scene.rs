@@ -7,9 +7,10 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustls::ClientConfig;
+use sluice::cli::Failure;
 use sluice::cli::demo::pki::{Authority, Leaf};
 use sluice::cli::serve::Gateway;
-use sluice::control::config;
+use sluice::control::config::{self, Changes};
 use sluice::recorder::read::{Recording, recordings};
 use sluice::worker::io::IoChoice;
 
@@ -76,6 +77,10 @@ pub struct Plan<'a> {
     pub reserve: &'a str,
     /// Port of the plain listener; 0 takes a free one.
     pub port: u16,
+    /// Further keys of the TLS listener's `tls`.
+    pub tls: &'a str,
+    /// Further files beside the configuration.
+    pub files: Vec<(&'static str, String)>,
 }
 
 impl Plan<'_> {
@@ -92,6 +97,8 @@ impl Plan<'_> {
             drain_time: "3s",
             reserve: "1",
             port: 0,
+            tls: "",
+            files: Vec::new(),
         }
     }
 
@@ -103,6 +110,9 @@ impl Plan<'_> {
         write("tls.crt", &LEAF.certificate_pem);
         write("tls.key", &LEAF.key_pem);
         write("secret", SECRET);
+        for (name, text) in &self.files {
+            write(name, text);
+        }
         let path = directory.join("sluice.yaml");
         std::fs::write(&path, self.yaml()).unwrap();
         path
@@ -118,6 +128,7 @@ impl Plan<'_> {
             port,
             drain_time,
             reserve,
+            tls,
             ..
         } = self;
         let authority = self.issuer.url();
@@ -132,7 +143,7 @@ impl Plan<'_> {
         format!(
             "listeners:
   - bind: 127.0.0.1:{port}
-  - {{ bind: 127.0.0.2:0, tls: {{ cert: file:tls.crt, key: file:tls.key }} }}
+  - {{ bind: 127.0.0.2:0, tls: {{ cert: file:tls.crt, key: file:tls.key {tls} }} }}
 admin: {{ bind: 127.0.0.1:0 }}
 data: {data}
 io: {io}
@@ -242,6 +253,17 @@ impl Scene {
         Caller::plain(self.admin).ask(format!(
             "GET /readyz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
         ))
+    }
+
+    /// Puts another text into a file beside the configuration.
+    pub fn rewrite(&self, name: &str, text: &str) {
+        std::fs::write(self.directory.path().join(name), text).unwrap();
+    }
+
+    /// Offers the configuration again, as its files are now.
+    pub fn reload(&mut self) -> Result<Changes, Failure> {
+        let offered = config::load(&self.directory.path().join("sluice.yaml"));
+        self.gateway.as_mut().unwrap().reload(offered)
     }
 
     /// Where the gateway keeps its data.

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
 use tokio::sync::watch;
 
+use super::doors::{Certificates, Doors};
 use super::pseudonyms;
 use super::servers::{self, Servers};
 use crate::auth::{Authenticator, SharedTokens};
 use crate::base::clock::Clock;
 use crate::base::counters::{Counters, Labels};
-use crate::base::limits::{BACKLOG, Limits};
+use crate::base::limits::Limits;
 use crate::base::secret::Secret;
 use crate::cli::Failure;
 use crate::cli::failure::Doing;
@@ -25,9 +25,8 @@ use crate::exchange::{Core, Journal, Refusal, Rules};
 use crate::mcp::Sealer;
 use crate::record::{Health, Outcome, SessionTable, Sessions, State, Writer};
 use crate::recorder::{self, Recorder, Settings};
-use crate::tls;
-use crate::worker::io::{IoChoice, check_free, listen_reuseport};
-use crate::worker::{Listener, Offers, Seed};
+use crate::worker::io::IoChoice;
+use crate::worker::{Listener, Seed};
 
 /// A running gateway. Dropping it without [`Gateway::stop`] leaves its threads to the process's end.
 pub struct Gateway {
@@ -42,6 +41,8 @@ pub struct Gateway {
     cores: Vec<JoinHandle<io::Result<()>>>,
     stop: watch::Sender<bool>,
     addresses: Vec<SocketAddr>,
+    certificates: Certificates,
+    clock: Clock,
     io: IoChoice,
 }
 
@@ -55,7 +56,7 @@ impl Gateway {
         recorder::make_private(&config.data)
             .doing(format!("data directory {}", config.data.display()))?;
         // Listening comes first: a port in use is the mistake most often made.
-        let doors = Doors::open(config)?;
+        let doors = Doors::open(config, clock.now().wall)?;
         let workers =
             u16::try_from(config.workers).map_err(|_| Failure::new("too many workers"))?;
         let (recorder, writers) =
@@ -116,6 +117,8 @@ impl Gateway {
             cores,
             stop,
             addresses,
+            certificates: doors.shown,
+            clock,
             io,
         })
     }
@@ -139,7 +142,7 @@ impl Gateway {
 
     fn take_over(&mut self, config: Config) -> Result<Changes, Failure> {
         let changes = config::diff(&self.config, &config);
-        if let Some(why) = refusal(&changes) {
+        if let Some(why) = changes.refusal() {
             return Err(Failure::new(why));
         }
         if changes.is_empty() {
@@ -150,6 +153,8 @@ impl Gateway {
         let wrong = |why: Mistakes| Failure::new(why.to_string());
         // All that can be wrong is found before anything is changed.
         rules::preview(&config).map_err(wrong)?;
+        let now = self.clock.now().wall;
+        let certificates = self.certificates.renewed(&self.config, &config, now)?;
         let mcp = rules::Shared {
             sealer: sealer(&config)?,
             ..self.mcp.clone()
@@ -174,6 +179,7 @@ impl Gateway {
         // New servers are there before the first call for them; those that are gone let calls end.
         self.servers.set(&config);
         self.rules.store(Arc::new(rules));
+        self.certificates.show(certificates);
         (self.config, self.mcp) = (config, mcp);
         Ok(changes)
     }
@@ -234,50 +240,6 @@ impl Gateway {
     }
 }
 
-/// The listening sockets, a set for each worker.
-struct Doors {
-    sockets: Vec<Vec<Listener>>,
-    addresses: Vec<SocketAddr>,
-    /// Where servers of the gateway's own call back.
-    inner: SocketAddr,
-}
-
-impl Doors {
-    fn open(config: &Config) -> Result<Doors, Failure> {
-        let mut doors = Doors {
-            sockets: (0..config.workers).map(|_| Vec::new()).collect(),
-            addresses: Vec::new(),
-            inner: servers::INNER,
-        };
-        for listener in &config.listeners {
-            let offers = match &listener.tls {
-                Some(identity) => Offers::Tls(server_config(identity)?),
-                None => Offers::Plain,
-            };
-            check_free(listener.bind).doing(format!("listen on {}", listener.bind))?;
-            let address = doors.add(listener.bind, &offers)?;
-            doors.addresses.push(address);
-        }
-        doors.inner = doors.add(servers::INNER, &Offers::Inner)?;
-        Ok(doors)
-    }
-
-    /// A socket for every worker on the same address, which it answers.
-    fn add(&mut self, mut address: SocketAddr, offers: &Offers) -> Result<SocketAddr, Failure> {
-        for sockets in &mut self.sockets {
-            let socket =
-                listen_reuseport(address, BACKLOG).doing(format!("listen on {address}"))?;
-            // With port 0, the first socket's port is everyone's.
-            address = socket.local_addr().doing(format!("listen on {address}"))?;
-            sockets.push(Listener {
-                socket,
-                offers: offers.clone(),
-            });
-        }
-        Ok(address)
-    }
-}
-
 /// What connections of protocol `mcp` share.
 fn mcp(config: &Config, keeper: &StoreKeeper, servers: &Servers) -> Result<rules::Shared, Failure> {
     let mut replica = [0; 8];
@@ -299,26 +261,6 @@ fn sealer(config: &Config) -> Result<Arc<Sealer>, Failure> {
     let keys = keys.iter().map(|key| (key.id.as_str(), &key.key));
     let sealer = Sealer::new(keys).map_err(|why| Failure::new(why.to_string()))?;
     Ok(Arc::new(sealer))
-}
-
-/// Why a running gateway cannot take changes over.
-fn refusal(changes: &Changes) -> Option<String> {
-    let doors: Vec<String> = changes
-        .certificates
-        .iter()
-        .map(|door| door.to_string())
-        .collect();
-    let certificates = (!doors.is_empty()).then(|| {
-        format!(
-            "the certificate of {} cannot change while the gateway runs: restart it",
-            doors.join(", ")
-        )
-    });
-    changes.refusal().or(certificates)
-}
-
-fn server_config(identity: &config::TlsIdentity) -> Result<Arc<ServerConfig>, Failure> {
-    tls::server_config(&identity.cert, &identity.key).map_err(|why| Failure::new(why.to_string()))
 }
 
 /// What every core gets its own view of.

@@ -1,5 +1,6 @@
 //! `sluice serve`: the gateway, until it is told to stop.
 
+mod doors;
 mod gateway;
 mod pseudonyms;
 mod servers;
@@ -21,9 +22,9 @@ pub use gateway::Gateway;
 /// Run the gateway.
 ///
 /// Listens as the configuration says until SIGTERM or Ctrl-C, then drains: no new connection is
-/// taken, calls in flight end, the recording is sealed. When the configuration file changes, and at
-/// SIGHUP, it is read again and taken over whole; one that cannot be used leaves the one before in
-/// force.
+/// taken, calls in flight end, the recording is sealed. When the configuration file changes or a file
+/// that it names, and at SIGHUP, all is read again and taken over whole; what cannot be used leaves
+/// what was before in force.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  sluice serve -c sluice.yaml\n  sluice serve -c sluice.yaml --io uring"
@@ -42,14 +43,14 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     let config = load(args).map_err(|mistakes| unusable(args, &mistakes.to_string()))?;
     // Before anything is started: a SIGTERM that comes meanwhile must still drain.
     let mut signals = Signals::listen()?;
-    let mut watch = Watch::start(&args.config)?;
+    let mut watch = Watch::start(&args.config, &config.files)?;
     let mut gateway = Gateway::start(&config)?;
     announce(&gateway, config.workers);
     let broken = loop {
         match signals.wait(&gateway, &mut watch) {
             Told::Reload => {
                 watch.look();
-                reload(args, &mut gateway);
+                reload(args, &mut gateway, &mut watch);
             }
             Told::Broken => break true,
             Told::End => break false,
@@ -86,8 +87,12 @@ fn unusable(args: &ServeArgs, why: &str) -> Failure {
 }
 
 /// Offers the file to the running gateway, and says what became of it.
-fn reload(args: &ServeArgs, gateway: &mut Gateway) {
-    match gateway.reload(load(args)) {
+fn reload(args: &ServeArgs, gateway: &mut Gateway, watch: &mut Watch) {
+    let offered = load(args);
+    if let Ok(config) = &offered {
+        watch.follow(&config.files);
+    }
+    match gateway.reload(offered) {
         Ok(changes) if changes.is_empty() => eprintln!("sluice: reload: nothing has changed"),
         Ok(_) => eprintln!(
             "sluice: reload: configuration {} is in force",

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::model::{
-    Admin, Config, Connection, Facade, Issuer, Listener, Mask, Policy, Reach, Route, TlsIdentity,
+    Admin, Config, Connection, Facade, Issuer, ListenerTls, Mask, Policy, Reach, Route, TlsIdentity,
 };
 use crate::base::limits::Limits;
 
@@ -18,7 +18,7 @@ use crate::base::limits::Limits;
 pub struct Changes {
     /// Keys of the file that only a restart can change, such as `listeners`.
     pub restart: Vec<String>,
-    /// Listeners, the admin's and façades' included, whose certificate or key is another.
+    /// Listeners, the admin's and façades' included, that show other certificates.
     pub certificates: Vec<SocketAddr>,
     /// `public_url` is another.
     pub public_url: bool,
@@ -143,6 +143,7 @@ pub fn diff(old: &Config, new: &Config) -> Changes {
         workers: _,
         io: _,
         access_log: _,
+        files: _,
         source: _,
     } = old;
     let connections = connections(old, new);
@@ -242,21 +243,30 @@ fn faces(config: &Config) -> Vec<(&Arc<str>, (Facade, bool))> {
         .collect()
 }
 
-/// Where the certificate or its key is another, among doors that are in both.
+/// What a listener of any kind shows.
+#[derive(PartialEq)]
+enum Shows<'c> {
+    Callers(&'c ListenerTls),
+    Others(&'c TlsIdentity),
+}
+
+/// Where other certificates are shown, among doors that are in both.
 fn certificates(old: &Config, new: &Config) -> Vec<SocketAddr> {
-    let doors = |config: &Config| -> Vec<(SocketAddr, TlsIdentity)> {
+    fn doors(config: &Config) -> Vec<(SocketAddr, Option<Shows<'_>>)> {
         let listeners = config.listeners.iter();
-        let listeners = listeners.map(|Listener { bind, tls, .. }| (*bind, tls.clone()));
+        let listeners = listeners.map(|it| (it.bind, it.tls.as_ref().map(Shows::Callers)));
         let facades = config.issuers.iter().filter_map(|it| it.facade.as_ref());
-        let facades = facades.map(|Facade { bind, tls, .. }| (*bind, tls.clone()));
-        let admin = (config.admin.bind, config.admin.tls.clone());
-        (listeners.chain(facades).chain([admin]))
-            .filter_map(|(bind, tls)| Some((bind, tls?)))
-            .collect()
-    };
+        let facades = facades.map(|it| (it.bind, it.tls.as_ref().map(Shows::Others)));
+        let admin = (
+            config.admin.bind,
+            config.admin.tls.as_ref().map(Shows::Others),
+        );
+        listeners.chain(facades).chain([admin]).collect()
+    }
     let before = doors(old);
+    let is_there = |bind: &SocketAddr| before.iter().any(|(was, _)| was == bind);
     (doors(new).into_iter())
-        .filter(|(bind, tls)| before.iter().any(|(was, old)| was == bind && old != tls))
+        .filter(|door| is_there(&door.0) && !before.contains(door))
         .map(|(bind, _)| bind)
         .collect()
 }

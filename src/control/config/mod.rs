@@ -52,6 +52,7 @@ pub fn parse(
     let lookup = Lookup {
         directory: path.parent().unwrap_or(Path::new("")),
         environment,
+        read: std::cell::RefCell::default(),
     };
     let config = check::check(file, &source, &lookup)
         .map_err(|mistakes| Mistakes::render(&source, mistakes))?;

@@ -1,5 +1,6 @@
 //! References to what must not stand in the file itself: `env:NAME` and `file:PATH`.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -18,6 +19,8 @@ const REFERENCE_BYTES: u64 = 4 * 1024 * 1024;
 pub(super) struct Lookup<'l> {
     pub directory: &'l Path,
     pub environment: &'l dyn Fn(&str) -> Option<String>,
+    /// The files that were read.
+    pub read: RefCell<Vec<PathBuf>>,
 }
 
 impl Lookup<'_> {
@@ -42,6 +45,20 @@ impl Lookup<'_> {
         Ok(SecretRef { value, path })
     }
 
+    /// Reads a file that the configuration names.
+    pub fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+        self.read.borrow_mut().push(path.to_owned());
+        read(path)
+    }
+
+    /// The files that were read, each once.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files = self.read.borrow().clone();
+        files.sort_unstable();
+        files.dedup();
+        files
+    }
+
     /// What a reference leads to, as it is.
     pub fn bytes(&self, reference: &str) -> Result<Vec<u8>, String> {
         if let Some(name) = reference.strip_prefix("env:") {
@@ -50,7 +67,7 @@ impl Lookup<'_> {
                 .ok_or_else(|| format!("the variable `{name}` is not set"));
         }
         if let Some(path) = reference.strip_prefix("file:") {
-            return read(&self.directory.join(path));
+            return self.read(&self.directory.join(path));
         }
         // The text is not repeated: it may be the very secret that should not stand here.
         Err("expected a reference: `env:NAME` or `file:PATH`".into())
@@ -66,6 +83,7 @@ pub fn referenced(reference: &str) -> Result<Secret, String> {
     let lookup = Lookup {
         directory: Path::new(""),
         environment: &|name| std::env::var(name).ok(),
+        read: RefCell::default(),
     };
     lookup.secret(reference)
 }
@@ -112,7 +130,7 @@ pub(super) fn names_a_secret(name: &str) -> bool {
 }
 
 /// Reads a file that a configuration names, bounded, with an error that names it.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
+fn read(path: &Path) -> Result<Vec<u8>, String> {
     use std::io::Read as _;
     let shown = path.display();
     let file =

@@ -47,7 +47,7 @@ use self::document::Entra;
 use super::config;
 use super::health::Health;
 use super::http_client::HttpClient;
-use super::listen::{Listening, Peer};
+use super::listen::{Certificate, Listening, Peer};
 use crate::auth;
 use crate::base::clock::Clock;
 use crate::base::limits::{
@@ -106,6 +106,11 @@ impl Facade {
     /// Where it listens; the port is the real one where 0 was configured.
     pub fn address(&self) -> SocketAddr {
         self.listening.address()
+    }
+
+    /// What it shows.
+    pub fn certificate(&self) -> Certificate {
+        self.listening.certificate()
     }
 
     /// Answers for ever.

@@ -6,7 +6,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::super::errors::Mistake;
-use super::super::model::{Admin, Connection, Listener, Reach, Route};
+use super::super::model::{Admin, Connection, Listener, ListenerTls, Reach, Route};
 use super::super::schema::{self, At, Text};
 use super::{Checker, values};
 use crate::base::secret::Secret;
@@ -45,12 +45,38 @@ impl Checker<'_> {
         let bind = self
             .need(value.bind, at, "bind")
             .and_then(|bind| self.address(&bind));
-        let tls = self.tls(value.tls);
+        let tls = self.perhaps(value.tls, |checker, tls| checker.listener_tls(tls));
         let (bind, place) = bind?;
         Some(Listener {
             bind,
             tls: tls?,
             place: place.into(),
+        })
+    }
+
+    fn listener_tls(&mut self, tls: At<schema::ListenerTls>) -> Option<ListenerTls> {
+        let At { value, at } = tls;
+        let schema::ListenerTls {
+            cert,
+            key,
+            certificates,
+        } = value;
+        let has_list = certificates.is_some();
+        let first = match (&cert, &key) {
+            (None, None) if has_list => None,
+            _ => Some(At {
+                value: schema::Tls { cert, key },
+                at,
+            }),
+        };
+        let further = certificates.map_or(Vec::new(), |list| list.value);
+        if has_list && first.is_none() && further.is_empty() {
+            return self.refuse(at, "at least one certificate is needed");
+        }
+        let all = first.into_iter().chain(further);
+        let judged: Vec<_> = all.map(|each| self.identity(each)).collect();
+        Some(ListenerTls {
+            certificates: judged.into_iter().collect::<Option<_>>()?,
         })
     }
 

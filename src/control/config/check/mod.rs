@@ -22,7 +22,7 @@ pub(super) use limits::limit_names;
 use super::errors::Mistake;
 use super::model::{AccessLog, Config, Io, Roots, TlsIdentity};
 use super::schema::{self, At, Named, Scalar, Text};
-use super::secrets::{Lookup, read};
+use super::secrets::Lookup;
 use super::source::{Place, Source};
 
 /// Turns the file as written into a configuration, or into all that is wrong with it.
@@ -139,6 +139,7 @@ impl Checker<'_> {
             workers: workers?,
             io: io?,
             access_log: access_log?,
+            files: self.lookup.files(),
             source: self.source.clone(),
         })
     }
@@ -283,7 +284,7 @@ impl Checker<'_> {
             return Some(None);
         };
         let path = self.lookup.path(&text.value);
-        let pem = self.found(text.at, read(&path))?;
+        let pem = self.found(text.at, self.lookup.read(&path))?;
         let judged = edge::certificates(&pem).and_then(|certificates| {
             let mut store = rustls::RootCertStore::empty();
             certificates.into_iter().try_for_each(|certificate| {
@@ -300,9 +301,11 @@ impl Checker<'_> {
 
     /// A certificate chain and a key that belong together.
     fn tls(&mut self, tls: Option<At<schema::Tls>>) -> Option<Option<TlsIdentity>> {
-        let Some(At { value: tls, at }) = tls else {
-            return Some(None);
-        };
+        self.perhaps(tls, |checker, tls| checker.identity(tls))
+    }
+
+    pub(super) fn identity(&mut self, tls: At<schema::Tls>) -> Option<TlsIdentity> {
+        let At { value: tls, at } = tls;
         let cert = self.need(tls.cert, at, "cert");
         let key = self.need(tls.key, at, "key");
         let cert = cert.and_then(|cert| {
@@ -317,7 +320,7 @@ impl Checker<'_> {
         let ((cert_at, cert, chain), (key_at, key)) = (cert?, key?);
         let der = self.found(key_at, edge::private_key(&key))?;
         self.found(cert_at, edge::belong_together(chain, der))?;
-        Some(Some(TlsIdentity { cert, key }))
+        Some(TlsIdentity { cert, key })
     }
 }
 

@@ -54,6 +54,8 @@ pub struct Config {
     pub io: Option<Io>,
     /// Where the access log goes.
     pub access_log: AccessLog,
+    /// Every file that was read for it, beside its own.
+    pub files: Vec<PathBuf>,
     pub(super) source: Source,
 }
 
@@ -107,10 +109,17 @@ fn goes_by_the_same<'i>(before: &'i [Arc<auth::Issuer>], issuer: &auth::Issuer) 
 pub struct Listener {
     /// Address and port.
     pub bind: SocketAddr,
-    /// Certificate and key; `None` speaks plain HTTP.
-    pub tls: Option<TlsIdentity>,
+    /// What it shows under TLS; `None` speaks plain HTTP.
+    pub tls: Option<ListenerTls>,
     /// Where it stands in the file.
     pub place: Spot,
+}
+
+/// What a listener shows under TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerTls {
+    /// At least one. Callers are shown the first that is for the name they ask for, else the first.
+    pub certificates: Vec<TlsIdentity>,
 }
 
 /// A certificate chain and its key. That they belong together has been checked.

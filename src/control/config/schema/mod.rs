@@ -72,8 +72,21 @@ section! {
     pub struct Listener {
         /// Address and port, such as `0.0.0.0:8443`.
         pub bind: Option<Text> => needed(),
-        /// Certificate and key; without it the listener speaks plain HTTP.
-        pub tls: Option<At<Tls>>,
+        /// Certificates and what else TLS needs; without it the listener speaks plain HTTP.
+        pub tls: Option<At<ListenerTls>>,
+    }
+}
+
+section! {
+    /// TLS of a listener: `cert` and `key`, `certificates`, or both.
+    pub struct ListenerTls {
+        /// PEM chain, leaf first: `file:` or `env:`.
+        pub cert: Option<Text> => like(REFERENCE),
+        /// PEM private key: `file:` or `env:`.
+        pub key: Option<Text> => like(REFERENCE),
+        /// Further certificates; callers get the first that is for the name they ask for, else the
+        /// first of all.
+        pub certificates: Option<At<Vec<At<Tls>>>>,
     }
 }
 

@@ -1,0 +1,137 @@
+//! The listening sockets, and what they show under TLS while the gateway runs.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::servers;
+use crate::base::clock::Wall;
+use crate::base::limits::BACKLOG;
+use crate::cli::Failure;
+use crate::cli::failure::Doing;
+use crate::control::config::{Config, ListenerTls, TlsIdentity};
+use crate::tls::{Identity, Server, TlsConfigError, Validity};
+use crate::worker::io::{check_free, listen_reuseport};
+use crate::worker::{Listener, Offers};
+
+/// The listening sockets, a set for each worker.
+pub(super) struct Doors {
+    /// By worker.
+    pub sockets: Vec<Vec<Listener>>,
+    /// In the order of the configuration, with real ports.
+    pub addresses: Vec<SocketAddr>,
+    /// Where servers of the gateway's own call back.
+    pub inner: SocketAddr,
+    /// What they show.
+    pub shown: Certificates,
+}
+
+/// What each listener shows, in the order of the configuration; none where it speaks plain HTTP.
+pub(super) struct Certificates(Vec<Option<Arc<ArcSwap<Server>>>>);
+
+/// What listeners are to show, all of it good.
+pub(super) struct Renewed(Vec<Option<Arc<Server>>>);
+
+impl Doors {
+    /// Listens on every address.
+    pub(super) fn open(config: &Config, now: Wall) -> Result<Doors, Failure> {
+        let mut doors = Doors {
+            sockets: (0..config.workers).map(|_| Vec::new()).collect(),
+            addresses: Vec::new(),
+            inner: servers::INNER,
+            shown: Certificates(Vec::new()),
+        };
+        for listener in &config.listeners {
+            let tls = listener.tls.as_ref();
+            if let Some(Err(why)) = tls.map(|tls| valid(&tls.certificates, now)) {
+                // Callers refuse it, and the other listeners and certificates are good.
+                eprintln!("sluice: {}: {why}", listener.bind);
+            }
+            let server = tls.map(|tls| server(tls, None)).transpose();
+            let server = server.doing(format!("the certificates of {}", listener.bind))?;
+            let shown = server.map(|server| Arc::new(ArcSwap::from_pointee(server)));
+            let offers = match &shown {
+                Some(shown) => Offers::Tls(Arc::clone(shown)),
+                None => Offers::Plain,
+            };
+            check_free(listener.bind).doing(format!("listen on {}", listener.bind))?;
+            let address = doors.add(listener.bind, &offers)?;
+            doors.addresses.push(address);
+            doors.shown.0.push(shown);
+        }
+        doors.inner = doors.add(servers::INNER, &Offers::Inner)?;
+        Ok(doors)
+    }
+
+    /// A socket for every worker on the same address, which it answers.
+    fn add(&mut self, mut address: SocketAddr, offers: &Offers) -> Result<SocketAddr, Failure> {
+        for sockets in &mut self.sockets {
+            let socket =
+                listen_reuseport(address, BACKLOG).doing(format!("listen on {address}"))?;
+            // With port 0, the first socket's port is everyone's.
+            address = socket.local_addr().doing(format!("listen on {address}"))?;
+            sockets.push(Listener {
+                socket,
+                offers: offers.clone(),
+            });
+        }
+        Ok(address)
+    }
+}
+
+impl Certificates {
+    /// What `new` has the listeners show that `old` had not. Their listeners are the same: else it
+    /// takes a restart.
+    ///
+    /// # Errors
+    /// What cannot be shown, and where.
+    pub(super) fn renewed(
+        &self,
+        old: &Config,
+        new: &Config,
+        now: Wall,
+    ) -> Result<Renewed, Failure> {
+        let doors = self.0.iter().zip(&old.listeners).zip(&new.listeners);
+        let renewed = doors.map(|((shown, was), is)| match (shown, &was.tls, &is.tls) {
+            (Some(shown), Some(old), Some(new)) if old != new => {
+                let is_new = |one: &&TlsIdentity| !old.certificates.contains(one);
+                valid(new.certificates.iter().filter(is_new), now)
+                    .and_then(|()| server(new, Some(&shown.load())))
+                    .map(|server| Some(Arc::new(server)))
+                    .doing(format!("the certificates of {}", is.bind))
+            }
+            _ => Ok(None),
+        });
+        renewed.collect::<Result<_, _>>().map(Renewed)
+    }
+
+    /// Shows them to whoever connects from now on. Connections that are there go on as they are.
+    pub(super) fn show(&self, renewed: Renewed) {
+        for (shown, server) in self.0.iter().zip(renewed.0) {
+            if let (Some(shown), Some(server)) = (shown, server) {
+                shown.store(server);
+            }
+        }
+    }
+}
+
+/// What a listener shows; whoever got a ticket `before` comes back with it.
+fn server(tls: &ListenerTls, before: Option<&Server>) -> Result<Server, TlsConfigError> {
+    let identities: Vec<_> = (tls.certificates.iter())
+        .map(|TlsIdentity { cert, key }| Identity {
+            certificate: cert,
+            key,
+        })
+        .collect();
+    Server::new(&identities, before)
+}
+
+/// Judges when the certificates are good.
+fn valid<'c>(
+    certificates: impl IntoIterator<Item = &'c TlsIdentity>,
+    now: Wall,
+) -> Result<(), TlsConfigError> {
+    let mut certificates = certificates.into_iter();
+    certificates.try_for_each(|one| Validity::of(&one.cert)?.judge(now))
+}

@@ -1,0 +1,265 @@
+//! What a TLS listener shows: certificates by name, and others while it runs.
+
+use std::io::{BufReader, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned};
+use rustls_pki_types::CertificateDer;
+use sluice::worker::io::IoChoice;
+
+use super::caller::Reply;
+use super::origin::{Origin, PATIENCE, read_body, read_head, reply};
+use super::scene::{Plan, Scene};
+
+on_every_driver!(
+    the_name_asked_for_chooses_the_certificate,
+    certificates_change_and_no_connection_is_dropped,
+    a_bad_certificate_keeps_the_one_before_and_is_told,
+);
+
+/// An authority of a test's own.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: CertificateDer<'static>,
+}
+
+/// A certificate with its key.
+struct Leaf {
+    certificate: String,
+    der: CertificateDer<'static>,
+    key: String,
+}
+
+impl Authority {
+    fn new() -> Authority {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap().der().clone();
+        Authority {
+            issuer: Issuer::new(params, key),
+            certificate,
+        }
+    }
+
+    fn leaf(&self, names: &[&str]) -> Leaf {
+        self.leaf_until(names, 2100)
+    }
+
+    fn leaf_until(&self, names: &[&str], year: i32) -> Leaf {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        Leaf {
+            certificate: certificate.pem(),
+            der: certificate.der().clone(),
+            key: key.serialize_pem(),
+        }
+    }
+
+    fn client(&self) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate.clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Arc::new(config)
+    }
+}
+
+/// A caller under TLS that asks for a name, and knows what it was shown.
+struct Asking(BufReader<StreamOwned<ClientConnection, TcpStream>>);
+
+impl Asking {
+    fn connect(address: SocketAddr, client: &Arc<ClientConfig>, name: &str) -> Asking {
+        let name = name.to_owned().try_into().unwrap();
+        let session = ClientConnection::new(Arc::clone(client), name).unwrap();
+        let socket = TcpStream::connect(address).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut stream = StreamOwned::new(session, socket);
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock).unwrap();
+        }
+        Asking(BufReader::new(stream))
+    }
+
+    fn was_shown(&self, leaf: &Leaf) -> bool {
+        self.0.get_ref().conn.peer_certificates().unwrap()[0] == leaf.der
+    }
+
+    fn kind(&self) -> Option<HandshakeKind> {
+        self.0.get_ref().conn.handshake_kind()
+    }
+
+    fn send(&mut self, request: &str) {
+        self.0.get_mut().write_all(request.as_bytes()).unwrap();
+    }
+
+    fn reply(&mut self) -> Reply {
+        let head = read_head(&mut self.0).unwrap().unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let body = read_body(&mut self.0, &head, true).unwrap();
+        Reply { status, head, body }
+    }
+
+    fn ask(&mut self, request: &str) -> Reply {
+        self.send(request);
+        self.reply()
+    }
+}
+
+fn ok() -> Origin {
+    Origin::answering(|request| reply("200 OK", request.target()))
+}
+
+/// A gateway that shows `leaf` for `tls.crt`.
+fn showing<'a>(io: IoChoice, origin: &Origin, leaf: &Leaf) -> Plan<'a> {
+    let mut plan = Plan::new(io, origin);
+    plan.files = vec![
+        ("tls.crt", leaf.certificate.clone()),
+        ("tls.key", leaf.key.clone()),
+    ];
+    plan
+}
+
+fn request(scene: &Scene, host: &str) -> String {
+    scene
+        .get("/")
+        .replacen("Host: localhost", &format!("Host: {host}"), 1)
+}
+
+fn the_name_asked_for_chooses_the_certificate(io: IoChoice) {
+    let (authority, origin) = (Authority::new(), ok());
+    let first = authority.leaf(&["first.example"]);
+    let second = authority.leaf(&["second.example", "*.wild.example"]);
+    let mut plan = showing(io, &origin, &first);
+    plan.tls = ", certificates: [{ cert: file:second.crt, key: file:second.key }]";
+    plan.files.extend([
+        ("second.crt", second.certificate.clone()),
+        ("second.key", second.key.clone()),
+    ]);
+    let scene = plan.start();
+    scene.await_ready();
+    let client = authority.client();
+    for (name, leaf) in [
+        ("first.example", &first),
+        ("second.example", &second),
+        ("SECOND.example", &second),
+        ("a.wild.example", &second),
+    ] {
+        let mut caller = Asking::connect(scene.secure, &client, name);
+        assert!(caller.was_shown(leaf), "{name}");
+        assert_eq!(caller.ask(&request(&scene, name)).status, 200, "{name}");
+    }
+    // Whoever asks for a name that nobody has is shown the first, and may judge it.
+    let session = ClientConnection::new(client, "other.example".try_into().unwrap()).unwrap();
+    let mut stream = StreamOwned::new(session, TcpStream::connect(scene.secure).unwrap());
+    let refused = loop {
+        match stream.conn.complete_io(&mut stream.sock) {
+            Ok(_) => assert!(stream.conn.is_handshaking()),
+            Err(why) => break why.to_string(),
+        }
+    };
+    assert!(refused.contains("first.example"), "{refused}");
+}
+
+fn certificates_change_and_no_connection_is_dropped(io: IoChoice) {
+    let authority = Authority::new();
+    let (old, new) = (
+        authority.leaf(&["gateway.example"]),
+        authority.leaf(&["gateway.example"]),
+    );
+    let (go_on, goes_on) = channel::<()>();
+    let goes_on = Mutex::new(goes_on);
+    let origin = Origin::talking(None, move |mut conn| {
+        while let Some(head) = conn.head()? {
+            conn.send("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 8\r\n\r\nhalf")?;
+            if head.starts_with("GET /slow") {
+                let _ = goes_on.lock().unwrap().recv();
+            }
+            conn.send("half")?;
+        }
+        Ok(())
+    });
+    let mut scene = showing(io, &origin, &old).start();
+    scene.await_ready();
+    let client = authority.client();
+    let connect = |scene: &Scene| Asking::connect(scene.secure, &client, "gateway.example");
+    let (mut idle, mut busy) = (connect(&scene), connect(&scene));
+    assert_eq!(idle.ask(&request(&scene, "gateway.example")).status, 200);
+    busy.send(&request(&scene, "gateway.example").replacen("/up/", "/up/slow", 1));
+
+    scene.rewrite("tls.crt", &new.certificate);
+    scene.rewrite("tls.key", &new.key);
+    assert_eq!(scene.reload().unwrap().certificates.len(), 1);
+    go_on.send(()).unwrap();
+    assert_eq!(busy.reply().text(), "halfhalf", "what was under way");
+    assert!(idle.was_shown(&old));
+    assert_eq!(idle.ask(&request(&scene, "gateway.example")).status, 200);
+    // Whoever was there before comes back with a ticket; others are shown the new one.
+    assert_eq!(connect(&scene).kind(), Some(HandshakeKind::Resumed));
+    let mut fresh = Asking::connect(scene.secure, &authority.client(), "gateway.example");
+    assert!(fresh.was_shown(&new));
+    assert_eq!(fresh.ask(&request(&scene, "gateway.example")).status, 200);
+}
+
+fn a_bad_certificate_keeps_the_one_before_and_is_told(io: IoChoice) {
+    let (authority, origin) = (Authority::new(), ok());
+    let good = authority.leaf(&["gateway.example"]);
+    let other = authority.leaf(&["gateway.example"]);
+    let late = authority.leaf_until(&["gateway.example"], 2020);
+    let mut scene = showing(io, &origin, &good).start();
+    scene.await_ready();
+    for (certificate, key, why) in [
+        (other.certificate.as_str(), good.key.as_str(), "do not work together"),
+        ("nonsense", &good.key, "no PEM certificate"),
+        (&late.certificate, &late.key, "expired"),
+    ] {
+        scene.rewrite("tls.crt", certificate);
+        scene.rewrite("tls.key", key);
+        let refused = scene.reload().unwrap_err().to_string();
+        assert!(refused.contains(why), "{refused}");
+        let told = scene.readyz();
+        assert_eq!(told.status, 200);
+        assert!(told.text().contains(why), "{}", told.text());
+        let caller = Asking::connect(scene.secure, &authority.client(), "gateway.example");
+        assert!(caller.was_shown(&good), "{why}");
+    }
+    scene.rewrite("tls.crt", &other.certificate);
+    scene.rewrite("tls.key", &other.key);
+    scene.reload().unwrap();
+    let caller = Asking::connect(scene.secure, &authority.client(), "gateway.example");
+    assert!(caller.was_shown(&other));
+}
+
+#[test]
+fn the_process_notices_other_certificates_by_itself() {
+    let (authority, origin) = (Authority::new(), ok());
+    let (old, new) = (
+        authority.leaf(&["gateway.example"]),
+        authority.leaf(&["gateway.example"]),
+    );
+    let process = showing(IoChoice::Tokio, &origin, &old).spawn();
+    let scene = &process.scene;
+    let shown = |leaf| {
+        let caller = Asking::connect(scene.secure, &authority.client(), "gateway.example");
+        caller.was_shown(leaf)
+    };
+    assert!(shown(&old));
+    scene.rewrite("tls.crt", &new.certificate);
+    scene.rewrite("tls.key", &new.key);
+    let until = Instant::now() + Duration::from_secs(15);
+    while !shown(&new) {
+        assert!(Instant::now() < until, "it never noticed");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
