@@ -24,6 +24,7 @@ use crate::record::{
     CoreSession, Decision, EndRecord, ExchangeLog, Outcome, Pending, RecordError, RequestRecord,
     Timings,
 };
+use crate::tls::Shown;
 
 /// Where finished exchanges of one core are told.
 pub struct Journal {
@@ -87,6 +88,7 @@ pub struct Account {
     opened: Now,
     /// In a place of its own: it is large, and the account moves.
     entry: Box<AccessEntry>,
+    shown: Option<Shown>,
     identity: Option<Identity>,
     connection: Option<Arc<Connection>>,
     log: Option<ExchangeLog>,
@@ -107,6 +109,7 @@ impl Account {
         Account {
             opened: now,
             entry: core.entry(now.wall),
+            shown: None,
             identity: None,
             connection: None,
             log: None,
@@ -120,9 +123,16 @@ impl Account {
         }
     }
 
-    /// Says where the caller's connection came from, for the access log.
-    pub fn came_from(&mut self, peer: SocketAddr) {
+    /// Says where the caller's connection came from, and what its handshake has shown where it came
+    /// over TLS.
+    pub fn came_from(&mut self, peer: SocketAddr, shown: Option<Shown>) {
         self.entry.peer = Some(peer);
+        self.shown = shown;
+    }
+
+    /// What the handshake of the caller's connection has shown.
+    pub(super) fn shown(&self) -> Option<&Shown> {
+        self.shown.as_ref()
     }
 
     /// Where the caller's connection came from.

@@ -57,6 +57,10 @@ pub enum Refusal {
     /// section 9.3.8).
     #[error("TRACE would show the upstream credential")]
     Trace,
+    /// The `Host` is not the name that TLS was asked for, or the certificate shown is not for it (RFC
+    /// 9110, section 7.4).
+    #[error("TLS was not asked for this host")]
+    Misdirected,
     /// No route covers this host and path.
     #[error("no route")]
     NoRoute,
@@ -166,6 +170,7 @@ impl Refusal {
             Refusal::BodyTooLarge(_) => &told::BODY_TOO_LARGE,
             Refusal::Upgrade => &told::UPGRADE_REFUSED,
             Refusal::Trace => told::of_head(501),
+            Refusal::Misdirected => &told::MISDIRECTED,
             Refusal::NoRoute => &told::NO_ROUTE,
             Refusal::Mcp(why) => why.told(),
             Refusal::Told { why, .. } => why.told(),
@@ -303,6 +308,7 @@ impl Refusal {
             | Refusal::HeadTimeout
             | Refusal::Upgrade
             | Refusal::Trace
+            | Refusal::Misdirected
             | Refusal::NoRoute
             | Refusal::Mcp(_)
             | Refusal::Told { .. }

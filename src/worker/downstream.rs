@@ -17,7 +17,7 @@ use crate::auth::LastBearer;
 use crate::base::buffers::Buffer;
 use crate::base::clock::Mono;
 use crate::exchange::{Account, Fixed, Refusal, ToCaller, Way};
-use crate::tls::TlsError;
+use crate::tls::{Shown, TlsError};
 
 /// How long bytes that nobody will read are taken after the last answer, so that a reset does not
 /// overtake it (RFC 9112, section 9.6).
@@ -70,6 +70,11 @@ impl<S: Stream> Caller<S> {
     /// Where it comes from.
     pub(super) fn peer(&self) -> SocketAddr {
         self.transport.peer()
+    }
+
+    /// What its handshake has shown.
+    pub(super) fn shown(&self) -> Option<Shown> {
+        self.transport.shown()
     }
 
     /// The two directions, for use side by side.

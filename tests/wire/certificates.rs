@@ -19,6 +19,7 @@ on_every_driver!(
     the_name_asked_for_chooses_the_certificate,
     certificates_change_and_no_connection_is_dropped,
     a_bad_certificate_keeps_the_one_before_and_is_told,
+    a_host_that_tls_was_not_asked_for_gets_421,
 );
 
 /// An authority of a test's own.
@@ -239,6 +240,58 @@ fn a_bad_certificate_keeps_the_one_before_and_is_told(io: IoChoice) {
     scene.reload().unwrap();
     let caller = Asking::connect(scene.secure, &authority.client(), "gateway.example");
     assert!(caller.was_shown(&other));
+}
+
+fn a_host_that_tls_was_not_asked_for_gets_421(io: IoChoice) {
+    let (authority, origin) = (Authority::new(), ok());
+    let first = authority.leaf(&["first.example", "127.0.0.2"]);
+    let second = authority.leaf(&["second.example"]);
+    let mut plan = showing(io, &origin, &first);
+    plan.tls = ", certificates: [{ cert: file:second.crt, key: file:second.key }]";
+    plan.files.extend([
+        ("second.crt", second.certificate.clone()),
+        ("second.key", second.key.clone()),
+    ]);
+    let scene = plan.start();
+    scene.await_ready();
+    let port = scene.secure.port();
+    let with_port = format!("first.example:{port}");
+    let address = format!("127.0.0.2:{port}");
+    let mut nameless = ClientConfig::clone(&authority.client());
+    nameless.enable_sni = false;
+    let (named, nameless) = (authority.client(), Arc::new(nameless));
+    for (client, name, host, status) in [
+        (&named, "first.example", "first.example", 200),
+        (&named, "first.example", "FIRST.example", 200),
+        (&named, "first.example", with_port.as_str(), 200),
+        (&named, "first.example", "second.example", 421),
+        (&named, "first.example", &address, 421),
+        (&named, "second.example", "second.example", 200),
+        (&named, "second.example", "first.example", 421),
+        // Who asks for no name goes by the certificate that it was shown.
+        (&nameless, "first.example", "first.example", 200),
+        (&nameless, "127.0.0.2", &address, 200),
+        (&nameless, "first.example", "second.example", 421),
+        (&nameless, "first.example", "127.0.0.1", 421),
+        (&nameless, "first.example", "[::1]", 421),
+    ] {
+        let mut caller = Asking::connect(scene.secure, client, name);
+        let told = caller.ask(&request(&scene, host));
+        assert_eq!(told.status, status, "{name} and {host}");
+        if status == 421 {
+            assert_eq!(told.code(), "misdirected");
+            let right = caller.ask(&request(&scene, name));
+            assert_eq!(right.status, 200, "the connection goes on");
+        }
+    }
+    // Nobody gets around it by naming the host in the target.
+    let mut caller = Asking::connect(scene.secure, &named, "first.example");
+    let elsewhere = request(&scene, "second.example").replacen(
+        "GET /up/",
+        "GET https://second.example/up/",
+        1,
+    );
+    assert_eq!(caller.ask(&elsewhere).status, 421);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::account::Asked;
 use super::metadata::{self, Reply, Seen};
 use super::phase::Judged;
 use super::refusal::{McpRefusal, Published, Refusal};
-use super::rules::{Route, Rules};
+use super::rules::{Route, Rules, without_port};
 use super::step::Way;
 use super::{Account, Core};
 use crate::auth::{AuthError, Identity, KeyWanted, LastBearer, Verdict, bearer};
@@ -115,6 +115,10 @@ impl Judge<'_> {
         }
         if head.method(self.bytes).eq_ignore_ascii_case("TRACE") {
             return Err(Refusal::Trace.into());
+        }
+        let host = without_port(head.host(self.bytes));
+        if self.account.shown().is_some_and(|shown| !shown.is_for(host)) {
+            return Err(Refusal::Misdirected.into());
         }
         let mut scratch = self.core.pool.lend_text();
         let judged = uri::canonical(head.target(self.bytes), &mut scratch)

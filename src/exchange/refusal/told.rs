@@ -68,7 +68,7 @@ told! {
     RESULT_TOO_LARGE: 429 "Too Many Requests", "result_too_large",
         "The result is larger than the budget for results.";
     MISDIRECTED: 421 "Misdirected Request", "misdirected",
-        "The connection is not offered under this host.";
+        "Nothing is offered under this host here.";
     ORIGIN_REFUSED: 403 "Forbidden", "origin_refused",
         "Requests from this origin are not allowed.";
     METHOD_NOT_ALLOWED: 405 "Method Not Allowed", "method_not_allowed",

@@ -100,7 +100,7 @@ async fn admit<D: Driver>(
     // Whoever a server of our own speaks for came from elsewhere; conditions must not take this
     // machine for where.
     if caller.way() != Way::Inner {
-        inbound.account.came_from(caller.peer());
+        inbound.account.came_from(caller.peer(), caller.shown());
     }
     let judged = judge(worker, caller, &mut inbound).await;
     let envelope = inbound.envelope();
