@@ -9,7 +9,7 @@ use rustls::{AlertDescription, CertificateError, Error, HandshakeKind, Supported
 use sluice::base::buffers::Buffer;
 use sluice::base::limits::{BUFFER_BYTES, TLS_FRAGMENT_BYTES};
 use sluice::base::secret::Secret;
-use sluice::tls::{self, Progress, Roots, Server, Session, TlsConfigError, TlsError};
+use sluice::tls::{self, Door, Progress, Roots, Server, Session, TlsConfigError, TlsError};
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS12, &rustls::version::TLS13];
 const NAME: &str = "upstream.example";
@@ -42,12 +42,12 @@ impl Identity {
         }
     }
 
-    fn our_server_config(&self) -> Server {
-        server(&self.certificate, &self.key).unwrap()
+    fn our_door(&self) -> Arc<Door> {
+        Door::new(server(&self.certificate, &self.key).unwrap())
     }
 
     fn our_server(&self) -> Ours {
-        Ours::server(&self.our_server_config())
+        Ours::server(&self.our_door())
     }
 
     fn our_client_config(&self) -> Arc<rustls::ClientConfig> {
@@ -114,7 +114,7 @@ fn server(certificate: &str, key: &str) -> Result<Server, TlsConfigError> {
         certificate: certificate.as_bytes(),
         key: &Secret::new(key.as_bytes().to_vec()),
     };
-    Server::new(&[identity], None)
+    Server::new(&[identity], None, None)
 }
 
 fn provider() -> Arc<rustls::crypto::CryptoProvider> {
@@ -131,8 +131,8 @@ struct Ours {
 }
 
 impl Ours {
-    fn server(server: &Server) -> Ours {
-        Ours::new(Session::server(server).unwrap())
+    fn server(door: &Arc<Door>) -> Ours {
+        Ours::new(Session::server(door).unwrap())
     }
 
     fn client(config: &Arc<rustls::ClientConfig>, name: &str) -> Ours {
@@ -375,7 +375,7 @@ proptest! {
 fn who_comes_back_resumes_however_the_bytes_are_split() {
     let identity = Identity::new();
     // Cores share the configuration and nothing else.
-    let config = identity.our_server_config();
+    let door = identity.our_door();
     let splits: [fn(usize) -> usize; 2] = [whole, single];
     for (version, split) in VERSIONS
         .into_iter()
@@ -383,7 +383,7 @@ fn who_comes_back_resumes_however_the_bytes_are_split() {
     {
         let caller = identity.client_config(version, &["http/1.1"]);
         for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
-            let (mut ours, mut oracle) = (Ours::server(&config), Oracle::client(&caller));
+            let (mut ours, mut oracle) = (Ours::server(&door), Oracle::client(&caller));
             a_whole_conversation(&mut ours, &mut oracle, 100, &mut { split });
             assert_eq!(oracle.0.handshake_kind(), Some(kind), "{version:?}");
         }

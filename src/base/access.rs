@@ -87,6 +87,8 @@ pub struct AccessEntry {
     pub path: Short<256>,
     /// The principal, once proven.
     pub principal: Short<160>,
+    /// Whom the caller's certificate names: its SPIFFE id, else its SHA-256 in base64url.
+    pub certificate: Short<160>,
     /// The policy and rule that decided.
     pub rule: Short<96>,
     /// The status that the caller got; 0 when none was sent.
@@ -119,6 +121,7 @@ impl AccessEntry {
             hidden: 0,
             path: Short::new(""),
             principal: Short::new(""),
+            certificate: Short::new(""),
             rule: Short::new(""),
             status: 0,
             outcome: "",
@@ -144,6 +147,7 @@ impl AccessEntry {
             hidden,
             path,
             principal,
+            certificate,
             rule,
             status,
             outcome,
@@ -158,6 +162,7 @@ impl AccessEntry {
         session.clear();
         path.clear();
         principal.clear();
+        certificate.clear();
         rule.clear();
         detail.clear();
         (*at, *took, *outcome) = (now, Duration::ZERO, "");

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 mod configuration;
 mod credentials;
+mod edge;
 mod servers;
 mod union;
 
 pub use configuration::*;
 pub use credentials::*;
+pub use edge::*;
 pub use servers::*;
 pub use union::*;
 
@@ -151,22 +153,6 @@ pub const UNHEARD_TIME: Duration = Duration::from_secs(300);
 /// How long an accept loop rests when descriptors or memory are short: long enough not to spin,
 /// short enough to be there when some come free.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-// ---- tls ----
-
-/// Bytes a peer may send before the handshake is complete; long certificate chains reach 20 KiB.
-pub const TLS_HANDSHAKE_BYTES: usize = 64 * 1024;
-/// Upstream names whose last sessions are kept, to resume them.
-pub const TLS_SESSIONS: usize = 256;
-/// The most application bytes in one record (RFC 8446, section 5.1).
-pub const TLS_FRAGMENT_BYTES: usize = 16 * 1024;
-/// The most a record is longer than its content, in any version (RFC 5246, section 6.2.3).
-pub const TLS_RECORD_OVERHEAD: usize = 5 + 2048;
-
-const _: () = assert!(
-    TLS_FRAGMENT_BYTES + TLS_RECORD_OVERHEAD < BUFFER_BYTES,
-    "a record fits a buffer"
-);
 
 // ---- auth ----
 

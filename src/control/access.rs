@@ -7,6 +7,7 @@
 //! | `connection` | configured name; absent when none matched |
 //! | `method`, `path` | of the request; the path masked and without query; `path_cut` when too long |
 //! | `principal` | who called; absent when not proven |
+//! | `certificate` | whom the caller's certificate names: its SPIFFE id, else its SHA-256; absent without one |
 //! | `rule` | the policy and rule that decided; absent when none did |
 //! | `status` | what the caller got; absent when nothing was sent |
 //! | `outcome` | how it ended, or why it was refused |
@@ -152,6 +153,8 @@ struct Line<'l> {
     #[serde(skip_serializing_if = "str::is_empty")]
     principal: &'l str,
     #[serde(skip_serializing_if = "str::is_empty")]
+    certificate: &'l str,
+    #[serde(skip_serializing_if = "str::is_empty")]
     rule: &'l str,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
@@ -180,6 +183,7 @@ fn write(out: &mut impl Write, entry: &AccessEntry, connections: &[Arc<str>]) ->
         session: entry.session.as_str(),
         hidden: entry.hidden,
         principal: entry.principal.as_str(),
+        certificate: entry.certificate.as_str(),
         rule: entry.rule.as_str(),
         status: (entry.status != 0).then_some(entry.status),
         outcome: entry.outcome,

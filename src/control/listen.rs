@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use axum::{Extension, Router};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -33,12 +32,12 @@ pub(super) struct Listening {
 
 /// What a listener shows under TLS; nothing where it speaks plain HTTP. Clones share it.
 #[derive(Clone)]
-pub(super) struct Certificate(Option<Arc<ArcSwap<tls::Server>>>);
+pub(super) struct Certificate(Option<Arc<tls::Door>>);
 
 impl Certificate {
     fn new(identity: Option<&TlsIdentity>) -> io::Result<Certificate> {
         let server = identity.map(|identity| server(identity, None)).transpose()?;
-        Ok(Certificate(server.map(|it| Arc::new(ArcSwap::new(it)))))
+        Ok(Certificate(server.map(tls::Door::new)))
     }
 
     /// What it is to show from now on.
@@ -47,32 +46,31 @@ impl Certificate {
     /// What is wrong with that.
     pub fn renewed(&self, identity: Option<&TlsIdentity>) -> io::Result<Option<Arc<tls::Server>>> {
         let both = self.0.as_ref().zip(identity);
-        let renew = |(shown, identity): (&Arc<ArcSwap<tls::Server>>, _)| {
-            server(identity, Some(&shown.load()))
+        let renew = |(door, identity): (&Arc<tls::Door>, _)| {
+            server(identity, Some(&door.server())).map(Arc::new)
         };
         both.map(renew).transpose()
     }
 
     /// Shows it to whoever connects from now on.
     pub fn show(&self, renewed: Option<Arc<tls::Server>>) {
-        if let (Some(shown), Some(server)) = (&self.0, renewed) {
-            shown.store(server);
+        if let (Some(door), Some(server)) = (&self.0, renewed) {
+            door.renew(server);
         }
     }
 
     fn acceptor(&self) -> Option<TlsAcceptor> {
-        let shown = self.0.as_ref()?;
-        Some(TlsAcceptor::from(shown.load().config()))
+        let door = self.0.as_ref()?;
+        Some(TlsAcceptor::from(door.server().config()))
     }
 }
 
-fn server(identity: &TlsIdentity, before: Option<&tls::Server>) -> io::Result<Arc<tls::Server>> {
+fn server(identity: &TlsIdentity, before: Option<&tls::Server>) -> io::Result<tls::Server> {
     let identity = tls::Identity {
         certificate: &identity.cert,
         key: &identity.key,
     };
-    tls::Server::new(&[identity], before)
-        .map(Arc::new)
+    tls::Server::new(&[identity], None, before)
         .map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why.to_string()))
 }
 

@@ -12,6 +12,7 @@ use super::Core;
 use super::phase::Judged;
 use super::refusal::{Published, Refusal};
 use super::rules::Connection;
+use super::whence::Whence;
 use crate::auth::Identity;
 use crate::base::access::{AccessEntry, AccessSender};
 use crate::base::clock::Now;
@@ -88,7 +89,7 @@ pub struct Account {
     opened: Now,
     /// In a place of its own: it is large, and the account moves.
     entry: Box<AccessEntry>,
-    shown: Option<Shown>,
+    whence: Whence,
     identity: Option<Identity>,
     connection: Option<Arc<Connection>>,
     log: Option<ExchangeLog>,
@@ -109,7 +110,7 @@ impl Account {
         Account {
             opened: now,
             entry: core.entry(now.wall),
-            shown: None,
+            whence: Whence::default(),
             identity: None,
             connection: None,
             log: None,
@@ -127,17 +128,19 @@ impl Account {
     /// over TLS.
     pub fn came_from(&mut self, peer: SocketAddr, shown: Option<Shown>) {
         self.entry.peer = Some(peer);
-        self.shown = shown;
+        if let Some(certificate) = shown.as_ref().and_then(Shown::certificate) {
+            let name = certificate.spiffe().unwrap_or(certificate.thumbprint());
+            self.entry.certificate.set(name);
+        }
+        self.whence = Whence {
+            ip: Some(peer.ip()),
+            shown,
+        };
     }
 
-    /// What the handshake of the caller's connection has shown.
-    pub(super) fn shown(&self) -> Option<&Shown> {
-        self.shown.as_ref()
-    }
-
-    /// Where the caller's connection came from.
-    pub(super) fn peer(&self) -> Option<SocketAddr> {
-        self.entry.peer
+    /// Where the caller comes from.
+    pub(super) fn whence(&self) -> &Whence {
+        &self.whence
     }
 
     /// The head is whole: durations count from here, not from the end of the last exchange.

@@ -39,6 +39,7 @@ pub mod refusal;
 pub mod reply;
 pub mod rules;
 mod step;
+mod whence;
 
 use std::sync::Arc;
 

@@ -57,6 +57,9 @@ pub enum Refusal {
     /// section 9.3.8).
     #[error("TRACE would show the upstream credential")]
     Trace,
+    /// The certificate that the caller's connection began with is taken no more.
+    #[error("the caller's certificate is taken no more")]
+    CertificateRefused,
     /// The `Host` is not the name that TLS was asked for, or the certificate shown is not for it (RFC
     /// 9110, section 7.4).
     #[error("TLS was not asked for this host")]
@@ -170,6 +173,7 @@ impl Refusal {
             Refusal::BodyTooLarge(_) => &told::BODY_TOO_LARGE,
             Refusal::Upgrade => &told::UPGRADE_REFUSED,
             Refusal::Trace => told::of_head(501),
+            Refusal::CertificateRefused => &told::CERTIFICATE_REFUSED,
             Refusal::Misdirected => &told::MISDIRECTED,
             Refusal::NoRoute => &told::NO_ROUTE,
             Refusal::Mcp(why) => why.told(),
@@ -308,6 +312,7 @@ impl Refusal {
             | Refusal::HeadTimeout
             | Refusal::Upgrade
             | Refusal::Trace
+            | Refusal::CertificateRefused
             | Refusal::Misdirected
             | Refusal::NoRoute
             | Refusal::Mcp(_)
@@ -323,7 +328,8 @@ impl Refusal {
         }
     }
 
-    /// True when the bytes that follow on the connection can no longer be told apart.
+    /// True when the bytes that follow on the connection can no longer be told apart, or are nobody's
+    /// who may come.
     #[must_use]
     pub fn loses_framing(&self) -> bool {
         matches!(
@@ -332,6 +338,7 @@ impl Refusal {
                 | Refusal::PlainText
                 | Refusal::Target(_)
                 | Refusal::HeadTimeout
+                | Refusal::CertificateRefused
                 | Refusal::Body(_)
                 | Refusal::BodyTimeout
                 | Refusal::BodyTooLarge(_)

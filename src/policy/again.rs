@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::facts::{Arguments, Asked, Facts, Fields, McpCall, Subject};
+use super::facts::{Arguments, Asked, Facts, Fields, McpCall, Source, Subject};
 use super::judge::{Question, Verdict, judge, shows};
 use super::rule::Policies;
 use super::who::Included;
@@ -58,7 +58,9 @@ fn allows(policies: &Policies, subject: &Subject<'_>, question: &Question<'_>) -
 /// [`ASKED_BYTES`]: they are unknown later.
 pub struct AskedBefore {
     calls: Vec<Kept>,
-    source: Option<IpAddr>,
+    ip: Option<IpAddr>,
+    spiffe: Option<Box<str>>,
+    certificate: Option<Box<str>>,
     query: Box<str>,
 }
 
@@ -122,7 +124,9 @@ impl AskedBefore {
     fn of(calls: Vec<Kept>, facts: &Facts<'_>) -> AskedBefore {
         AskedBefore {
             calls,
-            source: facts.source,
+            ip: facts.source.ip,
+            spiffe: facts.source.spiffe.map(Box::from),
+            certificate: facts.source.certificate.map(Box::from),
             query: facts.query.into(),
         }
     }
@@ -136,7 +140,11 @@ impl AskedBefore {
     fn facts(&self, wall: u64) -> Facts<'_> {
         Facts {
             wall,
-            source: self.source,
+            source: Source {
+                ip: self.ip,
+                spiffe: self.spiffe.as_deref(),
+                certificate: self.certificate.as_deref(),
+            },
             query: &self.query,
             fields: Fields::Unknown,
             body: Arguments::Unknown,

@@ -66,13 +66,24 @@ pub enum Fields<'a> {
     Unknown,
 }
 
+/// Where a caller comes from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Source<'a> {
+    /// The address.
+    pub ip: Option<IpAddr>,
+    /// The SPIFFE id in its certificate.
+    pub spiffe: Option<&'a str>,
+    /// The SHA-256 of its certificate, in base64url.
+    pub certificate: Option<&'a str>,
+}
+
 /// What is known beside the call.
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
     /// Seconds since 1970.
     pub wall: u64,
-    /// The address that the caller's connection comes from.
-    pub source: Option<IpAddr>,
+    /// Where the caller comes from.
+    pub source: Source<'a>,
     /// What follows the path's `?`, canonical and still percent-encoded; empty without one.
     pub query: &'a str,
     /// The header fields.
@@ -87,7 +98,7 @@ impl Facts<'_> {
     pub fn at(wall: u64) -> Facts<'static> {
         Facts {
             wall,
-            source: None,
+            source: Source::default(),
             query: "",
             fields: Fields::Listed(&[]),
             body: Arguments::Known(None),

@@ -33,7 +33,7 @@ pub mod who;
 pub use again::AskedBefore;
 pub use call::{Call, Decision, Held, Permit, Refused};
 pub use compile::{Line, Protocol};
-pub use facts::{Arguments, Asked, Facts, Fields, McpCall, Subject};
+pub use facts::{Arguments, Asked, Facts, Fields, McpCall, Source, Subject};
 pub use judge::{Denial, Judgement, Question, Verdict};
 pub use rule::{Calls, Effect, Policies, Policy, Rule};
 pub use when::{Truth, When, WhenError};

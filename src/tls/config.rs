@@ -61,7 +61,7 @@ pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, p
     CertificateDer::pem_slice_iter(pem).collect()
 }
 
-fn root_store(roots: &Roots) -> Result<RootCertStore, TlsConfigError> {
+pub(super) fn root_store(roots: &Roots) -> Result<RootCertStore, TlsConfigError> {
     let mut store = RootCertStore::empty();
     match roots {
         // A system's store may hold some odd old certificate; it is ours to skip, not to repair.

@@ -71,6 +71,15 @@ pub enum TlsConfigError {
     /// One of the configured authorities is not a usable certificate.
     #[error("a certificate authority cannot be used: {0}")]
     Root(rustls::Error),
+    /// A list of revoked certificates is no PEM.
+    #[error("the list of revoked certificates is not valid PEM: {0}")]
+    RevokedPem(rustls_pki_types::pem::Error),
+    /// A list of revoked certificates is empty, or is something else.
+    #[error("no list of revoked certificates: expected a PEM section BEGIN X509 CRL")]
+    NoRevoked,
+    /// The lists of revoked certificates, or the authorities of callers, cannot be used.
+    #[error("callers' certificates cannot be judged: {0}")]
+    Clients(rustls::server::VerifierBuilderError),
     /// There is no certificate authority, so every peer would be refused.
     #[error("no certificate authority to verify upstreams with")]
     NoRoots,

@@ -8,7 +8,9 @@
 //! Handshake and alert bytes are made here alone; application bytes are sealed only as
 //! [`Session::seal`] is handed them.
 
+mod clients;
 mod config;
+mod door;
 mod drive;
 mod error;
 mod seal;
@@ -16,8 +18,10 @@ mod server;
 mod session;
 mod validity;
 
+pub use clients::{ClientCertificate, ClientSpec, revoked};
 pub use config::{Roots, client_config, server_name};
+pub use door::{Door, Shown};
 pub use error::{TlsConfigError, TlsError};
-pub use server::{Identity, Server, Shown};
+pub use server::{Identity, Server};
 pub use session::{Progress, Session};
 pub use validity::Validity;

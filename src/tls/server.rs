@@ -1,5 +1,5 @@
 //! The listening side: certificates that are chosen by the name that a caller asks for, tickets by
-//! which callers come back, and what a handshake has shown.
+//! which callers come back.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -12,8 +12,9 @@ use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use webpki::EndEntityCert;
 
-use super::TlsConfigError;
+use super::clients::{ClientSpec, Clients};
 use super::config::{ALPN, certificates, provider};
+use super::TlsConfigError;
 use crate::base::secret::Secret;
 
 /// A certificate chain, leaf first, and the leaf's key, both PEM.
@@ -29,33 +30,48 @@ pub struct Identity<'a> {
 pub struct Server {
     config: ServerConfig,
     certificates: Arc<Certificates>,
+    clients: Option<Arc<Clients>>,
 }
 
 impl Server {
     /// A listener that shows one of these certificates: the first that is for the name that a caller
-    /// asks for, else the first. Whoever got a ticket `before` comes back with it.
+    /// asks for, else the first, and asks for certificates of `clients`. Whoever got a ticket `before`
+    /// comes back with it; but whoever may be asked for a certificate shows it each time, so that one
+    /// that is revoked is of no use.
     ///
     /// # Errors
     /// Says which of them is wrong, and how.
     pub fn new(
         identities: &[Identity<'_>],
+        clients: Option<&ClientSpec<'_>>,
         before: Option<&Server>,
     ) -> Result<Server, TlsConfigError> {
         let certificates = Arc::new(Certificates::new(identities)?);
-        let mut config = ServerConfig::builder_with_provider(provider())
+        let judges = before.and_then(|before| before.clients.as_ref());
+        let clients = clients
+            .map(|spec| Clients::new(spec, judges))
+            .transpose()?;
+        let builder = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
-            .map_err(TlsConfigError::Provider)?
-            .with_no_client_auth()
-            .with_cert_resolver(Choice::among(&certificates));
+            .map_err(TlsConfigError::Provider)?;
+        let builder = match &clients {
+            Some(clients) => builder.with_client_cert_verifier(Arc::clone(&clients.verifier)),
+            None => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_cert_resolver(Choice::among(&certificates));
         config.alpn_protocols = vec![ALPN.to_vec()];
         // Who comes back resumes by a ticket, on whichever core: nothing is kept here for one who
         // does not. One ticket will do, as a caller that opens several connections gets one with each.
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.ticketer = tickets(before)?;
-        config.send_tls13_tickets = 1;
+        config.send_tls13_tickets = 0;
+        if clients.is_none() {
+            config.ticketer = tickets(before)?;
+            config.send_tls13_tickets = 1;
+        }
         Ok(Server {
             config,
             certificates,
+            clients,
         })
     }
 
@@ -63,6 +79,11 @@ impl Server {
     #[must_use]
     pub fn config(&self) -> Arc<ServerConfig> {
         Arc::new(self.config.clone())
+    }
+
+    /// Who judges callers' certificates.
+    pub(super) fn clients(&self) -> Option<&Arc<Clients>> {
+        self.clients.as_ref()
     }
 
     /// For one connection: what it chooses is told by the [`Choice`].
@@ -76,8 +97,8 @@ impl Server {
 
 fn tickets(before: Option<&Server>) -> Result<Arc<dyn ProducesTickets>, TlsConfigError> {
     match before {
-        Some(before) => Ok(Arc::clone(&before.config.ticketer)),
-        None => Ticketer::new().map_err(TlsConfigError::Provider),
+        Some(before) if before.clients.is_none() => Ok(Arc::clone(&before.config.ticketer)),
+        _ => Ticketer::new().map_err(TlsConfigError::Provider),
     }
 }
 
@@ -183,6 +204,24 @@ impl Choice {
             chosen: OnceLock::new(),
         })
     }
+
+    /// Whether `host` is what the caller asked for, or connected to, and the certificate is for it.
+    pub(super) fn is_for(&self, host: &str) -> bool {
+        let Some(chosen) = self.chosen.get() else {
+            return false;
+        };
+        match &chosen.name {
+            Some(name) => chosen.is_for_it && name.eq_ignore_ascii_case(host),
+            None => self.is_for_unasked(chosen.index, host),
+        }
+    }
+
+    /// Who names no host connects to an address, or speaks no SNI (RFC 6066, section 3).
+    fn is_for_unasked(&self, index: usize, host: &str) -> bool {
+        let bare = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+        self.certificates.is_for_address(index, bare.unwrap_or(host))
+            || self.certificates.find(&host.to_ascii_lowercase()) == Some(index)
+    }
 }
 
 impl ResolvesServerCert for Choice {
@@ -198,41 +237,5 @@ impl ResolvesServerCert for Choice {
             }
         });
         self.certificates.all.get(chosen.index).cloned()
-    }
-}
-
-/// What the handshake of a caller's connection has shown.
-#[derive(Clone, Debug)]
-pub struct Shown {
-    choice: Arc<Choice>,
-}
-
-impl Shown {
-    pub(super) fn of(choice: &Arc<Choice>) -> Shown {
-        Shown {
-            choice: Arc::clone(choice),
-        }
-    }
-
-    /// Whether requests for `host`, a `Host` without its port, may come over the connection: it must
-    /// be the name that the caller asked for, or the address that it connected to, and the certificate
-    /// that it was shown must be for it (RFC 9110, section 7.4).
-    #[must_use]
-    pub fn is_for(&self, host: &str) -> bool {
-        let Some(chosen) = self.choice.chosen.get() else {
-            return false;
-        };
-        match &chosen.name {
-            Some(name) => chosen.is_for_it && name.eq_ignore_ascii_case(host),
-            None => self.is_for_unasked(chosen.index, host),
-        }
-    }
-
-    /// Who names no host connects to an address, or speaks no SNI (RFC 6066, section 3).
-    fn is_for_unasked(&self, index: usize, host: &str) -> bool {
-        let certificates = &self.choice.certificates;
-        let bare = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
-        certificates.is_for_address(index, bare.unwrap_or(host))
-            || certificates.find(&host.to_ascii_lowercase()) == Some(index)
     }
 }

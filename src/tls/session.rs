@@ -7,7 +7,9 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::{ClientConfig, CommonState};
 use rustls_pki_types::ServerName;
 
-use super::server::{Choice, Server, Shown};
+use super::clients::{ClientCertificate, Clients};
+use super::door::{Door, Shown};
+use super::server::Choice;
 use super::{TlsError, drive, seal};
 use crate::base::buffers::Buffer;
 use crate::base::limits::TLS_FRAGMENT_BYTES;
@@ -34,8 +36,15 @@ pub struct Session {
 }
 
 enum Side {
-    Server(Box<UnbufferedServerConnection>, Arc<Choice>),
+    Server(Box<UnbufferedServerConnection>, Made),
     Client(Box<UnbufferedClientConnection>),
+}
+
+/// What a listener's session was made by.
+struct Made {
+    door: Arc<Door>,
+    choice: Arc<Choice>,
+    clients: Option<Arc<Clients>>,
 }
 
 /// What a session knows beside rustls's own state.
@@ -58,11 +67,17 @@ impl Session {
     ///
     /// # Errors
     /// When the configuration is unusable.
-    pub fn server(server: &Server) -> Result<Session, TlsError> {
-        let (config, choice) = server.connection();
+    pub fn server(door: &Arc<Door>) -> Result<Session, TlsError> {
+        let shows = door.server();
+        let (config, choice) = shows.connection();
         let server = UnbufferedServerConnection::new(config).map_err(TlsError::Protocol)?;
+        let made = Made {
+            door: Arc::clone(door),
+            choice,
+            clients: shows.clients().cloned(),
+        };
         Ok(Session {
-            side: Side::Server(Box::new(server), choice),
+            side: Side::Server(Box::new(server), made),
             flow: Flow::default(),
         })
     }
@@ -187,7 +202,12 @@ impl Session {
     #[must_use]
     pub fn shown(&self) -> Option<Shown> {
         match &self.side {
-            Side::Server(server, choice) if !server.is_handshaking() => Some(Shown::of(choice)),
+            Side::Server(server, made) if !server.is_handshaking() => {
+                let chain = server.peer_certificates();
+                let certificate = chain.and_then(ClientCertificate::of);
+                let clients = made.clients.clone();
+                Some(Shown::new(&made.door, &made.choice, certificate, clients))
+            }
             Side::Server(..) | Side::Client(_) => None,
         }
     }

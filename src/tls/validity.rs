@@ -27,7 +27,12 @@ impl Validity {
             other => TlsConfigError::CertificatePem(other),
         })?;
         let unreadable = rustls::Error::InvalidCertificate(rustls::CertificateError::BadEncoding);
-        read(&der).ok_or(TlsConfigError::Certificate(unreadable))
+        Validity::of_der(&der).ok_or(TlsConfigError::Certificate(unreadable))
+    }
+
+    /// Reads it from a certificate; nothing where that cannot be read.
+    pub(super) fn of_der(certificate: &[u8]) -> Option<Validity> {
+        read(certificate)
     }
 
     /// Judges the certificate at a time.

@@ -33,6 +33,8 @@ pub(super) struct Caller<S> {
     pub buffer: Buffer,
     /// It comes from a server of the gateway's own.
     inner: bool,
+    /// What its handshake has shown.
+    shown: Option<Shown>,
     /// The last bearer token, so that the next is compared before it is judged.
     pub last: LastBearer,
     /// Exchanges, the one under way included.
@@ -74,7 +76,7 @@ impl<S: Stream> Caller<S> {
 
     /// What its handshake has shown.
     pub(super) fn shown(&self) -> Option<Shown> {
-        self.transport.shown()
+        self.shown.clone()
     }
 
     /// The two directions, for use side by side.
@@ -133,16 +135,17 @@ pub(super) async fn serve<D: Driver>(present: Present<D>, stream: D::Stream, off
     let worker = present.worker();
     let (tls, inner) = match offers {
         Offers::Plain => (None, false),
-        Offers::Tls(tls) => (Some(tls.load_full()), false),
+        Offers::Tls(tls) => (Some(tls), false),
         Offers::Inner => (None, true),
     };
-    let Ok(transport) = Transport::server(stream, tls.as_deref()) else {
+    let Ok(transport) = Transport::server(stream, tls.as_ref()) else {
         return;
     };
     let mut caller = Caller {
         transport,
         buffer: Buffer::default(),
         inner,
+        shown: None,
         last: LastBearer::default(),
         served: 0,
         idle_since: worker.now().mono,
@@ -154,6 +157,7 @@ pub(super) async fn serve<D: Driver>(present: Present<D>, stream: D::Stream, off
         }
         return;
     }
+    caller.shown = caller.transport.shown();
     let after = loop {
         let keep_alive_time = worker.limit(|limits| limits.keep_alive_time);
         match next_request(worker, &mut caller, keep_alive_time).await {

@@ -21,10 +21,8 @@ mod wait;
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-
 pub use self::core::Seed;
-use crate::tls;
+use crate::tls::Door;
 
 /// A listening socket of one core. Every core has its own on each address (`SO_REUSEPORT`).
 pub struct Listener {
@@ -40,7 +38,7 @@ pub enum Offers {
     /// Plain HTTP to callers.
     Plain,
     /// HTTPS to callers, with what is shown to them at the moment.
-    Tls(Arc<ArcSwap<tls::Server>>),
+    Tls(Arc<Door>),
     /// Plain HTTP to servers of the gateway's own, which show a secret.
     Inner,
 }

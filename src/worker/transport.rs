@@ -44,8 +44,8 @@ struct Sealed {
 
 impl<S: Stream> Transport<S> {
     /// A caller's connection.
-    pub(super) fn server(stream: S, shows: Option<&tls::Server>) -> io::Result<Transport<S>> {
-        let session = shows
+    pub(super) fn server(stream: S, door: Option<&Arc<tls::Door>>) -> io::Result<Transport<S>> {
+        let session = door
             .map(tls::Session::server)
             .transpose()
             .map_err(broken)?;

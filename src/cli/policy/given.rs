@@ -8,7 +8,7 @@ use super::CallArgs;
 use crate::base::calendar::Utc;
 use crate::base::clock::Wall;
 use crate::json::Document;
-use crate::policy::{Arguments, Facts, Fields, McpCall};
+use crate::policy::{Arguments, Facts, Fields, McpCall, Source};
 
 /// Texts, read strictly.
 pub(super) struct Given<'a> {
@@ -16,7 +16,9 @@ pub(super) struct Given<'a> {
     annotations: Option<Document<'a>>,
     body: Option<Document<'a>>,
     fields: Vec<(String, &'a str)>,
-    source: Option<IpAddr>,
+    from: Option<IpAddr>,
+    spiffe: Option<&'a str>,
+    certificate: Option<&'a str>,
     wall: u64,
 }
 
@@ -31,7 +33,9 @@ impl<'a> Given<'a> {
                 .iter()
                 .map(|field| header(field))
                 .collect::<Result<_, _>>()?,
-            source: args.from,
+            from: args.from,
+            spiffe: args.spiffe.as_deref(),
+            certificate: args.certificate.as_deref(),
             wall: match &args.at {
                 Some(text) => {
                     let utc = Utc::parse(text).ok_or("not a time like 2026-11-22T09:30Z");
@@ -76,7 +80,11 @@ impl<'g> Values<'g> {
     pub(super) fn facts<'v>(&'v self, query: &'v str) -> Facts<'v> {
         Facts {
             wall: self.given.wall,
-            source: self.given.source,
+            source: Source {
+                ip: self.given.from,
+                spiffe: self.given.spiffe,
+                certificate: self.given.certificate,
+            },
             query,
             fields: Fields::Listed(&self.fields),
             body: Arguments::Known(self.given.body.as_ref().map(Document::root)),

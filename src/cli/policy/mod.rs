@@ -78,6 +78,12 @@ struct CallArgs {
     /// The address that the caller comes from.
     #[arg(long, value_name = "ADDRESS")]
     from: Option<IpAddr>,
+    /// The SPIFFE id in the caller's certificate.
+    #[arg(long, value_name = "ID")]
+    spiffe: Option<String>,
+    /// The SHA-256 of the caller's certificate, in base64url.
+    #[arg(long, value_name = "DIGEST")]
+    certificate: Option<String>,
     /// When, such as 2026-11-22T09:30Z; otherwise now.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,

@@ -3,15 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-
 use super::servers;
 use crate::base::clock::Wall;
 use crate::base::limits::BACKLOG;
 use crate::cli::Failure;
 use crate::cli::failure::Doing;
 use crate::control::config::{Config, ListenerTls, TlsIdentity};
-use crate::tls::{Identity, Server, TlsConfigError, Validity};
+use crate::tls::{ClientSpec, Door, Identity, Server, TlsConfigError, Validity};
 use crate::worker::io::{check_free, listen_reuseport};
 use crate::worker::{Listener, Offers};
 
@@ -28,7 +26,7 @@ pub(super) struct Doors {
 }
 
 /// What each listener shows, in the order of the configuration; none where it speaks plain HTTP.
-pub(super) struct Certificates(Vec<Option<Arc<ArcSwap<Server>>>>);
+pub(super) struct Certificates(Vec<Option<Arc<Door>>>);
 
 /// What listeners are to show, all of it good.
 pub(super) struct Renewed(Vec<Option<Arc<Server>>>);
@@ -50,15 +48,15 @@ impl Doors {
             }
             let server = tls.map(|tls| server(tls, None)).transpose();
             let server = server.doing(format!("the certificates of {}", listener.bind))?;
-            let shown = server.map(|server| Arc::new(ArcSwap::from_pointee(server)));
-            let offers = match &shown {
-                Some(shown) => Offers::Tls(Arc::clone(shown)),
+            let door = server.map(Door::new);
+            let offers = match &door {
+                Some(door) => Offers::Tls(Arc::clone(door)),
                 None => Offers::Plain,
             };
             check_free(listener.bind).doing(format!("listen on {}", listener.bind))?;
             let address = doors.add(listener.bind, &offers)?;
             doors.addresses.push(address);
-            doors.shown.0.push(shown);
+            doors.shown.0.push(door);
         }
         doors.inner = doors.add(servers::INNER, &Offers::Inner)?;
         Ok(doors)
@@ -93,11 +91,11 @@ impl Certificates {
         now: Wall,
     ) -> Result<Renewed, Failure> {
         let doors = self.0.iter().zip(&old.listeners).zip(&new.listeners);
-        let renewed = doors.map(|((shown, was), is)| match (shown, &was.tls, &is.tls) {
-            (Some(shown), Some(old), Some(new)) if old != new => {
+        let renewed = doors.map(|((door, was), is)| match (door, &was.tls, &is.tls) {
+            (Some(door), Some(old), Some(new)) if old != new => {
                 let is_new = |one: &&TlsIdentity| !old.certificates.contains(one);
                 valid(new.certificates.iter().filter(is_new), now)
-                    .and_then(|()| server(new, Some(&shown.load())))
+                    .and_then(|()| server(new, Some(&door.server())))
                     .map(|server| Some(Arc::new(server)))
                     .doing(format!("the certificates of {}", is.bind))
             }
@@ -106,11 +104,12 @@ impl Certificates {
         renewed.collect::<Result<_, _>>().map(Renewed)
     }
 
-    /// Shows them to whoever connects from now on. Connections that are there go on as they are.
+    /// Shows them to whoever connects from now on. Connections that are there go on, except by a
+    /// certificate that is taken no more.
     pub(super) fn show(&self, renewed: Renewed) {
-        for (shown, server) in self.0.iter().zip(renewed.0) {
-            if let (Some(shown), Some(server)) = (shown, server) {
-                shown.store(server);
+        for (door, server) in self.0.iter().zip(renewed.0) {
+            if let (Some(door), Some(server)) = (door, server) {
+                door.renew(server);
             }
         }
     }
@@ -124,7 +123,12 @@ fn server(tls: &ListenerTls, before: Option<&Server>) -> Result<Server, TlsConfi
             key,
         })
         .collect();
-    Server::new(&identities, before)
+    let clients = tls.clients.as_ref().map(|clients| ClientSpec {
+        roots: &clients.roots.pem,
+        revoked: &clients.revoked,
+        required: clients.required,
+    });
+    Server::new(&identities, clients.as_ref(), before)
 }
 
 /// Judges when the certificates are good.

@@ -178,8 +178,9 @@ impl Gateway {
         .map_err(wrong)?;
         // New servers are there before the first call for them; those that are gone let calls end.
         self.servers.set(&config);
-        self.rules.store(Arc::new(rules));
+        // First, since streams look who is still welcome when they see other rules.
         self.certificates.show(certificates);
+        self.rules.store(Arc::new(rules));
         (self.config, self.mcp) = (config, mcp);
         Ok(changes)
     }

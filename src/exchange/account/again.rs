@@ -1,6 +1,5 @@
 //! What a call asked for, kept as long as it runs: when other rules come, it is judged by them.
 
-use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
 use super::Account;
@@ -11,7 +10,7 @@ use crate::base::limits::ASKED_BYTES;
 use crate::exchange::rules::{Connection, Rules};
 use crate::exchange::{Core, Refusal};
 use crate::json::{Document, Value};
-use crate::policy::{self, Arguments, AskedBefore, Facts, Fields, McpCall, Policies};
+use crate::policy::{self, Arguments, AskedBefore, Facts, Fields, McpCall, Policies, Source};
 
 /// What was allowed.
 pub(in crate::exchange) enum Asked {
@@ -127,7 +126,7 @@ fn passes(
     (text, parts): (&Text, &Parts),
     policies: &Policies,
     identity: &Identity,
-    source: Option<IpAddr>,
+    source: Source<'_>,
     wall: u64,
 ) -> bool {
     let Some(method) = text.part(&parts.method) else {
@@ -158,7 +157,7 @@ fn passes(
 }
 
 /// What is known later beside a call.
-fn facts(wall: u64, source: Option<IpAddr>, query: &str) -> Facts<'_> {
+fn facts<'f>(wall: u64, source: Source<'f>, query: &'f str) -> Facts<'f> {
     Facts {
         wall,
         source,
@@ -175,14 +174,13 @@ impl Asked {
         rules: &Rules,
         to: &Connection,
         identity: &Identity,
-        (method, peer): (&Short<N>, Option<SocketAddr>),
+        (method, source): (&Short<N>, Source<'_>),
         now: Now,
     ) -> bool {
         let Some(new) = rules.connection(&to.name) else {
             return false;
         };
         let policies = &new.policies;
-        let source = peer.map(|peer| peer.ip());
         let is_same = new.upstream.origin == to.upstream.origin;
         is_same && self.passes(policies, identity, (method, source), now)
     }
@@ -191,7 +189,7 @@ impl Asked {
         &self,
         policies: &Policies,
         identity: &Identity,
-        (method, source): (&Short<N>, Option<IpAddr>),
+        (method, source): (&Short<N>, Source<'_>),
         now: Now,
     ) -> bool {
         let wall = now.wall.unix_seconds();
@@ -258,7 +256,11 @@ impl Account {
         if rules.generation == self.looked {
             return Ok(());
         }
-        let call = (&self.entry.method, self.entry.peer);
+        let shown = self.whence.shown.as_ref();
+        if shown.is_some_and(|shown| !shown.is_welcome(now.wall)) {
+            return Err(Refusal::CertificateRefused);
+        }
+        let call = (&self.entry.method, self.whence.source());
         match (&self.connection, &self.identity) {
             (Some(to), Some(identity)) if self.asked.stands(rules, to, identity, call, now) => {
                 self.looked = rules.generation;

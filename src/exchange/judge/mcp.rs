@@ -130,7 +130,8 @@ impl<'a> Judge<'a> {
             _ => None,
         };
         let anything = [McpCall::bare(ANSWER, None)];
-        let facts = self.facts(head, judged);
+        let whence = self.account.whence().clone();
+        let facts = self.facts(head, judged, &whence);
         // Leave to ask, and to do nothing else.
         let _ = self
             .decided(Call::mcp(identity.clone(), &anything, facts), judged)
@@ -298,7 +299,8 @@ impl<'a> Judge<'a> {
         identity: Identity,
         calls: &[McpCall<'_>],
     ) -> Result<Permit, Refusal> {
-        let facts = self.facts(head, judged);
+        let whence = self.account.whence().clone();
+        let facts = self.facts(head, judged, &whence);
         let decided = self.decided(Call::mcp(identity, calls, facts), judged);
         let asked = Asked::mcp(calls, &facts, self.core);
         self.account.keep(asked, self.core);

@@ -13,6 +13,7 @@ use super::phase::Judged;
 use super::refusal::{McpRefusal, Published, Refusal};
 use super::rules::{Route, Rules, without_port};
 use super::step::Way;
+use super::whence::Whence;
 use super::{Account, Core};
 use crate::auth::{AuthError, Identity, KeyWanted, LastBearer, Verdict, bearer};
 use crate::base::clock::{Mono, Now};
@@ -117,8 +118,13 @@ impl Judge<'_> {
             return Err(Refusal::Trace.into());
         }
         let host = without_port(head.host(self.bytes));
-        if self.account.shown().is_some_and(|shown| !shown.is_for(host)) {
-            return Err(Refusal::Misdirected.into());
+        if let Some(shown) = &self.account.whence().shown {
+            if !shown.is_welcome(self.now.wall) {
+                return Err(Refusal::CertificateRefused.into());
+            }
+            if !shown.is_for(host) {
+                return Err(Refusal::Misdirected.into());
+            }
         }
         let mut scratch = self.core.pool.lend_text();
         let judged = uri::canonical(head.target(self.bytes), &mut scratch)
@@ -232,7 +238,8 @@ impl Judge<'_> {
         judged: &Judged,
         identity: Identity,
     ) -> Result<Permit, Refusal> {
-        let facts = self.facts(head, judged);
+        let whence = self.account.whence().clone();
+        let facts = self.facts(head, judged, &whence);
         let call = Call::http(identity, head.method(self.bytes), judged.path(), facts);
         let permit = self.decided(call, judged)?;
         let asked = Asked::http(&judged.target, judged.path_len, self.core);
@@ -241,14 +248,19 @@ impl Judge<'_> {
     }
 
     /// What is known beside the call.
-    fn facts<'f>(&self, head: &'f RequestHead, judged: &'f Judged) -> Facts<'f>
+    fn facts<'f>(
+        &self,
+        head: &'f RequestHead,
+        judged: &'f Judged,
+        whence: &'f Whence,
+    ) -> Facts<'f>
     where
         Self: 'f,
     {
         let query = judged.query().strip_prefix(b"?").unwrap_or_default();
         Facts {
             wall: self.now.wall.unix_seconds(),
-            source: self.account.peer().map(|peer| peer.ip()),
+            source: whence.source(),
             query: std::str::from_utf8(query).unwrap_or_default(),
             fields: Fields::Head(head, self.bytes),
             body: Arguments::Unknown,

@@ -8,6 +8,7 @@ use crate::base::clock::Now;
 use crate::exchange::dialogue::Dialogue;
 use crate::exchange::refusal::McpRefusal;
 use crate::exchange::rules::{Connection, Mcp};
+use crate::exchange::whence::Whence;
 use crate::exchange::{Account, Core, Refusal};
 use crate::json::Value;
 use crate::mcp::event::Frame;
@@ -238,7 +239,8 @@ impl Hearing {
         };
         let identity = self.dialogue.identity.clone();
         let calls = [call];
-        match Call::mcp(identity, &calls, facts(ear)).decide(&self.connection.policies) {
+        let facts = facts(ear.account.whence(), ear.now);
+        match Call::mcp(identity, &calls, facts).decide(&self.connection.policies) {
             Decision::Allowed(_) => Ok(()),
             Decision::NeedsApproval(held) => Err(Refusal::ApprovalNeeded(held.rule)),
             Decision::Denied(refused) => Err(Refusal::Denied(refused.denial)),
@@ -264,7 +266,8 @@ impl Hearing {
             edits,
             ..
         } = self;
-        let facts = facts(ear);
+        let whence = ear.account.whence().clone();
+        let facts = facts(&whence, ear.now);
         let keep = |item: Item<'_>| may_see(item, connection, &dialogue.identity, &facts);
         let count = filter(result, dialogue.revision, edits, keep)?;
         ear.account.hid(count.hidden);
@@ -359,10 +362,10 @@ fn is_empty_object(data: &[u8]) -> bool {
     inner.is_some_and(|inner| inner.trim_ascii().is_empty())
 }
 
-fn facts(ear: &Ear<'_>) -> Facts<'static> {
+fn facts(whence: &Whence, now: Now) -> Facts<'_> {
     Facts {
-        source: ear.account.peer().map(|peer| peer.ip()),
-        ..Facts::at(ear.now.wall.unix_seconds())
+        source: whence.source(),
+        ..Facts::at(now.wall.unix_seconds())
     }
 }
 

@@ -59,6 +59,8 @@ pub(super) enum Variable {
     Claim(Claim),
     Now(Now),
     SourceIp,
+    SourceSpiffe,
+    SourceCertificate,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -74,8 +74,11 @@ impl<'v> Scene<'v> {
             Variable::Header(name) => header(facts.fields, name, fuel)?.map(Val::text),
             Variable::Claim(claim) => self.claim(*claim)?,
             Variable::Now(now) => Some(Val::Int(now.of(facts.wall))),
+            Variable::SourceSpiffe => facts.source.spiffe.map(Val::text),
+            Variable::SourceCertificate => facts.source.certificate.map(Val::text),
             Variable::SourceIp => facts
                 .source
+                .ip
                 .map(|ip| Val::Text(Cow::Owned(ip.to_canonical().to_string()))),
         })
     }

@@ -14,7 +14,7 @@
 //! | `headers.NAME` | both | by lower-case name, `headers["x-name"]`; never those that carry authority |
 //! | `claims` | both | `.roles`, `.groups`, `.scopes`, `.client` (whoever shows the token), `.tenant`, `.object`, `.issuer`, `.kind` (`"application"` or `"user"`) |
 //! | `now` | both | UTC: `.hour`, `.minute`, `.weekday` (0 is Sunday), `.unix` |
-//! | `source` | both | `.ip`, as text |
+//! | `source` | both | `.ip`, as text; of the caller's certificate `.spiffe` and `.certificate`, its SHA-256 in base64url |
 //!
 //! Numbers written without fraction and exponent are integers of 64 bits; what fits no 64 bits is an
 //! error. So is a member that is missing (ask `has()` first), and one that is there in another letter

@@ -89,8 +89,7 @@ impl Space {
             Space::Headers => header(name),
             Space::Claims => claim(name).map(Variable::Claim),
             Space::Now => now(name).map(Variable::Now),
-            Space::Source if name == "ip" => Ok(Variable::SourceIp),
-            Space::Source => Err(missing("source", name, &["ip"])),
+            Space::Source => source(name),
         }
     }
 
@@ -145,6 +144,15 @@ fn now(name: &str) -> Result<Now, String> {
     pick("now", name, PARTS)
 }
 
+fn source(name: &str) -> Result<Variable, String> {
+    match name {
+        "ip" => Ok(Variable::SourceIp),
+        "spiffe" => Ok(Variable::SourceSpiffe),
+        "certificate" => Ok(Variable::SourceCertificate),
+        _ => Err(missing("source", name, &["ip", "spiffe", "certificate"])),
+    }
+}
+
 fn pick<T: Copy>(space: &str, name: &str, members: &[(&str, T)]) -> Result<T, String> {
     let found = members.iter().find(|(one, _)| *one == name);
     found.map(|(_, member)| *member).ok_or_else(|| {
@@ -171,7 +179,9 @@ impl Variable {
             | Variable::Path
             | Variable::Query(_)
             | Variable::Header(_)
-            | Variable::SourceIp => Kinds::TEXT,
+            | Variable::SourceIp
+            | Variable::SourceSpiffe
+            | Variable::SourceCertificate => Kinds::TEXT,
             Variable::Claim(Claim::Roles | Claim::Groups | Claim::Scopes) => Kinds::LIST,
             Variable::Claim(_) => Kinds::TEXT,
             Variable::Now(_) => Kinds::INT,

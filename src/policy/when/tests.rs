@@ -35,7 +35,11 @@ fn mcp(text: &str, arguments: Option<&str>) -> Truth {
 fn http(text: &str, query: &str, body: &str) -> Truth {
     let document = Document::parse(body.as_bytes()).expect("JSON");
     let facts = Facts {
-        source: Some("::ffff:10.0.0.7".parse().expect("an address")),
+        source: Source {
+            ip: Some("::ffff:10.0.0.7".parse().expect("an address")),
+            spiffe: Some("spiffe://td/agent"),
+            certificate: None,
+        },
         query,
         fields: Fields::Listed(&[
             ("x-tenant", b"blue"),
@@ -252,6 +256,8 @@ fn http_calls_have_a_query_fields_and_a_body() {
             Truth::Yes,
         ),
         ("source.ip == '10.0.0.7'", Truth::Yes),
+        ("source.spiffe.startsWith('spiffe://td/')", Truth::Yes),
+        ("has(source.certificate)", Truth::No),
         ("body.enabled == false", Truth::Yes),
     ] {
         assert_eq!(http(text, query, body), want, "{text}");

@@ -6,11 +6,13 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::super::errors::Mistake;
-use super::super::model::{Admin, Connection, Listener, ListenerTls, Reach, Route};
+use super::super::model::{Admin, Clients, Connection, Listener, ListenerTls, Reach, Route};
 use super::super::schema::{self, At, Text};
 use super::{Checker, values};
+use crate::base::limits::LISTENER_CERTIFICATES;
 use crate::base::secret::Secret;
 use crate::control::config::Place;
+use crate::tls;
 
 /// The admin listener's address where the file has no `admin`.
 const ADMIN_BIND: ([u8; 4], u16) = ([127, 0, 0, 1], 15000);
@@ -60,6 +62,9 @@ impl Checker<'_> {
             cert,
             key,
             certificates,
+            client_ca,
+            client_certificates,
+            client_crls,
         } = value;
         let has_list = certificates.is_some();
         let first = match (&cert, &key) {
@@ -73,11 +78,61 @@ impl Checker<'_> {
         if has_list && first.is_none() && further.is_empty() {
             return self.refuse(at, "at least one certificate is needed");
         }
+        if further.len() >= LISTENER_CERTIFICATES {
+            return self.refuse(at, format!("at most {LISTENER_CERTIFICATES} certificates"));
+        }
         let all = first.into_iter().chain(further);
         let judged: Vec<_> = all.map(|each| self.identity(each)).collect();
+        let clients = self.clients(client_ca, client_certificates, client_crls);
         Some(ListenerTls {
             certificates: judged.into_iter().collect::<Option<_>>()?,
+            clients: clients?,
         })
+    }
+
+    /// Whose certificates callers are asked for.
+    fn clients(
+        &mut self,
+        authorities: Option<Text>,
+        need: Option<Text>,
+        lists: Option<Vec<Text>>,
+    ) -> Option<Option<Clients>> {
+        let lists = lists.unwrap_or_default();
+        if authorities.is_none() {
+            let places = need.iter().chain(&lists).map(|text| text.at);
+            return match places.collect::<Vec<_>>().first() {
+                Some(at) => self.refuse(*at, "this needs `client_ca`"),
+                None => Some(None),
+            };
+        }
+        let known = [("required", true), ("optional", false)];
+        let required = match &need {
+            Some(need) => self.one_of(need, "word", &known),
+            None => Some(true),
+        };
+        let at = authorities.as_ref().map(|text| text.at);
+        let roots = self.roots(authorities)??;
+        let revoked: Vec<_> = lists.iter().map(|list| self.revoked(list)).collect();
+        let clients = Clients {
+            roots,
+            revoked: revoked.into_iter().collect::<Option<_>>()?,
+            required: required?,
+        };
+        let judged = tls::ClientSpec {
+            roots: &clients.roots.pem,
+            revoked: &clients.revoked,
+            required: clients.required,
+        }
+        .judge();
+        self.found(at?, judged.map_err(|why| why.to_string()))?;
+        Some(Some(clients))
+    }
+
+    fn revoked(&mut self, list: &Text) -> Option<Vec<u8>> {
+        let bytes = self.found(list.at, self.lookup.bytes(&list.value))?;
+        let judged = tls::revoked(&bytes).map(drop);
+        self.found(list.at, judged.map_err(|why| why.to_string()))?;
+        Some(bytes)
     }
 
     pub(super) fn admin(&mut self, admin: Option<At<schema::Admin>>) -> Option<Admin> {

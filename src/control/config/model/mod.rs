@@ -120,6 +120,19 @@ pub struct Listener {
 pub struct ListenerTls {
     /// At least one. Callers are shown the first that is for the name they ask for, else the first.
     pub certificates: Vec<TlsIdentity>,
+    /// Whose certificates callers are asked for; `None` asks nobody.
+    pub clients: Option<Clients>,
+}
+
+/// Whose certificates callers are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clients {
+    /// The authorities.
+    pub roots: Roots,
+    /// Lists of what they have revoked, PEM.
+    pub revoked: Vec<Vec<u8>>,
+    /// Callers without one are refused.
+    pub required: bool,
 }
 
 /// A certificate chain and its key. That they belong together has been checked.

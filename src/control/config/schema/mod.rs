@@ -87,6 +87,12 @@ section! {
         /// Further certificates; callers get the first that is for the name they ask for, else the
         /// first of all.
         pub certificates: Option<At<Vec<At<Tls>>>>,
+        /// PEM file of the authorities whose certificates callers may show; by default none is asked for.
+        pub client_ca: Option<Text>,
+        /// Whether callers must show one: `required` (the default with `client_ca`) or `optional`.
+        pub client_certificates: Option<Text> => one_of(["required", "optional"]),
+        /// PEM files of lists of what the authorities have revoked: `file:` or `env:`.
+        pub client_crls: Option<Vec<Text>> => like(REFERENCE),
     }
 }
 
