@@ -110,11 +110,11 @@ impl Identity {
 
 /// A listener with one certificate.
 fn server(certificate: &str, key: &str) -> Result<Server, TlsConfigError> {
-    let identity = tls::Identity {
-        certificate: certificate.as_bytes(),
+    let shown = tls::Certificate {
+        chain: certificate.as_bytes(),
         key: &Secret::new(key.as_bytes().to_vec()),
     };
-    Server::new(&[identity], None, None)
+    Server::new(&[shown], None, None)
 }
 
 fn provider() -> Arc<rustls::crypto::CryptoProvider> {

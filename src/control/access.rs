@@ -217,6 +217,7 @@ mod tests {
             hidden: 0,
             path: Short::new(path),
             principal: Short::new(""),
+            certificate: Short::new(""),
             rule: Short::new("readers/allow: GET /x"),
             status: 200,
             outcome: "done",

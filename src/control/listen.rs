@@ -36,7 +36,9 @@ pub(super) struct Certificate(Option<Arc<tls::Door>>);
 
 impl Certificate {
     fn new(identity: Option<&TlsIdentity>) -> io::Result<Certificate> {
-        let server = identity.map(|identity| server(identity, None)).transpose()?;
+        let server = identity
+            .map(|identity| server(identity, None))
+            .transpose()?;
         Ok(Certificate(server.map(tls::Door::new)))
     }
 
@@ -66,11 +68,11 @@ impl Certificate {
 }
 
 fn server(identity: &TlsIdentity, before: Option<&tls::Server>) -> io::Result<tls::Server> {
-    let identity = tls::Identity {
-        certificate: &identity.cert,
+    let shown = tls::Certificate {
+        chain: &identity.cert,
         key: &identity.key,
     };
-    tls::Server::new(&[identity], None, before)
+    tls::Server::new(&[shown], None, before)
         .map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why.to_string()))
 }
 

@@ -239,7 +239,12 @@ impl Control {
         let renewed = self.certificate.renewed(admin.tls.as_ref());
         let renewed = renewed.map_err(|error| StartError::Admin(admin.bind, error))?;
         let mut shown = vec![(self.certificate.clone(), renewed)];
-        for Listed { issuer, certificate, .. } in &self.facades {
+        for Listed {
+            issuer,
+            certificate,
+            ..
+        } in &self.facades
+        {
             let configured = config.issuers.iter().find(|it| it.name == *issuer);
             if let Some(facade) = configured.and_then(|it| it.facade.as_ref()) {
                 let renewed = certificate.renewed(facade.tls.as_ref());

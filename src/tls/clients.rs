@@ -78,10 +78,9 @@ impl Clients {
         for text in spec.revoked {
             lists.extend(revoked(text)?);
         }
-        let mut builder =
-            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
-                .with_crls(lists)
-                .enforce_revocation_expiration();
+        let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
+            .with_crls(lists)
+            .enforce_revocation_expiration();
         if !spec.required {
             builder = builder.allow_unauthenticated();
         }
@@ -128,7 +127,9 @@ impl ClientCertificate {
         let leaf = chain.first()?;
         Some(ClientCertificate {
             thumbprint: URL_SAFE_NO_PAD.encode(digest(&SHA256, leaf)).into(),
-            spiffe: EndEntityCert::try_from(leaf).ok().and_then(|it| spiffe(&it)),
+            spiffe: EndEntityCert::try_from(leaf)
+                .ok()
+                .and_then(|it| spiffe(&it)),
             not_after: Validity::of_der(leaf)?.not_after,
             chain: chain.iter().map(|one| one.clone().into_owned()).collect(),
         })
@@ -173,12 +174,13 @@ fn is_spiffe(id: &str) -> bool {
     };
     let mut parts = rest.split('/');
     let domain = parts.next().unwrap_or_default();
-    let is_domain = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte)
-    };
+    let is_domain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
     let is_segment = |segment: &str| {
         !matches!(segment, "" | "." | "..")
-            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
+            && segment
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
     };
     id.len() <= SPIFFE_BYTES
         && !domain.is_empty()

@@ -22,6 +22,6 @@ pub use clients::{ClientCertificate, ClientSpec, revoked};
 pub use config::{Roots, client_config, server_name};
 pub use door::{Door, Shown};
 pub use error::{TlsConfigError, TlsError};
-pub use server::{Identity, Server};
+pub use server::{Certificate, Server};
 pub use session::{Progress, Session};
 pub use validity::Validity;

@@ -12,16 +12,16 @@ use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use webpki::EndEntityCert;
 
+use super::TlsConfigError;
 use super::clients::{ClientSpec, Clients};
 use super::config::{ALPN, certificates, provider};
-use super::TlsConfigError;
 use crate::base::secret::Secret;
 
 /// A certificate chain, leaf first, and the leaf's key, both PEM.
 #[derive(Clone, Copy)]
-pub struct Identity<'a> {
+pub struct Certificate<'a> {
     /// The chain.
-    pub certificate: &'a [u8],
+    pub chain: &'a [u8],
     /// The key.
     pub key: &'a Secret,
 }
@@ -42,15 +42,13 @@ impl Server {
     /// # Errors
     /// Says which of them is wrong, and how.
     pub fn new(
-        identities: &[Identity<'_>],
+        shown: &[Certificate<'_>],
         clients: Option<&ClientSpec<'_>>,
         before: Option<&Server>,
     ) -> Result<Server, TlsConfigError> {
-        let certificates = Arc::new(Certificates::new(identities)?);
+        let certificates = Arc::new(Certificates::new(shown)?);
         let judges = before.and_then(|before| before.clients.as_ref());
-        let clients = clients
-            .map(|spec| Clients::new(spec, judges))
-            .transpose()?;
+        let clients = clients.map(|spec| Clients::new(spec, judges)).transpose()?;
         let builder = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(TlsConfigError::Provider)?;
@@ -112,13 +110,13 @@ struct Certificates {
 }
 
 impl Certificates {
-    fn new(identities: &[Identity<'_>]) -> Result<Certificates, TlsConfigError> {
+    fn new(shown: &[Certificate<'_>]) -> Result<Certificates, TlsConfigError> {
         let mut certificates = Certificates {
             all: Vec::new(),
             by_name: HashMap::new(),
         };
-        for (index, identity) in identities.iter().enumerate() {
-            let certified = certified(identity)?;
+        for (index, shown) in shown.iter().enumerate() {
+            let certified = certified(shown)?;
             for name in names(&certified)? {
                 certificates.by_name.entry(name).or_insert(index);
             }
@@ -149,16 +147,15 @@ impl Certificates {
     }
 }
 
-fn certified(identity: &Identity<'_>) -> Result<CertifiedKey, TlsConfigError> {
-    let chain = certificates(identity.certificate).map_err(TlsConfigError::CertificatePem)?;
+fn certified(shown: &Certificate<'_>) -> Result<CertifiedKey, TlsConfigError> {
+    let chain = certificates(shown.chain).map_err(TlsConfigError::CertificatePem)?;
     if chain.is_empty() {
         return Err(TlsConfigError::NoCertificate);
     }
-    let key =
-        PrivateKeyDer::from_pem_slice(identity.key.expose()).map_err(|error| match error {
-            pem::Error::NoItemsFound => TlsConfigError::NoKey,
-            _ => TlsConfigError::KeyPem,
-        })?;
+    let key = PrivateKeyDer::from_pem_slice(shown.key.expose()).map_err(|error| match error {
+        pem::Error::NoItemsFound => TlsConfigError::NoKey,
+        _ => TlsConfigError::KeyPem,
+    })?;
     let provider = provider();
     provider
         .key_provider
@@ -219,7 +216,8 @@ impl Choice {
     /// Who names no host connects to an address, or speaks no SNI (RFC 6066, section 3).
     fn is_for_unasked(&self, index: usize, host: &str) -> bool {
         let bare = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
-        self.certificates.is_for_address(index, bare.unwrap_or(host))
+        self.certificates
+            .is_for_address(index, bare.unwrap_or(host))
             || self.certificates.find(&host.to_ascii_lowercase()) == Some(index)
     }
 }
@@ -229,7 +227,9 @@ impl ResolvesServerCert for Choice {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let chosen = self.chosen.get_or_init(|| {
             let name = hello.server_name().map(str::to_ascii_lowercase);
-            let found = name.as_deref().and_then(|name| self.certificates.find(name));
+            let found = name
+                .as_deref()
+                .and_then(|name| self.certificates.find(name));
             Chosen {
                 name: name.map(Box::from),
                 index: found.unwrap_or(0),

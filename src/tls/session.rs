@@ -133,9 +133,11 @@ impl Session {
                 return Err(TlsError::Closed);
             }
             match side {
-                Side::Server(server, _) => drive::write(&mut **server, flow, cipher, out, |w, out| {
-                    seal::seal(w, plain, out)
-                }),
+                Side::Server(server, _) => {
+                    drive::write(&mut **server, flow, cipher, out, |w, out| {
+                        seal::seal(w, plain, out)
+                    })
+                }
                 Side::Client(client) => drive::write(&mut **client, flow, cipher, out, |w, out| {
                     seal::seal(w, plain, out)
                 }),
@@ -155,7 +157,9 @@ impl Session {
                 return Ok(());
             }
             match side {
-                Side::Server(server, _) => drive::write(&mut **server, flow, cipher, out, seal::close),
+                Side::Server(server, _) => {
+                    drive::write(&mut **server, flow, cipher, out, seal::close)
+                }
                 Side::Client(client) => drive::write(&mut **client, flow, cipher, out, seal::close),
             }
         })

@@ -45,10 +45,7 @@ struct Sealed {
 impl<S: Stream> Transport<S> {
     /// A caller's connection.
     pub(super) fn server(stream: S, door: Option<&Arc<tls::Door>>) -> io::Result<Transport<S>> {
-        let session = door
-            .map(tls::Session::server)
-            .transpose()
-            .map_err(broken)?;
+        let session = door.map(tls::Session::server).transpose().map_err(broken)?;
         Ok(Transport::new(stream, session))
     }
 

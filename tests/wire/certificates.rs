@@ -1,19 +1,16 @@
 //! What a TLS listener shows: certificates by name, and others while it runs.
 
-use std::io::{BufReader, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned};
-use rustls_pki_types::CertificateDer;
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, StreamOwned};
 use sluice::worker::io::IoChoice;
 
-use super::caller::Reply;
-use super::origin::{Origin, PATIENCE, read_body, read_head, reply};
-use super::scene::{Plan, Scene};
+use super::certified::{Asking, Authority, request, showing};
+use super::origin::{Origin, reply};
+use super::scene::Scene;
 
 on_every_driver!(
     the_name_asked_for_chooses_the_certificate,
@@ -22,120 +19,8 @@ on_every_driver!(
     a_host_that_tls_was_not_asked_for_gets_421,
 );
 
-/// An authority of a test's own.
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    certificate: CertificateDer<'static>,
-}
-
-/// A certificate with its key.
-struct Leaf {
-    certificate: String,
-    der: CertificateDer<'static>,
-    key: String,
-}
-
-impl Authority {
-    fn new() -> Authority {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.self_signed(&key).unwrap().der().clone();
-        Authority {
-            issuer: Issuer::new(params, key),
-            certificate,
-        }
-    }
-
-    fn leaf(&self, names: &[&str]) -> Leaf {
-        self.leaf_until(names, 2100)
-    }
-
-    fn leaf_until(&self, names: &[&str], year: i32) -> Leaf {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = CertificateParams::new(names).unwrap();
-        params.not_after = rcgen::date_time_ymd(year, 1, 1);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Leaf {
-            certificate: certificate.pem(),
-            der: certificate.der().clone(),
-            key: key.serialize_pem(),
-        }
-    }
-
-    fn client(&self) -> Arc<ClientConfig> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.certificate.clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Arc::new(config)
-    }
-}
-
-/// A caller under TLS that asks for a name, and knows what it was shown.
-struct Asking(BufReader<StreamOwned<ClientConnection, TcpStream>>);
-
-impl Asking {
-    fn connect(address: SocketAddr, client: &Arc<ClientConfig>, name: &str) -> Asking {
-        let name = name.to_owned().try_into().unwrap();
-        let session = ClientConnection::new(Arc::clone(client), name).unwrap();
-        let socket = TcpStream::connect(address).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut stream = StreamOwned::new(session, socket);
-        while stream.conn.is_handshaking() {
-            stream.conn.complete_io(&mut stream.sock).unwrap();
-        }
-        Asking(BufReader::new(stream))
-    }
-
-    fn was_shown(&self, leaf: &Leaf) -> bool {
-        self.0.get_ref().conn.peer_certificates().unwrap()[0] == leaf.der
-    }
-
-    fn kind(&self) -> Option<HandshakeKind> {
-        self.0.get_ref().conn.handshake_kind()
-    }
-
-    fn send(&mut self, request: &str) {
-        self.0.get_mut().write_all(request.as_bytes()).unwrap();
-    }
-
-    fn reply(&mut self) -> Reply {
-        let head = read_head(&mut self.0).unwrap().unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let body = read_body(&mut self.0, &head, true).unwrap();
-        Reply { status, head, body }
-    }
-
-    fn ask(&mut self, request: &str) -> Reply {
-        self.send(request);
-        self.reply()
-    }
-}
-
 fn ok() -> Origin {
     Origin::answering(|request| reply("200 OK", request.target()))
-}
-
-/// A gateway that shows `leaf` for `tls.crt`.
-fn showing<'a>(io: IoChoice, origin: &Origin, leaf: &Leaf) -> Plan<'a> {
-    let mut plan = Plan::new(io, origin);
-    plan.files = vec![
-        ("tls.crt", leaf.certificate.clone()),
-        ("tls.key", leaf.key.clone()),
-    ];
-    plan
-}
-
-fn request(scene: &Scene, host: &str) -> String {
-    scene
-        .get("/")
-        .replacen("Host: localhost", &format!("Host: {host}"), 1)
 }
 
 fn the_name_asked_for_chooses_the_certificate(io: IoChoice) {
@@ -150,7 +35,7 @@ fn the_name_asked_for_chooses_the_certificate(io: IoChoice) {
     ]);
     let scene = plan.start();
     scene.await_ready();
-    let client = authority.client();
+    let client = authority.client(None);
     for (name, leaf) in [
         ("first.example", &first),
         ("second.example", &second),
@@ -183,7 +68,9 @@ fn certificates_change_and_no_connection_is_dropped(io: IoChoice) {
     let goes_on = Mutex::new(goes_on);
     let origin = Origin::talking(None, move |mut conn| {
         while let Some(head) = conn.head()? {
-            conn.send("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 8\r\n\r\nhalf")?;
+            conn.send(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 8\r\n\r\nhalf",
+            )?;
             if head.starts_with("GET /slow") {
                 let _ = goes_on.lock().unwrap().recv();
             }
@@ -193,7 +80,7 @@ fn certificates_change_and_no_connection_is_dropped(io: IoChoice) {
     });
     let mut scene = showing(io, &origin, &old).start();
     scene.await_ready();
-    let client = authority.client();
+    let client = authority.client(None);
     let connect = |scene: &Scene| Asking::connect(scene.secure, &client, "gateway.example");
     let (mut idle, mut busy) = (connect(&scene), connect(&scene));
     assert_eq!(idle.ask(&request(&scene, "gateway.example")).status, 200);
@@ -208,7 +95,7 @@ fn certificates_change_and_no_connection_is_dropped(io: IoChoice) {
     assert_eq!(idle.ask(&request(&scene, "gateway.example")).status, 200);
     // Whoever was there before comes back with a ticket; others are shown the new one.
     assert_eq!(connect(&scene).kind(), Some(HandshakeKind::Resumed));
-    let mut fresh = Asking::connect(scene.secure, &authority.client(), "gateway.example");
+    let mut fresh = Asking::connect(scene.secure, &authority.client(None), "gateway.example");
     assert!(fresh.was_shown(&new));
     assert_eq!(fresh.ask(&request(&scene, "gateway.example")).status, 200);
 }
@@ -221,7 +108,11 @@ fn a_bad_certificate_keeps_the_one_before_and_is_told(io: IoChoice) {
     let mut scene = showing(io, &origin, &good).start();
     scene.await_ready();
     for (certificate, key, why) in [
-        (other.certificate.as_str(), good.key.as_str(), "do not work together"),
+        (
+            other.certificate.as_str(),
+            good.key.as_str(),
+            "do not work together",
+        ),
         ("nonsense", &good.key, "no PEM certificate"),
         (&late.certificate, &late.key, "expired"),
     ] {
@@ -232,13 +123,13 @@ fn a_bad_certificate_keeps_the_one_before_and_is_told(io: IoChoice) {
         let told = scene.readyz();
         assert_eq!(told.status, 200);
         assert!(told.text().contains(why), "{}", told.text());
-        let caller = Asking::connect(scene.secure, &authority.client(), "gateway.example");
+        let caller = Asking::connect(scene.secure, &authority.client(None), "gateway.example");
         assert!(caller.was_shown(&good), "{why}");
     }
     scene.rewrite("tls.crt", &other.certificate);
     scene.rewrite("tls.key", &other.key);
     scene.reload().unwrap();
-    let caller = Asking::connect(scene.secure, &authority.client(), "gateway.example");
+    let caller = Asking::connect(scene.secure, &authority.client(None), "gateway.example");
     assert!(caller.was_shown(&other));
 }
 
@@ -257,9 +148,9 @@ fn a_host_that_tls_was_not_asked_for_gets_421(io: IoChoice) {
     let port = scene.secure.port();
     let with_port = format!("first.example:{port}");
     let address = format!("127.0.0.2:{port}");
-    let mut nameless = ClientConfig::clone(&authority.client());
+    let mut nameless = ClientConfig::clone(&authority.client(None));
     nameless.enable_sni = false;
-    let (named, nameless) = (authority.client(), Arc::new(nameless));
+    let (named, nameless) = (authority.client(None), Arc::new(nameless));
     for (client, name, host, status) in [
         (&named, "first.example", "first.example", 200),
         (&named, "first.example", "FIRST.example", 200),
@@ -286,11 +177,8 @@ fn a_host_that_tls_was_not_asked_for_gets_421(io: IoChoice) {
     }
     // Nobody gets around it by naming the host in the target.
     let mut caller = Asking::connect(scene.secure, &named, "first.example");
-    let elsewhere = request(&scene, "second.example").replacen(
-        "GET /up/",
-        "GET https://second.example/up/",
-        1,
-    );
+    let elsewhere =
+        request(&scene, "second.example").replacen("GET /up/", "GET https://second.example/up/", 1);
     assert_eq!(caller.ask(&elsewhere).status, 421);
 }
 
@@ -304,7 +192,7 @@ fn the_process_notices_other_certificates_by_itself() {
     let process = showing(IoChoice::Tokio, &origin, &old).spawn();
     let scene = &process.scene;
     let shown = |leaf| {
-        let caller = Asking::connect(scene.secure, &authority.client(), "gateway.example");
+        let caller = Asking::connect(scene.secure, &authority.client(None), "gateway.example");
         caller.was_shown(leaf)
     };
     assert!(shown(&old));

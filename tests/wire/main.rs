@@ -2,6 +2,7 @@
 //! all three drivers wherever the driver has a part in it.
 
 mod caller;
+mod certified;
 #[allow(dead_code, reason = "shared with the tests of the control plane")]
 #[path = "../control/issuer.rs"]
 mod issuer;
@@ -18,6 +19,7 @@ macro_rules! on_every_driver {
 }
 
 mod certificates;
+mod clients;
 mod exchange;
 mod fair;
 mod keys;

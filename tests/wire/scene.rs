@@ -79,6 +79,8 @@ pub struct Plan<'a> {
     pub port: u16,
     /// Further keys of the TLS listener's `tls`.
     pub tls: &'a str,
+    /// Further rules, each whole lines.
+    pub rules: &'a str,
     /// Further files beside the configuration.
     pub files: Vec<(&'static str, String)>,
 }
@@ -98,6 +100,7 @@ impl Plan<'_> {
             reserve: "1",
             port: 0,
             tls: "",
+            rules: "",
             files: Vec::new(),
         }
     }
@@ -129,6 +132,7 @@ impl Plan<'_> {
             drain_time,
             reserve,
             tls,
+            rules,
             ..
         } = self;
         let authority = self.issuer.url();
@@ -177,7 +181,7 @@ policies:
         by: {{ roles: [boss] }}
         grant: once
       - deny: GET /secret/**
-"
+{rules}"
         )
     }
 

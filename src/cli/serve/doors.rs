@@ -9,7 +9,7 @@ use crate::base::limits::BACKLOG;
 use crate::cli::Failure;
 use crate::cli::failure::Doing;
 use crate::control::config::{Config, ListenerTls, TlsIdentity};
-use crate::tls::{ClientSpec, Door, Identity, Server, TlsConfigError, Validity};
+use crate::tls::{Certificate, ClientSpec, Door, Server, TlsConfigError, Validity};
 use crate::worker::io::{check_free, listen_reuseport};
 use crate::worker::{Listener, Offers};
 
@@ -117,18 +117,15 @@ impl Certificates {
 
 /// What a listener shows; whoever got a ticket `before` comes back with it.
 fn server(tls: &ListenerTls, before: Option<&Server>) -> Result<Server, TlsConfigError> {
-    let identities: Vec<_> = (tls.certificates.iter())
-        .map(|TlsIdentity { cert, key }| Identity {
-            certificate: cert,
-            key,
-        })
+    let shown: Vec<_> = (tls.certificates.iter())
+        .map(|TlsIdentity { cert, key }| Certificate { chain: cert, key })
         .collect();
     let clients = tls.clients.as_ref().map(|clients| ClientSpec {
         roots: &clients.roots.pem,
         revoked: &clients.revoked,
         required: clients.required,
     });
-    Server::new(&identities, clients.as_ref(), before)
+    Server::new(&shown, clients.as_ref(), before)
 }
 
 /// Judges when the certificates are good.

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::doors::{Certificates, Doors};
 use super::pseudonyms;
-use super::servers::{self, Servers};
+use super::servers::Servers;
 use crate::auth::{Authenticator, SharedTokens};
 use crate::base::clock::Clock;
 use crate::base::counters::{Counters, Labels};
@@ -95,7 +95,6 @@ impl Gateway {
         };
         let (stop, stopped) = watch::channel(false);
         let io = choice(config.io);
-        let addresses = doors.addresses.clone();
         let mut cores = Vec::new();
         for (index, (writer, listeners)) in writers.into_iter().zip(doors.sockets).enumerate() {
             let seed = shared.seed(index, writer, listeners, stopped.clone());
@@ -116,7 +115,7 @@ impl Gateway {
             recorder,
             cores,
             stop,
-            addresses,
+            addresses: doors.addresses,
             certificates: doors.shown,
             clock,
             io,

@@ -68,7 +68,8 @@ impl Watch {
     pub(super) fn follow(&mut self, named: &[PathBuf]) {
         let files = || named.iter().chain([&self.path]);
         let names = files().filter_map(|file| file.file_name());
-        self.names.store(Arc::new(names.map(OsStr::to_owned).collect()));
+        self.names
+            .store(Arc::new(names.map(OsStr::to_owned).collect()));
         let mut known = std::mem::take(&mut self.held);
         let mut holds = |file: &PathBuf| known.remove(file).unwrap_or_else(|| held(file));
         self.held = files().map(|file| (file.clone(), holds(file))).collect();

@@ -248,12 +248,7 @@ impl Judge<'_> {
     }
 
     /// What is known beside the call.
-    fn facts<'f>(
-        &self,
-        head: &'f RequestHead,
-        judged: &'f Judged,
-        whence: &'f Whence,
-    ) -> Facts<'f>
+    fn facts<'f>(&self, head: &'f RequestHead, judged: &'f Judged, whence: &'f Whence) -> Facts<'f>
     where
         Self: 'f,
     {

@@ -29,7 +29,11 @@ fn asked(arguments: &str) -> AskedBefore {
         ..McpCall::bare("tools/call", Some("watch"))
     };
     let facts = Facts {
-        source: Some("10.0.0.7".parse().expect("an address")),
+        source: Source {
+            ip: Some("10.0.0.7".parse().expect("an address")),
+            spiffe: Some("spiffe://td/a"),
+            certificate: None,
+        },
         ..Facts::at(10)
     };
     AskedBefore::mcp(&[McpCall::bare("tools/list", None), call], &facts)

@@ -1,7 +1,7 @@
 use super::*;
 use crate::auth::PrincipalKind;
 use crate::json::Document;
-use crate::policy::facts::{Arguments, Asked, Facts, Fields, McpCall};
+use crate::policy::facts::{Arguments, Asked, Facts, Fields, McpCall, Source};
 
 fn subject() -> (Vec<Box<str>>, Vec<Box<str>>) {
     (vec!["Reader".into(), "Writer".into()], vec!["read".into()])

@@ -198,6 +198,12 @@ fn the_schema_knows_the_words_that_are_judged_by() {
             "first: zzzzzzzz",
         ),
         (
+            "/listeners/tls/client_certificates",
+            GOOD,
+            "key: file:tls.key }",
+            "key: file:tls.key, client_ca: ca.pem, client_certificates: zzzzzzzz }",
+        ),
+        (
             "/masks/recognise",
             GOOD,
             "recognise: [email]",
