@@ -29,6 +29,8 @@ fn name(refusal: &Refusal) -> &'static str {
         Refusal::Upgrade => "Upgrade",
         Refusal::Trace => "Trace",
         Refusal::NoRoute => "NoRoute",
+        // What a handshake has shown is at hand where there are sockets.
+        Refusal::CertificateRefused | Refusal::Misdirected => "Shown",
         // Has cases of its own.
         Refusal::Mcp(_) | Refusal::Told { .. } => "Mcp",
         Refusal::NoToken => "NoToken",
