@@ -155,10 +155,20 @@ impl Asking {
         self.0.get_mut().write_all(request.as_bytes()).unwrap();
     }
 
+    /// The head of a reply.
+    pub fn head(&mut self) -> io::Result<String> {
+        read_head(&mut self.0)?.ok_or(io::ErrorKind::UnexpectedEof.into())
+    }
+
+    /// What follows such a head.
+    pub fn body(&mut self, head: &str) -> io::Result<Vec<u8>> {
+        read_body(&mut self.0, head, true)
+    }
+
     pub fn try_reply(&mut self) -> io::Result<Reply> {
-        let head = read_head(&mut self.0)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let head = self.head()?;
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let body = read_body(&mut self.0, &head, true)?;
+        let body = self.body(&head)?;
         Ok(Reply { status, head, body })
     }
 
