@@ -20,6 +20,7 @@
 //! floor 3  auth/      a bearer token becomes an identity
 //!          mask/      what must not be seen is taken out
 //!          mcp/       the Model Context Protocol: envelopes, events, seals
+//!          graph/     Microsoft Graph: one spelling of OData paths and queries
 //! floor 2  http/      HTTP/1.1 as bytes
 //!          json/      the one strict reader of JSON
 //!          tls/       rustls, fed with bytes
@@ -116,6 +117,7 @@ pub mod base;
 pub mod cli;
 pub mod control;
 pub mod exchange;
+pub mod graph;
 pub mod http;
 pub mod json;
 pub mod mask;

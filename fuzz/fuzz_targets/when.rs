@@ -14,7 +14,7 @@ use libfuzzer_sys::fuzz_target;
 use sluice::auth::PrincipalKind;
 use sluice::json::Document;
 use sluice::policy::{
-    Arguments, Asked, Facts, Fields, McpCall, Protocol, Question, Subject, Truth, When,
+    Arguments, Asked, Facts, Fields, GraphCall, McpCall, Protocol, Question, Subject, Truth, When,
 };
 
 /// A second, and its hour and minute.
@@ -28,7 +28,7 @@ fuzz_target!(|input: &[u8]| {
     let json = parts.next().unwrap_or_default();
     let document = Document::parse(json).ok();
     let value = document.as_ref().map(Document::root);
-    for protocol in [Protocol::Mcp, Protocol::Http] {
+    for protocol in [Protocol::Mcp, Protocol::Http, Protocol::Graph] {
         let Ok(when) = When::parse(text, protocol) else {
             continue;
         };
@@ -155,6 +155,11 @@ fn ask(when: &When, protocol: Protocol, arguments: Arguments<'_>) -> Truth {
         asked: match protocol {
             Protocol::Mcp => Asked::Mcp(call),
             Protocol::Http => Asked::Http { method, path },
+            Protocol::Graph => Asked::Graph(GraphCall {
+                method,
+                path,
+                expand: &[],
+            }),
         },
         facts: Facts {
             query: "a=1&%24top=5&b=%zz",

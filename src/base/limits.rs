@@ -7,12 +7,14 @@ use std::time::Duration;
 mod configuration;
 mod credentials;
 mod edge;
+mod graph;
 mod servers;
 mod union;
 
 pub use configuration::*;
 pub use credentials::*;
 pub use edge::*;
+pub use graph::*;
 pub use servers::*;
 pub use union::*;
 
@@ -356,9 +358,6 @@ pub const SHOWN_TEXT: usize = 4000;
 pub const WAIT_TIME: Duration = Duration::from_secs(10);
 /// Interim replies (1xx) of one upstream reply: 103 may come several times, a flood may not.
 pub const INTERIM_REPLIES: u32 = 8;
-
-/// Scopes that one connection tells of: they stand in a header field of every 401.
-pub const ADVERTISED_SCOPES: usize = 64;
 
 // ---- worker ----
 

@@ -189,6 +189,8 @@ impl Ground<'_> {
                 forward: forward(&connection.forward_headers),
                 reply_fields: boxed(&connection.reply_headers),
                 retry: connection.retry,
+                judged_bytes: connection.judged_bytes,
+                graph: connection.graph,
                 mcp,
             }),
             _ => Err(mistakes),

@@ -58,7 +58,7 @@ use crate::record::{self, State};
 pub use account::{Account, Journal};
 pub use forward::{Aside, AsideStep, RequestHalf, RequestStep, ToUpstream};
 pub use inbound::Inbound;
-pub use refusal::{Fixed, McpRefusal, Published, Refusal};
+pub use refusal::{Fixed, GraphRefusal, McpRefusal, Published, Refusal};
 pub use reply::{ReplyEnd, ReplyHalf, ReplyStep, ToCaller};
 pub use rules::Rules;
 pub use step::{Envelope, Forwarding, Step, Way};

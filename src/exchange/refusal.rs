@@ -4,6 +4,7 @@
 //! check failed goes to the log. The replies need no recorder, so they can be sent with it down.
 
 mod fixed;
+mod graph;
 mod mcp;
 mod rpc;
 mod told;
@@ -11,6 +12,7 @@ mod told;
 use std::borrow::Cow;
 
 pub use self::fixed::{Fixed, Published};
+pub use self::graph::GraphRefusal;
 pub use self::mcp::McpRefusal;
 pub use self::rpc::How;
 
@@ -70,6 +72,9 @@ pub enum Refusal {
     /// What connections of protocol `mcp` refuse beside all others.
     #[error("{0}")]
     Mcp(McpRefusal),
+    /// What connections of protocol `graph` refuse beside all others.
+    #[error("{0}")]
+    Graph(GraphRefusal),
     /// One of the others, answered in the way of the connection's protocol.
     #[error("{why}")]
     Told {
@@ -143,6 +148,12 @@ impl From<McpRefusal> for Refusal {
     }
 }
 
+impl From<GraphRefusal> for Refusal {
+    fn from(why: GraphRefusal) -> Refusal {
+        Refusal::Graph(why)
+    }
+}
+
 impl Refusal {
     /// The HTTP status that the caller sees.
     #[must_use]
@@ -177,6 +188,7 @@ impl Refusal {
             Refusal::Misdirected => &told::MISDIRECTED,
             Refusal::NoRoute => &told::NO_ROUTE,
             Refusal::Mcp(why) => why.told(),
+            Refusal::Graph(why) => why.told(),
             Refusal::Told { why, .. } => why.told(),
             Refusal::NoToken => &told::NO_TOKEN,
             Refusal::Token(_) => &told::INVALID_TOKEN,
@@ -316,6 +328,7 @@ impl Refusal {
             | Refusal::Misdirected
             | Refusal::NoRoute
             | Refusal::Mcp(_)
+            | Refusal::Graph(_)
             | Refusal::Told { .. }
             | Refusal::NoToken
             | Refusal::Token(_)

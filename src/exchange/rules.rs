@@ -85,6 +85,10 @@ pub struct Connection {
     pub reply_fields: Vec<Box<str>>,
     /// Whether a request may go upstream once more when a kept connection turns out to have ended.
     pub retry: bool,
+    /// The largest body that rules look into.
+    pub judged_bytes: u64,
+    /// Paths and queries are those of Microsoft Graph.
+    pub graph: bool,
     /// What connections of protocol `mcp` have beside.
     pub mcp: Option<Box<Mcp>>,
 }

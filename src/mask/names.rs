@@ -67,6 +67,13 @@ impl Names {
         self.lengths & length_bit(length) != 0
     }
 
+    /// The names of members that are hidden, wherever they must stand.
+    pub fn hidden(&self) -> impl Iterator<Item = &[u8]> {
+        let wanted = self.by_length.iter().flatten();
+        let hidden = wanted.filter(|wanted| matches!(wanted.member, Member::Hide(_)));
+        hidden.map(|wanted| &*wanted.name)
+    }
+
     /// What is to be done with the member `name` within `parents`, each ended by [`SEPARATOR`].
     #[inline]
     pub fn find(&self, parents: &[u8], name: &[u8]) -> Option<Member> {

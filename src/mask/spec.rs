@@ -151,6 +151,12 @@ impl Masks {
             .map_or("", |rule| &rule.kind)
     }
 
+    /// The names of members that are hidden by their names, those too that are only hidden within
+    /// others.
+    pub fn hidden_members(&self) -> impl Iterator<Item = &[u8]> {
+        self.names.hidden()
+    }
+
     pub(super) fn style(&self, rule: u16) -> Style {
         self.rules
             .get(usize::from(rule))

@@ -4,11 +4,13 @@
 use std::net::IpAddr;
 
 use super::facts::{Arguments, Asked, Facts, Fields, McpCall, Source, Subject};
+use super::graph::GraphCall;
 use super::judge::{Question, Verdict, judge, shows};
 use super::rule::Policies;
 use super::who::Included;
 use crate::auth::Identity;
 use crate::base::limits::ASKED_BYTES;
+use crate::graph::Query;
 use crate::json::Document;
 
 impl Policies {
@@ -69,6 +71,12 @@ enum Kept {
         method: Box<str>,
         path: Box<str>,
     },
+    /// Each has a query of its own.
+    Graph {
+        method: Box<str>,
+        path: Box<str>,
+        query: Box<str>,
+    },
     Mcp {
         method: Box<str>,
         name: Option<Box<str>>,
@@ -121,6 +129,19 @@ impl AskedBefore {
         AskedBefore::of(calls.iter().map(kept).collect(), facts)
     }
 
+    /// Keeps the calls of one request to Microsoft Graph.
+    #[must_use]
+    pub fn graph(calls: &[(GraphCall<'_>, Facts<'_>)]) -> AskedBefore {
+        let kept = |(call, facts): &(GraphCall<'_>, Facts<'_>)| Kept::Graph {
+            method: call.method.into(),
+            path: call.path.into(),
+            query: facts.query.into(),
+        };
+        // They came together: where from is the same for all.
+        let together = calls.first().map_or(Facts::at(0), |(_, facts)| *facts);
+        AskedBefore::of(calls.iter().map(kept).collect(), &together)
+    }
+
     fn of(calls: Vec<Kept>, facts: &Facts<'_>) -> AskedBefore {
         AskedBefore {
             calls,
@@ -160,6 +181,20 @@ impl Kept {
             Kept::Http { method, path } => judge(&Question {
                 asked: Asked::Http { method, path },
                 facts,
+            }),
+            Kept::Graph {
+                method,
+                path,
+                query,
+            } => Query::read(query).is_ok_and(|read| {
+                judge(&Question {
+                    asked: Asked::Graph(GraphCall {
+                        method,
+                        path,
+                        expand: read.expand(),
+                    }),
+                    facts: Facts { query, ..facts },
+                })
             }),
             Kept::Mcp {
                 method,

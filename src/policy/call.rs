@@ -4,25 +4,31 @@
 use std::sync::Arc;
 
 use super::facts::{Asked, Facts, McpCall, Subject};
+use super::graph::GraphCall;
 use super::judge::{Denial, Judgement, Question, Verdict, judge};
 use super::rule::{Policies, Rule};
 use crate::auth::Identity;
 
 /// What one request asks for, in the terms policy speaks, and who asks.
 ///
-/// The one enum over the protocols' calls; `graph` calls join it with their room.
+/// The one enum over the protocols' calls.
 #[must_use]
 pub struct Call<'a> {
     identity: Identity,
     asked: All<'a>,
-    facts: Facts<'a>,
 }
 
 /// All that one request asks for.
 #[derive(Clone, Copy)]
 enum All<'a> {
-    Http { method: &'a str, path: &'a str },
-    Mcp(&'a [McpCall<'a>]),
+    Http {
+        method: &'a str,
+        path: &'a str,
+        facts: Facts<'a>,
+    },
+    Mcp(&'a [McpCall<'a>], Facts<'a>),
+    /// What is known beside a call is not the same for each.
+    Graph(&'a [(GraphCall<'a>, Facts<'a>)]),
 }
 
 /// Leave for one call to go on, minted by [`Call::decide`] only.
@@ -83,8 +89,11 @@ impl<'a> Call<'a> {
     pub fn http(identity: Identity, method: &'a str, path: &'a str, facts: Facts<'a>) -> Call<'a> {
         Call {
             identity,
-            asked: All::Http { method, path },
-            facts,
+            asked: All::Http {
+                method,
+                path,
+                facts,
+            },
         }
     }
 
@@ -93,8 +102,16 @@ impl<'a> Call<'a> {
     pub fn mcp(identity: Identity, calls: &'a [McpCall<'a>], facts: Facts<'a>) -> Call<'a> {
         Call {
             identity,
-            asked: All::Mcp(calls),
-            facts,
+            asked: All::Mcp(calls, facts),
+        }
+    }
+
+    /// What one request to Microsoft Graph asks for: one call, or all of a batch. It is allowed when
+    /// each of them is; nothing at all is not.
+    pub fn graph(identity: Identity, calls: &'a [(GraphCall<'a>, Facts<'a>)]) -> Call<'a> {
+        Call {
+            identity,
+            asked: All::Graph(calls),
         }
     }
 
@@ -102,7 +119,7 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn decide(self, policies: &Policies) -> Decision {
         let subject = Subject::of(self.identity.grounds());
-        match decide_all(self.asked, self.facts, &subject, policies) {
+        match decide_all(self.asked, &subject, policies) {
             Ok((rule, more)) => Decision::Allowed(Permit {
                 identity: self.identity,
                 rule,
@@ -149,14 +166,12 @@ enum Why {
 /// is needed.
 fn decide_all(
     asked: All<'_>,
-    facts: Facts<'_>,
     subject: &Subject<'_>,
     policies: &Policies,
 ) -> Result<(Arc<Rule>, Option<Box<More>>), Stop> {
     let (mut first, mut others) = (None, Vec::new());
     let (mut held, mut aside) = (None, None);
-    for (at, asked) in asked.each().enumerate() {
-        let question = Question { asked, facts };
+    for (at, question) in asked.each().enumerate() {
         let Judgement { verdict, shadowed } = judge(policies, subject, &question);
         match verdict {
             Verdict::Allow(rule) => match first {
@@ -201,13 +216,31 @@ fn decide_all(
 }
 
 impl<'a> All<'a> {
-    fn each(self) -> impl Iterator<Item = Asked<'a>> {
-        let (http, mcp) = match self {
-            All::Http { method, path } => (Some(Asked::Http { method, path }), &[][..]),
-            All::Mcp(calls) => (None, calls),
+    fn each(self) -> impl Iterator<Item = Question<'a>> {
+        let (http, mcp, graph) = match self {
+            All::Http {
+                method,
+                path,
+                facts,
+            } => {
+                let asked = Asked::Http { method, path };
+                (Some(Question { asked, facts }), None, &[][..])
+            }
+            All::Mcp(calls, facts) => (None, Some((calls, facts)), &[][..]),
+            All::Graph(calls) => (None, None, calls),
         };
-        http.into_iter()
-            .chain(mcp.iter().map(|call| Asked::Mcp(*call)))
+        let mcp = mcp.into_iter().flat_map(|(calls, facts)| {
+            let question = move |call: &McpCall<'a>| Question {
+                asked: Asked::Mcp(*call),
+                facts,
+            };
+            calls.iter().map(question)
+        });
+        let graph = graph.iter().map(|(call, facts)| Question {
+            asked: Asked::Graph(*call),
+            facts: *facts,
+        });
+        http.into_iter().chain(mcp).chain(graph)
     }
 }
 

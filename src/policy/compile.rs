@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::graph::{GraphPattern, GraphPatternError};
 use super::mcp::{McpPattern, McpPatternError};
 use super::pattern::{CallPattern, PatternError};
 use super::rule::{Calls, Effect, Policy, Rule};
@@ -17,6 +18,8 @@ pub enum Protocol {
     Http,
     /// `METHOD[,METHOD…] [NAME]`; see [`super::mcp`].
     Mcp,
+    /// `METHOD[,METHOD…] /path` in one spelling; see [`super::graph`].
+    Graph,
 }
 
 /// One rule as it is written.
@@ -30,6 +33,8 @@ pub struct Line<'t> {
     pub when: Option<&'t str>,
     /// Judged and told, but decides nothing.
     pub shadow: bool,
+    /// What an `allow` of Microsoft Graph lets `$expand` name; see [`super::graph`].
+    pub expand: &'t [String],
 }
 
 impl<'t> From<(Effect, &'t str)> for Line<'t> {
@@ -39,6 +44,7 @@ impl<'t> From<(Effect, &'t str)> for Line<'t> {
             pattern,
             when: None,
             shadow: false,
+            expand: &[],
         }
     }
 }
@@ -65,6 +71,9 @@ pub enum LineError {
     /// Its pattern, over the Model Context Protocol.
     #[error(transparent)]
     Mcp(#[from] McpPatternError),
+    /// Its pattern, of Microsoft Graph.
+    #[error(transparent)]
+    Graph(#[from] GraphPatternError),
     /// Its condition.
     #[error("when: {0}")]
     When(#[from] WhenError),
@@ -107,6 +116,7 @@ fn rule(name: Arc<str>, protocol: Protocol, line: Line<'_>) -> Result<Arc<Rule>,
         calls: match protocol {
             Protocol::Http => Calls::Http(CallPattern::parse(line.pattern)?),
             Protocol::Mcp => Calls::Mcp(McpPattern::parse(line.pattern)?),
+            Protocol::Graph => Calls::Graph(GraphPattern::parse(line.pattern, line.expand)?),
         },
         when: line
             .when

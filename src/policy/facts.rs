@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::graph::GraphCall;
 use crate::auth::{Grounds, Groups, PrincipalKind};
 use crate::http::RequestHead;
 use crate::json::Value;
@@ -18,6 +19,8 @@ pub enum Asked<'a> {
     },
     /// A message of the Model Context Protocol.
     Mcp(McpCall<'a>),
+    /// A call of Microsoft Graph.
+    Graph(GraphCall<'a>),
 }
 
 /// One message of the Model Context Protocol, as far as rules go by it.

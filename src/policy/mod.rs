@@ -1,7 +1,7 @@
 //! Floor 4: may this caller make this call?
 //!
-//! Read in this order: [`facts`] (what is known when a call is judged), [`pattern`] and [`mcp`] (what a
-//! rule matches), [`when`] (under what condition), [`who`] (whom a policy is for), [`rule`] (what it says), [`compile`] (a policy from
+//! Read in this order: [`facts`] (what is known when a call is judged), [`pattern`], [`mcp`] and
+//! [`graph`] (what a rule matches), [`when`] (under what condition), [`who`] (whom a policy is for), [`rule`] (what it says), [`compile`] (a policy from
 //! the configuration's words), [`judge`] (the one function that decides), [`call`], whose doors turn an
 //! identity into a [`Call`] and a call into a [`Permit`], and [`again`] (what a list shows, and what a
 //! reload cuts).
@@ -20,6 +20,7 @@ pub mod call;
 pub mod compile;
 pub mod explain;
 pub mod facts;
+pub mod graph;
 pub mod judge;
 pub mod mcp;
 pub mod pattern;
@@ -34,6 +35,7 @@ pub use again::AskedBefore;
 pub use call::{Call, Decision, Held, Permit, Refused};
 pub use compile::{Line, Protocol};
 pub use facts::{Arguments, Asked, Facts, Fields, McpCall, Source, Subject};
+pub use graph::GraphCall;
 pub use judge::{Denial, Judgement, Question, Verdict};
 pub use rule::{Calls, Effect, Policies, Policy, Rule};
 pub use when::{Truth, When, WhenError};

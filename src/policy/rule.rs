@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::facts::{Asked, Subject};
+use super::graph::GraphPattern;
 use super::judge::Question;
 use super::mcp::McpPattern;
 use super::pattern::CallPattern;
@@ -56,6 +57,8 @@ pub enum Calls {
     Http(CallPattern),
     /// Over a method of the Model Context Protocol and a name.
     Mcp(McpPattern),
+    /// Over method and path of Microsoft Graph.
+    Graph(GraphPattern),
 }
 
 impl Calls {
@@ -65,6 +68,7 @@ impl Calls {
         match self {
             Calls::Http(pattern) => pattern.as_str(),
             Calls::Mcp(pattern) => pattern.as_str(),
+            Calls::Graph(pattern) => pattern.as_str(),
         }
     }
 }
@@ -85,9 +89,11 @@ impl Rule {
                 Effect::Approve => calls.touches_beyond_lifecycle(call.method, call.name),
                 Effect::Deny => calls.touches(call.method, call.name),
             },
-            (Calls::Http(_), Asked::Mcp(_)) | (Calls::Mcp(_), Asked::Http { .. }) => {
-                self.effect != Effect::Allow
-            }
+            (Calls::Graph(calls), Asked::Graph(call)) => match self.effect {
+                Effect::Allow => calls.matches(call),
+                Effect::Approve | Effect::Deny => calls.touches(call),
+            },
+            (Calls::Http(_) | Calls::Mcp(_) | Calls::Graph(_), _) => self.effect != Effect::Allow,
         }
     }
 }

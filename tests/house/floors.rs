@@ -10,7 +10,7 @@ pub const FLOORS: &[(u8, &[&str])] = &[
     (6, &["control", "recorder", "servers", "worker"]),
     (5, &["exchange", "store"]),
     (4, &["policy", "record"]),
-    (3, &["auth", "mask", "mcp"]),
+    (3, &["auth", "graph", "mask", "mcp"]),
     (2, &["http", "json", "tls"]),
     (1, &["base"]),
 ];

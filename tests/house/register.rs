@@ -42,7 +42,7 @@ pub const DOORS: &[Door] = &[
     door("RequestHead", "src/http/head.rs", "src/http/request.rs", &["finish"], true),
     door("Verified", "src/auth/verify.rs", "src/auth/verify.rs", &["signature"], true),
     door("Identity", "src/auth/mod.rs", "src/auth/mod.rs", &["prove"], false),
-    door("Call", "src/policy/call.rs", "src/policy/call.rs", &["http", "mcp"], true),
+    door("Call", "src/policy/call.rs", "src/policy/call.rs", &["http", "mcp", "graph"], true),
     door("Permit", "src/policy/call.rs", "src/policy/call.rs", &["decide"], true),
     door("Pending", WRITER, WRITER, &["pending"], true),
     door("Receipt", WRITER, WRITER, &["settle"], true),
@@ -91,6 +91,11 @@ pub const WIDE_MAKERS: &[Excepted] = &[
     Excepted {
         path: "src/policy/call.rs",
         what: "Call: mcp",
+        why: "it takes the Identity",
+    },
+    Excepted {
+        path: "src/policy/call.rs",
+        what: "Call: graph",
         why: "it takes the Identity",
     },
     Excepted {

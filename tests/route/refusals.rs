@@ -31,8 +31,8 @@ fn name(refusal: &Refusal) -> &'static str {
         Refusal::NoRoute => "NoRoute",
         // What a handshake has shown is at hand where there are sockets.
         Refusal::CertificateRefused | Refusal::Misdirected => "Shown",
-        // Has cases of its own.
-        Refusal::Mcp(_) | Refusal::Told { .. } => "Mcp",
+        // They have cases of their own.
+        Refusal::Mcp(_) | Refusal::Graph(_) | Refusal::Told { .. } => "Mcp",
         Refusal::NoToken => "NoToken",
         Refusal::Token(_) => "Token",
         Refusal::KeysUnavailable(_) => "KeysUnavailable",

@@ -462,6 +462,8 @@ fn rules(shape: &Shape, credentials: &Arc<Credentials>) -> Rules {
         },
         reply_fields: vec!["x-told".into()],
         retry: true,
+        judged_bytes: 4 << 20,
+        graph: false,
         mcp: shape.mcp.then(|| Box::new(mcp())),
     };
     Rules {

@@ -13,6 +13,9 @@ pub const KEY_SET_AGE: Duration = Duration::from_secs(24 * 3600);
 /// How far an issuer's clock may be from ours.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
+/// Scopes that one connection tells of: they stand in a header field of every 401.
+pub const ADVERTISED_SCOPES: usize = 64;
+
 /// The bounds an operator may change, by the names they have in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -42,6 +42,13 @@ impl Explained<'_> {
         writeln!(out, "connection  {}", self.connection)?;
         match self.question.asked {
             Asked::Http { method, path } => writeln!(out, "call        {method} {path}"),
+            Asked::Graph(call) => {
+                write!(out, "call        {} {}", call.method, call.path)?;
+                match call.expand {
+                    [] => writeln!(out),
+                    names => writeln!(out, ", expanding {}", names.join(", ")),
+                }
+            }
             Asked::Mcp(call) => {
                 let name = call.name.map(|name| format!(" {name}"));
                 writeln!(

@@ -8,8 +8,9 @@ use super::terminal::{self, Paint};
 use crate::auth::inspect::assumed;
 use crate::base::limits::HEAD_BYTES;
 use crate::control::{config, rules};
+use crate::graph::{self, Query};
 use crate::http::canonical;
-use crate::policy::{Asked, Policies, Question, Subject};
+use crate::policy::{Asked, GraphCall, Policies, Protocol, Question, Subject};
 use clap::{Args, Subcommand};
 use explained::Explained;
 use given::Given;
@@ -112,12 +113,22 @@ pub fn run(args: &PolicyArgs) -> Result<(), Failure> {
 
     let place = Place::of(args, &config)?;
     let values = given.values();
-    let asked = match place.is_mcp {
-        true => Asked::Mcp(values.call(&args.method, args.about.as_deref())),
-        false => Asked::Http {
+    let query = Query::read(&place.query).doing("the query is refused before policy is asked");
+    let query = query.or_else(|why| match place.protocol {
+        Protocol::Graph => Err(why),
+        Protocol::Http | Protocol::Mcp => Ok(Query::default()),
+    })?;
+    let asked = match place.protocol {
+        Protocol::Mcp => Asked::Mcp(values.call(&args.method, args.about.as_deref())),
+        Protocol::Http => Asked::Http {
             method: &args.method,
             path: &place.path,
         },
+        Protocol::Graph => Asked::Graph(GraphCall {
+            method: &args.method,
+            path: &place.path,
+            expand: query.expand(),
+        }),
     };
     let explained = Explained {
         caller: grounds.principal(),
@@ -131,10 +142,12 @@ pub fn run(args: &PolicyArgs) -> Result<(), Failure> {
     };
     let (text, allowed) = explained.told(Paint::for_stdout());
     terminal::print(text.as_bytes())?;
-    match (allowed, place.is_mcp) {
+    match (allowed, place.protocol) {
         (true, _) => Ok(()),
-        (false, true) => Err(Failure::new("the call would be refused")),
-        (false, false) => Err(Failure::new("the call would be refused with 403")),
+        (false, Protocol::Mcp) => Err(Failure::new("the call would be refused")),
+        (false, Protocol::Http | Protocol::Graph) => {
+            Err(Failure::new("the call would be refused with 403"))
+        }
     }
 }
 
@@ -148,7 +161,7 @@ fn read_bounded(input: impl Read) -> io::Result<Vec<u8>> {
 /// Where the call goes, and what is judged there.
 struct Place {
     connection: String,
-    is_mcp: bool,
+    protocol: Protocol,
     policies: Policies,
     /// Of an HTTP call: canonical, without the route's prefix.
     path: String,
@@ -186,13 +199,17 @@ impl Place {
                 "`{name}` speaks MCP: ask for a method and a name, with --connection {name}"
             )));
         }
-        Place::at(
-            args,
-            config,
-            index,
-            path,
-            target.query().unwrap_or_default(),
-        )
+        let mut spelled = String::new();
+        let path = match connection.graph {
+            true => {
+                let canonical = graph::canonical(path, &mut spelled);
+                canonical.doing(format!("{about} is refused before policy is asked"))?;
+                &spelled
+            }
+            false => path,
+        };
+        let query = target.query().unwrap_or_default();
+        Place::at(args, config, index, path, query)
     }
 
     fn at(
@@ -205,7 +222,7 @@ impl Place {
         let connection = &config.connections[index];
         Ok(Place {
             connection: connection.name.to_string(),
-            is_mcp: connection.mcp.is_some(),
+            protocol: connection.protocol(),
             policies: rules::policies_of(config, index).doing(args.config.display())?,
             path: path.to_owned(),
             query: query.to_owned(),

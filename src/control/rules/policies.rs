@@ -11,10 +11,7 @@ pub(super) fn compile(
     connection: usize,
     mistakes: &mut Vec<Mistake>,
 ) -> Vec<policy::Policy> {
-    let protocol = match config.connections[connection].mcp {
-        Some(_) => Protocol::Mcp,
-        None => Protocol::Http,
-    };
+    let protocol = config.connections[connection].protocol();
     let mut policies = Vec::new();
     for policy in config
         .policies
@@ -90,5 +87,6 @@ fn line(rule: &config::Rule) -> Line<'_> {
         pattern: &rule.pattern,
         when: rule.when.as_ref().map(|when| &*when.text),
         shadow: rule.shadow,
+        expand: &rule.expand,
     }
 }

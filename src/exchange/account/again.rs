@@ -10,7 +10,9 @@ use crate::base::limits::ASKED_BYTES;
 use crate::exchange::rules::{Connection, Rules};
 use crate::exchange::{Core, Refusal};
 use crate::json::{Document, Value};
-use crate::policy::{self, Arguments, AskedBefore, Facts, Fields, McpCall, Policies, Source};
+use crate::policy::{
+    self, Arguments, AskedBefore, Facts, Fields, GraphCall, McpCall, Policies, Source,
+};
 
 /// What was allowed.
 pub(in crate::exchange) enum Asked {
@@ -30,7 +32,7 @@ pub(in crate::exchange) enum Asked {
         /// Where they stand.
         parts: Parts,
     },
-    /// The calls of a batch.
+    /// The calls of a batch, or of Microsoft Graph.
     Batch(Box<AskedBefore>),
 }
 
@@ -81,6 +83,11 @@ impl Asked {
         text.extend_from_slice(target);
         let text = Text::Lent(text);
         Asked::Http { text, path_len }
+    }
+
+    /// Calls of Microsoft Graph.
+    pub(in crate::exchange) fn graph(calls: &[(GraphCall<'_>, Facts<'_>)]) -> Asked {
+        Asked::Batch(Box::new(AskedBefore::graph(calls)))
     }
 
     /// Calls of MCP.

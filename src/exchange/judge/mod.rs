@@ -3,6 +3,8 @@
 //! Nothing of a judgement survives a wait but the head: it is made again from the start, under the
 //! rules and keys then in force.
 
+mod body;
+mod graph;
 mod mcp;
 
 use std::sync::Arc;
@@ -10,13 +12,14 @@ use std::sync::Arc;
 use super::account::Asked;
 use super::metadata::{self, Reply, Seen};
 use super::phase::Judged;
-use super::refusal::{McpRefusal, Published, Refusal};
+use super::refusal::{GraphRefusal, McpRefusal, Published, Refusal};
 use super::rules::{Route, Rules, without_port};
 use super::step::Way;
 use super::whence::Whence;
 use super::{Account, Core};
 use crate::auth::{AuthError, Identity, KeyWanted, LastBearer, Verdict, bearer};
 use crate::base::clock::{Mono, Now};
+use crate::graph::canonical;
 use crate::http::uri::{self, CanonicalTarget};
 use crate::http::{BodyLength, RequestHead};
 use crate::mcp::inner::SECRET_HEADER;
@@ -68,6 +71,12 @@ impl From<McpRefusal> for Stop {
     }
 }
 
+impl From<GraphRefusal> for Stop {
+    fn from(why: GraphRefusal) -> Stop {
+        Stop::Refused(why.into())
+    }
+}
+
 impl From<Refusal> for Stop {
     fn from(refusal: Refusal) -> Stop {
         Stop::Refused(refusal)
@@ -85,6 +94,7 @@ impl Judge<'_> {
         let connection = Arc::clone(&judged.connection);
         let admitted = match &connection.mcp {
             Some(mcp) => self.converse(head, &mut judged, mcp, asked),
+            None if connection.graph => self.consult(head, &judged, asked),
             None => self.prove_and_admit(head, &judged, asked),
         };
         match admitted {
@@ -140,7 +150,7 @@ impl Judge<'_> {
     fn choose(&mut self, head: &RequestHead, target: &CanonicalTarget<'_>) -> Result<Judged, Stop> {
         let host = head.host(self.bytes);
         let rules: Arc<Rules> = Arc::clone(self.core.rules.load());
-        if let Some(document) = self.document(head, &rules, target.path()) {
+        if let Some(document) = self.published(head, &rules, target.path()) {
             return Err(Stop::Answer(document));
         }
         let found = match self.way {
@@ -151,6 +161,14 @@ impl Judge<'_> {
         let connection = rules.connections.get(route.connection);
         let connection = Arc::clone(connection.ok_or(Refusal::NoRoute)?);
         let by_host = route.host.is_some();
+        let mut spelled = String::new();
+        let path = match connection.graph {
+            true => {
+                canonical(path, &mut spelled).map_err(GraphRefusal::Path)?;
+                &spelled
+            }
+            false => path,
+        };
 
         let secure = self.way == Way::Secure;
         let scheme: &[u8] = if secure { b"https://" } else { b"http://" };
@@ -189,7 +207,7 @@ impl Judge<'_> {
     }
 
     /// A document about a connection, which anybody may read.
-    fn document(&self, head: &RequestHead, rules: &Rules, path: &str) -> Option<Published> {
+    fn published(&self, head: &RequestHead, rules: &Rules, path: &str) -> Option<Published> {
         let host = head.host(self.bytes);
         let mcp_of = |route: &Route| rules.connections.get(route.connection)?.mcp.as_deref();
         let publishes = |route: &Route| mcp_of(route).is_some();
@@ -237,11 +255,17 @@ impl Judge<'_> {
         head: &RequestHead,
         judged: &Judged,
         identity: Identity,
-    ) -> Result<Permit, Refusal> {
+    ) -> Result<Permit, Stop> {
         let whence = self.account.whence().clone();
-        let facts = self.facts(head, judged, &whence);
+        let document = self.document(head);
+        let facts = Facts {
+            body: self.seen(head, document.as_ref()),
+            ..self.facts(head, judged, &whence)
+        };
         let call = Call::http(identity, head.method(self.bytes), judged.path(), facts);
-        let permit = self.decided(call, judged)?;
+        let permit = self
+            .decided(call, judged)
+            .map_err(|refusal| self.unless_for_body(refusal, head, judged))?;
         let asked = Asked::http(&judged.target, judged.path_len, self.core);
         self.account.keep(asked, self.core);
         Ok(permit)

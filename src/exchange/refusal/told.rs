@@ -85,6 +85,8 @@ told! {
         "Policy does not allow this call.";
     APPROVAL_NEEDED: 403 "Forbidden", "approval_needed",
         "Policy asks for an approval, which this version cannot obtain.";
+    HIDDEN_MEMBER: 403 "Forbidden", "hidden_member",
+        "Path or query would tell what is in a member that is hidden.";
     RECORDER_UNABLE: 503 "Service Unavailable", "recorder_unable",
         "The call cannot be recorded at the moment.";
     CREDENTIAL_UNAVAILABLE: 503 "Service Unavailable", "credential_unavailable",

@@ -13,7 +13,7 @@ fn decided(policies: &Policies, calls: &[(&str, Option<&str>)]) -> String {
         roles: &roles,
         ..NOBODY
     };
-    match decide_all(All::Mcp(&calls), Facts::at(0), &subject, policies) {
+    match decide_all(All::Mcp(&calls, Facts::at(0)), &subject, policies) {
         Ok((rule, more)) => {
             let others = more.iter().flat_map(|more| &more.others);
             let names = std::iter::once(&rule).chain(others);

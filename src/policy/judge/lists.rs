@@ -81,6 +81,7 @@ fn policies(drawn: &[Drawn]) -> Policies {
             pattern: one.pattern,
             when: one.when,
             shadow: one.shadow,
+            expand: &[],
         };
         policy("p", who, Protocol::Mcp, [line]).expect("a policy")
     };

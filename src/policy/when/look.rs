@@ -52,22 +52,24 @@ impl<'v> Scene<'v> {
             Variable::Method => Some(Val::text(match self.question.asked {
                 Asked::Http { method, .. } => method,
                 Asked::Mcp(call) => call.method,
+                Asked::Graph(call) => call.method,
             })),
             Variable::Path => match self.question.asked {
                 Asked::Http { path, .. } => Some(Val::text(path)),
+                Asked::Graph(call) => Some(Val::text(call.path)),
                 Asked::Mcp(_) => None,
             },
             Variable::Name => match self.question.asked {
                 Asked::Mcp(call) => Some(call.name.map_or(Val::Null, Val::text)),
-                Asked::Http { .. } => None,
+                Asked::Http { .. } | Asked::Graph(_) => None,
             },
             Variable::Arguments => match self.question.asked {
                 Asked::Mcp(call) => Some(known(call.arguments)?.map_or(Ok(Val::Empty), Val::json)?),
-                Asked::Http { .. } => None,
+                Asked::Http { .. } | Asked::Graph(_) => None,
             },
             Variable::Annotations => match self.question.asked {
                 Asked::Mcp(call) => Some(call.annotations.map_or(Ok(Val::Empty), Val::json)?),
-                Asked::Http { .. } => None,
+                Asked::Http { .. } | Asked::Graph(_) => None,
             },
             Variable::Body => known(facts.body)?.map(Val::json).transpose()?,
             Variable::Query(name) => query(facts.query, name, fuel)?.map(Val::Text),

@@ -10,11 +10,11 @@
 //! | variable | of | |
 //! |---|---|---|
 //! | `arguments`, `method`, `name`, `annotations` | `mcp` | also as `call.arguments` and so on; without arguments an empty map; annotations are the server's own claim |
-//! | `method`, `path`, `query.NAME`, `body` | `http` | the canonical path without the route's prefix; query values decoded; a JSON body, where it is read |
-//! | `headers.NAME` | both | by lower-case name, `headers["x-name"]`; never those that carry authority |
-//! | `claims` | both | `.roles`, `.groups`, `.scopes`, `.client` (whoever shows the token), `.tenant`, `.object`, `.issuer`, `.kind` (`"application"` or `"user"`) |
-//! | `now` | both | UTC: `.hour`, `.minute`, `.weekday` (0 is Sunday), `.unix` |
-//! | `source` | both | `.ip`, as text; of the caller's certificate `.spiffe` and `.certificate`, its SHA-256 in base64url |
+//! | `method`, `path`, `query.NAME`, `body` | `http`, `graph` | the canonical path without the route's prefix; query values decoded; a JSON body, where it is read |
+//! | `headers.NAME` | all | by lower-case name, `headers["x-name"]`; never those that carry authority |
+//! | `claims` | all | `.roles`, `.groups`, `.scopes`, `.client` (whoever shows the token), `.tenant`, `.object`, `.issuer`, `.kind` (`"application"` or `"user"`) |
+//! | `now` | all | UTC: `.hour`, `.minute`, `.weekday` (0 is Sunday), `.unix` |
+//! | `source` | all | `.ip`, as text; of the caller's certificate `.spiffe` and `.certificate`, its SHA-256 in base64url |
 //!
 //! Numbers written without fraction and exponent are integers of 64 bits; what fits no 64 bits is an
 //! error. So is a member that is missing (ask `has()` first), and one that is there in another letter

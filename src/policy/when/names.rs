@@ -37,7 +37,7 @@ pub(super) fn front(name: &str, protocol: Protocol) -> Result<Front, String> {
         "claims" => Space::Claims,
         "headers" => Space::Headers,
         "now" => Space::Now,
-        "query" if protocol == Protocol::Http => Space::Query,
+        "query" if protocol != Protocol::Mcp => Space::Query,
         "source" => Space::Source,
         name => return value(name, protocol).map(Front::Variable),
     };
@@ -47,8 +47,8 @@ pub(super) fn front(name: &str, protocol: Protocol) -> Result<Front, String> {
 fn value(name: &str, protocol: Protocol) -> Result<Variable, String> {
     Ok(match (name, protocol) {
         ("method", _) => Variable::Method,
-        ("path", Protocol::Http) => Variable::Path,
-        ("body", Protocol::Http) => Variable::Body,
+        ("path", Protocol::Http | Protocol::Graph) => Variable::Path,
+        ("body", Protocol::Http | Protocol::Graph) => Variable::Body,
         ("arguments", Protocol::Mcp) => Variable::Arguments,
         ("name", Protocol::Mcp) => Variable::Name,
         ("annotations", Protocol::Mcp) => Variable::Annotations,
@@ -58,7 +58,7 @@ fn value(name: &str, protocol: Protocol) -> Result<Variable, String> {
 
 fn unknown(name: &str, protocol: Protocol) -> String {
     let (own, other, elsewhere) = match protocol {
-        Protocol::Http => (HTTP, MCP, "mcp"),
+        Protocol::Http | Protocol::Graph => (HTTP, MCP, "mcp"),
         Protocol::Mcp => (MCP, HTTP, "http"),
     };
     if other.contains(&name) {

@@ -9,14 +9,7 @@ use super::mcp::only_mcp;
 use super::{Checker, is_loopback, place};
 use crate::control::config::Place;
 use crate::exchange::fields;
-
-/// What a connection's calls are made in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Protocol {
-    Http,
-    Mcp,
-    Graph,
-}
+use crate::policy::Protocol;
 
 impl Checker<'_> {
     pub(super) fn connection(
@@ -52,11 +45,20 @@ impl Checker<'_> {
             return self.refuse(reach_at, why);
         }
         belongs?;
-        let is_mcp = protocol? == Protocol::Mcp;
+        let (protocol, mcp) = (protocol?, mcp?);
+        let is_mcp = protocol == Protocol::Mcp;
+        if let (Protocol::Graph, Reach::Upstream(upstream)) = (protocol, &reach)
+            && has_version(&upstream.path)
+        {
+            let why = "leave the version out: callers and rules name `/v1.0` or `/beta`";
+            return self.refuse(reach_at, why);
+        }
         Some(Connection {
             name,
             reach,
-            mcp: Some(mcp?).filter(|_| is_mcp),
+            judged_bytes: mcp.message_bytes,
+            mcp: Some(mcp).filter(|_| is_mcp),
+            graph: protocol == Protocol::Graph,
             credential: credential?,
             masks: masks?,
             record: record?,
@@ -75,18 +77,15 @@ impl Checker<'_> {
             ("graph", Protocol::Graph),
             ("mcp", Protocol::Mcp),
         ];
-        match self.one_of(protocol, "protocol", &known)? {
-            Protocol::Graph => {
-                self.refuse(protocol.at, "the protocol `graph` is not in this version")
-            }
-            served => Some(served),
-        }
+        self.one_of(protocol, "protocol", &known)
     }
 
     /// Refuses keys that a connection of this protocol, or one that goes there, does not have.
     fn belongs(&mut self, protocol: Protocol, connection: &schema::Connection) -> Option<()> {
-        if protocol == Protocol::Http {
-            return self.foreign("the protocol `http`", &only_mcp(connection));
+        match protocol {
+            Protocol::Http => return self.foreign("the protocol `http`", &only_mcp(connection)),
+            Protocol::Graph => return self.foreign("the protocol `graph`", &only_mcp(connection)),
+            Protocol::Mcp => {}
         }
         let links = place(&connection.links);
         let good = self.foreign("the protocol `mcp`", &[("links", links)]);
@@ -229,4 +228,12 @@ impl Checker<'_> {
         }
         good.map(|()| lower)
     }
+}
+
+/// Whether a base path ends in a version of Graph's.
+fn has_version(path: &str) -> bool {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    ["v1.0", "beta"]
+        .iter()
+        .any(|one| last.eq_ignore_ascii_case(one))
 }

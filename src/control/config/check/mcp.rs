@@ -227,7 +227,7 @@ fn all(texts: Option<At<Vec<Text>>>) -> Vec<Text> {
 }
 
 /// The keys of `connection` that only `mcp` connections have.
-pub(super) fn only_mcp(connection: &schema::Connection) -> [(&'static str, Option<Place>); 8] {
+pub(super) fn only_mcp(connection: &schema::Connection) -> [(&'static str, Option<Place>); 7] {
     [
         ("stdio", place(&connection.stdio)),
         ("virtual", place(&connection.r#virtual)),
@@ -236,7 +236,6 @@ pub(super) fn only_mcp(connection: &schema::Connection) -> [(&'static str, Optio
         ("hosts", place(&connection.hosts)),
         ("tools", place(&connection.tools)),
         ("budgets", place(&connection.budgets)),
-        ("message_bytes", place(&connection.message_bytes)),
     ]
 }
 

@@ -24,6 +24,7 @@ use super::model::{AccessLog, Config, Io, Roots, TlsIdentity};
 use super::schema::{self, At, Named, Scalar, Text};
 use super::secrets::Lookup;
 use super::source::{Place, Source};
+use crate::policy::Protocol;
 
 /// Turns the file as written into a configuration, or into all that is wrong with it.
 pub(super) fn check(
@@ -64,7 +65,7 @@ struct Names {
 /// What a connection says it is, for those that refer to it.
 #[derive(Clone, Copy)]
 struct Kind {
-    is_mcp: bool,
+    protocol: Protocol,
     is_virtual: bool,
 }
 
@@ -72,7 +73,11 @@ impl Kind {
     fn of(connection: &schema::Connection) -> Kind {
         let protocol = connection.protocol.as_ref();
         Kind {
-            is_mcp: protocol.is_some_and(|protocol| protocol.value == "mcp"),
+            protocol: match protocol.map(|protocol| &*protocol.value) {
+                Some("mcp") => Protocol::Mcp,
+                Some("graph") => Protocol::Graph,
+                _ => Protocol::Http,
+            },
             is_virtual: connection.r#virtual.is_some(),
         }
     }

@@ -9,7 +9,9 @@ use super::super::units;
 use super::{Checker, values};
 use crate::base::limits::WHEN_BYTES;
 use crate::control::config::Place;
+use crate::graph;
 use crate::policy::Protocol;
+use crate::policy::graph::GraphPattern;
 use crate::policy::mcp::{LIFECYCLE, METHODS, McpPattern};
 use crate::policy::pattern::CallPattern;
 use crate::policy::when::When;
@@ -59,10 +61,7 @@ impl Checker<'_> {
             if rules.is_empty() {
                 return self.refuse(at, "a policy needs at least one rule");
             }
-            let protocol = match connection.is_some_and(|index| self.is_mcp(index)) {
-                true => Protocol::Mcp,
-                false => Protocol::Http,
-            };
+            let protocol = self.protocol_of(connection);
             let judged: Vec<_> = rules
                 .into_iter()
                 .map(|rule| self.rule(rule, protocol))
@@ -140,15 +139,26 @@ impl Checker<'_> {
                 None => Some(Effect::Deny),
             }
         };
+        let expand = self.expand(value.expand, word, protocol);
+        let expand = expand?;
         let calls = match protocol {
             Protocol::Mcp => self.mcp_pattern(&pattern),
-            Protocol::Http => self.http_pattern(&pattern),
+            Protocol::Http => self.http_pattern(&pattern, |text| {
+                CallPattern::parse(text)
+                    .map(drop)
+                    .map_err(|why| why.to_string())
+            }),
+            Protocol::Graph => self.http_pattern(&pattern, |text| {
+                let parsed = GraphPattern::parse(text, &expand);
+                parsed.map(drop).map_err(|why| why.to_string())
+            }),
         };
         Some(Rule {
             effect: effect?,
             pattern: calls?,
             when: when?,
             shadow: value.shadow.unwrap_or(false),
+            expand,
             text: Arc::from(format!("{word}: {}", pattern.value)),
             place: pattern.at.into(),
         })
@@ -210,16 +220,46 @@ impl Checker<'_> {
     }
 
     /// `METHODS /path/pattern`, or `/path/pattern` for every method; judged by who will match it.
-    fn http_pattern(&mut self, text: &Text) -> Option<String> {
+    fn http_pattern(
+        &mut self,
+        text: &Text,
+        judge: impl FnOnce(&str) -> Result<(), String>,
+    ) -> Option<String> {
         let (methods, path) = match text.value.split_once(' ') {
             Some((methods, path)) => (methods, path.trim_start()),
             None => ("*", text.value.as_str()),
         };
         let pattern = format!("{methods} {path}");
-        match CallPattern::parse(&pattern) {
-            Ok(_) => Some(pattern),
-            Err(why) => self.refuse(text.at, why.to_string()),
+        match judge(&pattern) {
+            Ok(()) => Some(pattern),
+            Err(why) => self.refuse(text.at, why),
         }
+    }
+
+    /// What `$expand` may name; each is judged where it stands.
+    fn expand(
+        &mut self,
+        expand: Option<At<Vec<Text>>>,
+        word: &str,
+        protocol: Protocol,
+    ) -> Option<Vec<String>> {
+        let Some(At { value, at }) = expand else {
+            return Some(Vec::new());
+        };
+        if protocol != Protocol::Graph || word != "allow" {
+            return self.refuse(
+                at,
+                "only `allow` of a connection of protocol `graph` takes `expand`",
+            );
+        }
+        let mut good = Some(());
+        for name in &value {
+            if graph::expanded(&name.value).is_err() {
+                let why = "expected what `$expand` names: `manager`, `members/owners`, or `*`";
+                good = self.refuse(name.at, why);
+            }
+        }
+        good.map(|()| values(Some(value)))
     }
 
     /// `METHODS` or `METHODS NAME`; judged by who will match it. What looks like a slip is one, though
@@ -244,10 +284,10 @@ impl Checker<'_> {
         good.map(|()| text.value.trim().to_owned())
     }
 
-    /// Whether the connection says that it is one of MCP.
-    fn is_mcp(&self, connection: usize) -> bool {
-        let kind = self.names.kinds.get(connection);
-        kind.is_some_and(|kind| kind.is_mcp)
+    /// What the connection says that it speaks; HTTP where that is not known.
+    fn protocol_of(&self, connection: Option<usize>) -> Protocol {
+        let kind = connection.and_then(|index| self.names.kinds.get(index));
+        kind.map_or(Protocol::Http, |kind| kind.protocol)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::base::limits::{
 };
 use crate::base::secret::Secret;
 use crate::control::config::Place;
+use crate::policy::Protocol;
 
 impl Checker<'_> {
     pub(super) fn stdio(&mut self, stdio: At<schema::Stdio>) -> Option<Stdio> {
@@ -200,7 +201,7 @@ impl Checker<'_> {
             "a connection cannot be a member of itself"
         } else if kind.is_virtual {
             "a virtual connection cannot be a member of another"
-        } else if !kind.is_mcp {
+        } else if kind.protocol != Protocol::Mcp {
             "only connections of protocol `mcp` can be members"
         } else if member.value.contains("__") || member.value.ends_with('_') {
             // `a__b__c` would be read as the tool `b__c` of `a`, `a___c` as `_c` of `a`.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Mcp, Roots, Stdio};
 use crate::control::config::Spot;
 use crate::mask::{Recogniser, Replace};
+use crate::policy::Protocol;
 
 /// An upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +16,10 @@ pub struct Connection {
     pub name: Arc<str>,
     /// Where its calls go.
     pub reach: Reach,
-    /// What only connections of protocol `mcp` have; `None` makes it `http`.
+    /// What only connections of protocol `mcp` have; without it and `graph` it is `http`.
     pub mcp: Option<Mcp>,
+    /// Whether it is one of protocol `graph`.
+    pub graph: bool,
     /// Index into [`Config::credentials`](super::Config::credentials).
     pub credential: Option<usize>,
     /// Indices into [`Config::masks`](super::Config::masks).
@@ -29,6 +32,8 @@ pub struct Connection {
     pub forward_headers: ForwardHeaders,
     /// Reply fields that go to the caller beside the usual ones, lower case.
     pub reply_headers: Vec<String>,
+    /// http, graph: the largest body that rules look into, in bytes.
+    pub judged_bytes: u64,
     /// Whether links back to the upstream are rewritten to the gateway; never for `mcp`.
     pub links: bool,
     /// Whether a request may go upstream once more when a pooled connection turns out to have ended.
@@ -38,6 +43,16 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// In whose terms its rules are written.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        match (&self.mcp, self.graph) {
+            (Some(_), _) => Protocol::Mcp,
+            (None, true) => Protocol::Graph,
+            (None, false) => Protocol::Http,
+        }
+    }
+
     /// Where it is on the network; `None` for a server of the gateway's own.
     #[must_use]
     pub fn upstream(&self) -> Option<&Upstream> {
@@ -69,7 +84,7 @@ pub struct Upstream {
     pub host: String,
     /// Port.
     pub port: u16,
-    /// http: path without a trailing slash, empty or `/…`. mcp: the endpoint's path, as it stands.
+    /// http, graph: path without a trailing slash, empty or `/…`. mcp: the endpoint's path, as it stands.
     pub path: String,
 }
 
@@ -162,12 +177,14 @@ pub struct Who {
 pub struct Rule {
     /// What it does with calls that match.
     pub effect: Effect,
-    /// http: `METHODS /path`; mcp: `METHODS` or `METHODS NAME`. See [`crate::policy::pattern`].
+    /// http, graph: `METHODS /path`; mcp: `METHODS` or `METHODS NAME`. See [`crate::policy::pattern`].
     pub pattern: String,
     /// The condition under which alone it holds, in CEL.
     pub when: Option<Condition>,
     /// Whether it is only tried: what it would have done is recorded and not done.
     pub shadow: bool,
+    /// graph: what `$expand` may name; `allow` only.
+    pub expand: Vec<String>,
     /// The rule as written, for decisions and refusals.
     pub text: Arc<str>,
     /// Where its pattern stands in the file.

@@ -7,9 +7,9 @@ use crate::mask::Recogniser;
 section! {
     /// An upstream.
     pub struct Connection {
-        /// `http` or `mcp`.
-        pub protocol: Option<Text> => one_of(["http", "mcp"]).needed(),
-        /// http: base URL; what follows the route's prefix is appended to its path. mcp: the server's
+        /// `http`, `graph` (Microsoft Graph) or `mcp`.
+        pub protocol: Option<Text> => one_of(["http", "graph", "mcp"]).needed(),
+        /// http, graph: base URL; what follows the route's prefix is appended to its path. mcp: the server's
         /// one URL, taken as it stands.
         pub upstream: Option<Text> => like("^https?://"),
         /// mcp: a server that the gateway starts and speaks to over its standard input and output.
@@ -31,7 +31,7 @@ section! {
         /// Whether a request goes upstream once more when a pooled connection turns out to have ended: one
         /// of which nothing was sent, or GET, HEAD or OPTIONS without a body; by default yes.
         pub retry: Option<At<bool>>,
-        /// http: whether links back to the upstream are rewritten to the gateway; by default yes.
+        /// http, graph: whether links back to the upstream are rewritten to the gateway; by default yes.
         pub links: Option<At<bool>>,
         /// mcp: the scopes that clients are told to ask for.
         pub scopes: Option<At<Vec<Text>>>,
@@ -43,7 +43,8 @@ section! {
         pub tools: Option<At<Tools>>,
         /// mcp: how much each principal may do.
         pub budgets: Option<At<Vec<At<Budget>>>>,
-        /// mcp: the size of one message, either way; by default `4MiB`.
+        /// mcp: the size of one message, either way. http, graph: the size of a body that rules look
+        /// into. By default `4MiB`.
         pub message_bytes: Option<At<Scalar>> => like(SIZE),
     }
 }
@@ -147,7 +148,7 @@ section! {
 }
 
 section! {
-    /// One rule: exactly one of `allow`, `deny`, `approve`. On http connections each is
+    /// One rule: exactly one of `allow`, `deny`, `approve`. On http and graph connections each is
     /// `METHOD /path/pattern`, on mcp connections `METHOD NAME`, such as `tools/call search_*`.
     pub struct Rule {
         /// Calls that pass.
@@ -164,6 +165,8 @@ section! {
         pub when: Option<Text>,
         /// Whether the rule is only tried: what it would have done is recorded and not done.
         pub shadow: Option<bool>,
+        /// graph, `allow`: what `$expand` may name, such as `manager` or `members/owners`; `*` is all.
+        pub expand: Option<At<Vec<Text>>>,
     }
 }
 

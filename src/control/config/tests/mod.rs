@@ -1,6 +1,7 @@
 //! A good file, and every kind of mistake made in it with what is then shown.
 
 mod changes;
+mod graph;
 mod mcp;
 mod schema;
 
