@@ -214,12 +214,9 @@ fn the_schema_knows_the_words_that_are_judged_by() {
         let place = places.iter().find(|(known, ..)| *known == path);
         let (_, good, from, to) = place.unwrap_or_else(|| panic!("{path} is not in this table"));
         let shown = judge(directory.path(), &good.replacen(from, to, 1)).unwrap_err();
-        let known = shown
-            .split("known here: ")
-            .nth(1)
-            .unwrap_or_else(|| panic!("{shown}"));
-        let known = known.lines().next().unwrap_or_default().split(", ");
-        let known: Vec<&str> = known.collect();
+        let known = shown.split("known here: ").nth(1);
+        let known = known.and_then(|known| known.lines().next()).expect(&shown);
+        let known: Vec<&str> = known.split(", ").collect();
         assert_eq!(known, words, "{path}");
     }
 }
