@@ -5,23 +5,49 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-/// The addresses of one upstream. It lives on with whoever still goes there, whatever becomes of the
-/// configuration that it came from.
+use super::gate::{Gate, GateSpec};
+
+/// The addresses of one upstream, and the bound on calls there. It lives on with whoever still goes
+/// there, whatever becomes of the configuration that it came from.
 #[derive(Debug, Default)]
-pub struct Place(ArcSwap<Vec<SocketAddr>>);
+pub struct Place {
+    addresses: ArcSwap<Vec<SocketAddr>>,
+    gate: Option<Gate>,
+}
 
 impl Place {
+    /// A place that nothing is known of, with a bound on calls where one is given.
+    #[must_use]
+    pub fn behind(gate: Option<GateSpec>) -> Place {
+        Place {
+            addresses: ArcSwap::default(),
+            gate: gate.map(Gate::new),
+        }
+    }
+
     /// What is known of it; empty when nothing is. Takes no lock and does not allocate.
     #[must_use]
     pub fn get(&self) -> Arc<Vec<SocketAddr>> {
-        self.0.load_full()
+        self.addresses.load_full()
+    }
+
+    /// True when `seen` is what [`Place::get`] would answer.
+    #[must_use]
+    pub fn is_still(&self, seen: &Arc<Vec<SocketAddr>>) -> bool {
+        Arc::ptr_eq(&self.addresses.load(), seen)
     }
 
     /// Puts addresses in force; an order that has not changed is not published again.
     pub fn publish(&self, addresses: Vec<SocketAddr>) {
-        if **self.0.load() != addresses {
-            self.0.store(Arc::new(addresses));
+        if **self.addresses.load() != addresses {
+            self.addresses.store(Arc::new(addresses));
         }
+    }
+
+    /// The bound on calls that are under way there, if there is one.
+    #[must_use]
+    pub fn gate(&self) -> Option<&Gate> {
+        self.gate.as_ref()
     }
 }
 

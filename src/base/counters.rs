@@ -83,6 +83,10 @@ pub enum Event {
     UpstreamStale,
     /// A request went upstream once more, by a fresh connection.
     UpstreamRetried,
+    /// An address of an upstream is passed over for a while.
+    UpstreamEjected,
+    /// All calls to an upstream are refused for a while.
+    CircuitOpened,
     /// A byte came from a caller.
     CallerIn,
     /// A byte went to a caller.
@@ -95,7 +99,7 @@ pub enum Event {
 
 impl Event {
     /// All events, in the order of their counters.
-    pub const ALL: [Event; 11] = [
+    pub const ALL: [Event; 13] = [
         Event::CallerOpened,
         Event::CallerClosed,
         Event::UpstreamOpened,
@@ -103,6 +107,8 @@ impl Event {
         Event::UpstreamFailed,
         Event::UpstreamStale,
         Event::UpstreamRetried,
+        Event::UpstreamEjected,
+        Event::CircuitOpened,
         Event::CallerIn,
         Event::CallerOut,
         Event::Masked,

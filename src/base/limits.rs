@@ -10,6 +10,7 @@ mod edge;
 mod graph;
 mod servers;
 mod union;
+mod upstreams;
 
 pub use configuration::*;
 pub use credentials::*;
@@ -17,6 +18,7 @@ pub use edge::*;
 pub use graph::*;
 pub use servers::*;
 pub use union::*;
+pub use upstreams::*;
 
 // ---- base ----
 
@@ -226,10 +228,6 @@ pub const KEY_FETCH_REFILL: Duration = Duration::from_secs(300);
 pub const REFUSED_KIDS: usize = 256;
 /// First and last pause between attempts that fail.
 pub const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-/// Upstream names are resolved this often.
-pub const RESOLVE_EVERY: Duration = Duration::from_secs(30);
-/// Addresses kept of one upstream.
-pub const RESOLVED_ADDRESSES: usize = 32;
 /// Connections to the admin listener at one time.
 pub const ADMIN_CONNECTIONS: usize = 64;
 /// Connections to one façade at one time.
@@ -367,11 +365,6 @@ pub const DRAIN_TIME: Duration = Duration::from_secs(30);
 pub const REQUESTS_PER_CONNECTION: u64 = 100_000;
 /// Caller connections that one worker holds.
 pub const CONNECTIONS_PER_WORKER: u64 = 10_000;
-/// How long an upstream connection is kept for the next exchange: shorter than the keep-alive time
-/// of common servers, since one that the upstream closes in that moment costs a request.
-pub const UPSTREAM_IDLE_TIME: Duration = Duration::from_secs(4);
-/// Idle upstream connections that one worker keeps per connection and credential.
-pub const UPSTREAM_IDLE: usize = 1024;
 /// Connections that wait to be accepted, per worker and address.
 pub const BACKLOG: u32 = 1024;
 /// Bytes that one direction of an exchange may move before others get their turn.

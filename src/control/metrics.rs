@@ -68,6 +68,7 @@ impl Collector for Sources {
         self.tools(&mut encoder)?;
         self.calls(&mut encoder)?;
         self.servers(&mut encoder)?;
+        self.upstreams(&mut encoder)?;
         let mut dropped = counter(
             &mut encoder,
             "access_log_dropped",
@@ -191,6 +192,34 @@ impl Sources {
         Ok(())
     }
 
+    fn upstreams(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let standing = self.standing.load();
+        let help = "Addresses of upstreams, by whether calls may go there";
+        let mut family =
+            encoder.encode_descriptor("upstream_addresses", help, None, MetricType::Gauge)?;
+        for one in &standing.upstreams {
+            let (good, bad) = one.figures();
+            for (state, count) in [("good", good), ("bad", bad)] {
+                let set = [("connection", one.health.name()), ("state", state)];
+                family.encode_family(&set)?.encode_gauge(&(count as u64))?;
+            }
+        }
+        let help = "Calls of connections that have a bound on them";
+        let mut family =
+            encoder.encode_descriptor("upstream_calls", help, None, MetricType::Gauge)?;
+        for one in &standing.upstreams {
+            let Some(gate) = one.place.gate() else {
+                continue;
+            };
+            let (under_way, waiting) = gate.figures();
+            for (state, count) in [("under_way", under_way), ("waiting", waiting)] {
+                let set = [("connection", one.health.name()), ("state", state)];
+                family.encode_family(&set)?.encode_gauge(&(count as u64))?;
+            }
+        }
+        Ok(())
+    }
+
     fn reloads(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let mut family = counter(encoder, "reloads", "Configurations taken over, or refused")?;
         for (outcome, times) in self.reloads.counts() {
@@ -264,6 +293,14 @@ fn described(event: Event) -> (&'static str, &'static str) {
         Event::UpstreamRetried => (
             "upstream_retries",
             "Requests sent once more, on a fresh connection",
+        ),
+        Event::UpstreamEjected => (
+            "upstream_ejections",
+            "Times an address of an upstream was passed over, by one worker",
+        ),
+        Event::CircuitOpened => (
+            "upstream_circuits_opened",
+            "Times all calls to an upstream were refused for a while, by one worker",
         ),
         Event::CallerIn => ("caller_in_bytes", "Bytes from callers"),
         Event::CallerOut => ("caller_out_bytes", "Bytes to callers"),

@@ -15,6 +15,7 @@
 
 mod access;
 mod admin;
+mod checkup;
 pub mod config;
 mod facade;
 mod health;
@@ -32,6 +33,7 @@ pub mod session_keys;
 mod standing;
 mod storekeeper;
 pub mod tokens;
+mod upstreams;
 
 use std::io;
 use std::net::SocketAddr;

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::health::{Health, State};
 use super::reloads::Reloads;
-use super::standing::{KeptUpstream, Standing};
+use super::standing::Standing;
+use super::upstreams::KeptUpstream;
 use crate::auth::PublishedKeys;
 use crate::base::clock::{Clock, Mono};
 

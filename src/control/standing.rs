@@ -9,15 +9,16 @@ use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
 
-use super::config::{self, Config, Roots, Upstream};
+use super::StartError;
+use super::config::{self, Config, Roots};
 use super::health::{Health, State};
 use super::http_client::{ClientError, HttpClient};
 use super::jwks::{self, Origin};
 use super::keeper::Keeper;
 use super::tokens::{self, Source, TokenKeeper};
-use super::{StartError, resolve};
+use super::upstreams::KeptUpstream;
 use crate::auth::{Issuer, KeyWanted, PublishedKeys};
-use crate::base::addresses::{Addresses, Place};
+use crate::base::addresses::Addresses;
 use crate::base::clock::Clock;
 use crate::base::credential::{Credentials, Slot};
 use crate::base::limits::QUESTIONS;
@@ -53,17 +54,8 @@ pub(super) struct KeptCredential {
     _task: Option<Task>,
 }
 
-/// An upstream whose address is known or looked up.
-pub(super) struct KeptUpstream {
-    /// `None` for a server of the gateway's own: whoever starts it says where it is.
-    upstream: Option<Upstream>,
-    pub place: Arc<Place>,
-    pub health: Health,
-    _task: Option<Task>,
-}
-
 /// A task that ends with whoever holds this.
-struct Task(AbortHandle);
+pub(super) struct Task(AbortHandle);
 
 impl Drop for Task {
     fn drop(&mut self) {
@@ -71,7 +63,7 @@ impl Drop for Task {
     }
 }
 
-fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Task {
+pub(super) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Task {
     Task(tokio::spawn(future).abort_handle())
 }
 
@@ -153,14 +145,12 @@ impl Standing {
             )
         });
         let upstreams = config.connections.iter().map(|connection| {
-            let upstream = connection.upstream().cloned();
-            let same = |one: &&Arc<KeptUpstream>| {
-                *one.health.name() == *connection.name && one.upstream == upstream
-            };
-            before.upstreams.iter().find(same).map_or_else(
-                || Arc::new(KeptUpstream::start(&connection.name, upstream.clone())),
-                Arc::clone,
-            )
+            let same = |one: &&Arc<KeptUpstream>| one.is_for(connection);
+            before
+                .upstreams
+                .iter()
+                .find(same)
+                .map_or_else(|| Arc::new(KeptUpstream::start(connection)), Arc::clone)
         });
         Standing {
             issuers: issuers.collect(),
@@ -191,9 +181,7 @@ impl Standing {
         let issuers = self.issuers.iter().map(|one| &one.health);
         let credentials = self.credentials.iter();
         let fetched = credentials.filter_map(|one| one.health.as_ref());
-        let upstreams = (self.upstreams.iter())
-            .filter(|one| one.upstream.is_some())
-            .map(|one| &one.health);
+        let upstreams = self.upstreams.iter().flat_map(|one| one.healths());
         issuers.chain(fetched).chain(upstreams).chain(&self.facades)
     }
 
@@ -209,7 +197,7 @@ impl Standing {
                 one.slot.current(now).is_some() || one.health.as_ref().is_some_and(is_failing)
             });
             let names = self.upstreams.iter().all(|one| {
-                one.upstream.is_none() || !one.place.get().is_empty() || is_failing(&one.health)
+                !one.is_looked_up() || !one.place.get().is_empty() || is_failing(&one.health)
             });
             let keys = (self.issuers.iter()).all(|one| *one.health.state() != State::Waiting);
             if (tokens && names && keys) || begun.elapsed() > patience {
@@ -289,31 +277,6 @@ impl KeptCredential {
             ask,
             health,
             source,
-            _task: task,
-        }
-    }
-}
-
-impl KeptUpstream {
-    fn start(name: &Arc<str>, upstream: Option<Upstream>) -> KeptUpstream {
-        let place = Arc::<Place>::default();
-        let health = Health::new("address", name);
-        let mut task = None;
-        match upstream.as_ref().map(|to| (to, resolve::literal(to))) {
-            None => {}
-            Some((_, Some(address))) => {
-                place.publish(vec![address]);
-                health.note::<_, resolve::ResolveError>(&Ok(()));
-            }
-            Some((to, None)) => {
-                let keep = resolve::keep(to.clone(), place.clone(), health.clone());
-                task = Some(spawn(keep));
-            }
-        }
-        KeptUpstream {
-            upstream,
-            place,
-            health,
             _task: task,
         }
     }

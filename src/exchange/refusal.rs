@@ -10,6 +10,7 @@ mod rpc;
 mod told;
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 pub use self::fixed::{Fixed, Published};
 pub use self::graph::GraphRefusal;
@@ -110,6 +111,12 @@ pub enum Refusal {
     /// The gateway is at a limit of its own, or draining.
     #[error("overloaded or draining")]
     Overloaded,
+    /// As many calls are under way there as may be, and as many wait, or waited for too long.
+    #[error("too many calls to this upstream")]
+    UpstreamBusy,
+    /// The upstream failed too often of late; in so long a call may try it again.
+    #[error("the upstream failed too often: nothing goes there for {0:?}")]
+    CircuitOpen(Duration),
     /// No connection to the upstream could be made, for this reason of the system or of TLS.
     #[error("no connection to the upstream: {0}")]
     UpstreamConnect(Arc<str>),
@@ -199,6 +206,8 @@ impl Refusal {
             Refusal::CredentialUnavailable => &told::CREDENTIAL_UNAVAILABLE,
             Refusal::Superseded => &told::SUPERSEDED,
             Refusal::Overloaded => &told::OVERLOADED,
+            Refusal::UpstreamBusy => &told::UPSTREAM_BUSY,
+            Refusal::CircuitOpen(_) => &told::UPSTREAM_DOWN,
             Refusal::UpstreamConnect(_) | Refusal::UpstreamUnreachable => {
                 &told::UPSTREAM_UNREACHABLE
             }
@@ -245,13 +254,17 @@ impl Refusal {
         {
             return format!("WWW-Authenticate: {challenge}\r\n").into();
         }
+        if let Refusal::CircuitOpen(wait) = self.why() {
+            let seconds = wait.as_millis().div_ceil(1000).max(1);
+            return format!("Retry-After: {seconds}\r\n").into();
+        }
         Cow::Borrowed(match self.why() {
             Refusal::NoToken => "WWW-Authenticate: Bearer realm=\"sluice\"\r\n",
             Refusal::Token(_) => {
                 "WWW-Authenticate: Bearer realm=\"sluice\", error=\"invalid_token\"\r\n"
             }
             Refusal::Mcp(McpRefusal::MethodNotAllowed) => "Allow: POST, GET, DELETE\r\n",
-            Refusal::Superseded => "Retry-After: 1\r\n",
+            Refusal::Superseded | Refusal::UpstreamBusy => "Retry-After: 1\r\n",
             Refusal::KeysUnavailable(_)
             | Refusal::RecorderUnable
             | Refusal::CredentialUnavailable
@@ -337,6 +350,8 @@ impl Refusal {
             | Refusal::ApprovalNeeded(_)
             | Refusal::CredentialUnavailable
             | Refusal::Superseded
+            | Refusal::UpstreamBusy
+            | Refusal::CircuitOpen(_)
             | Refusal::Overloaded => Outcome::Refused,
         }
     }

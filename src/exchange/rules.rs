@@ -10,6 +10,7 @@ use crate::base::addresses::Place;
 use crate::base::credential::Credentials;
 use crate::base::limits::Limits;
 use crate::base::secret::Secret;
+use crate::base::strikes::Tolerance;
 use crate::mask::Masks;
 use crate::mcp::Sealer;
 use crate::mcp::pins::Pins;
@@ -89,6 +90,12 @@ pub struct Connection {
     pub judged_bytes: u64,
     /// Paths and queries are those of Microsoft Graph.
     pub graph: bool,
+    /// Those of the configuration, with what this connection has of its own.
+    pub limits: Limits,
+    /// When an address is passed over.
+    pub ejection: Tolerance,
+    /// When calls are refused at once.
+    pub circuit: Tolerance,
     /// What connections of protocol `mcp` have beside.
     pub mcp: Option<Box<Mcp>>,
 }

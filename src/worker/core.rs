@@ -315,14 +315,13 @@ async fn housekeeping<D: Driver>(worker: Rc<Worker<D>>) {
         let next = worker.now().mono.after(Duration::from_secs(1));
         D::sleep_until(worker.clock.instant(next)).await;
         let now = worker.now();
-        let idle_time = worker.limit(|limits| limits.upstream_idle_time);
         let generation = worker.core.borrow_mut().rules.load().generation;
         if seen.replace(generation) != Some(generation) {
             worker.renewals.set(worker.renewals() + 1);
             worker.seats.ring();
         }
         let mut upstreams = worker.upstreams.borrow_mut();
-        upstreams.sweep(now.mono, idle_time, generation);
+        upstreams.sweep(now.mono, generation);
         drop(upstreams);
         let core = &mut *worker.core.borrow_mut();
         core.sessions.sweep(now);

@@ -35,6 +35,11 @@ const IO: &[Excepted] = &[
         why: "tokio's channels need no runtime of tokio's",
     },
     Excepted {
+        path: "src/base/gate.rs",
+        what: "tokio",
+        why: "tokio's semaphore, likewise: who waits for a turn is woken on whichever core",
+    },
+    Excepted {
         path: "src/record/link.rs",
         what: "tokio",
         why: "tokio's Notify, likewise: how a worker learns that the disk has come further",

@@ -42,6 +42,8 @@ fn name(refusal: &Refusal) -> &'static str {
         Refusal::CredentialUnavailable => "CredentialUnavailable",
         Refusal::Superseded => "Superseded",
         Refusal::Overloaded => "Overloaded",
+        Refusal::UpstreamBusy => "UpstreamBusy",
+        Refusal::CircuitOpen(_) => "CircuitOpen",
         Refusal::UpstreamConnect(_) => "UpstreamConnect",
         Refusal::UpstreamUnreachable => "UpstreamUnreachable",
         Refusal::UpstreamTimeout => "UpstreamTimeout",
@@ -52,7 +54,7 @@ fn name(refusal: &Refusal) -> &'static str {
     }
 }
 
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 28] = [
     "PlainText",
     "Head",
     "Target",
@@ -72,6 +74,8 @@ const NAMES: [&str; 26] = [
     "CredentialUnavailable",
     "Superseded",
     "Overloaded",
+    "UpstreamBusy",
+    "CircuitOpen",
     "UpstreamConnect",
     "UpstreamUnreachable",
     "UpstreamTimeout",

@@ -14,6 +14,7 @@ use sluice::base::credential::Credentials;
 use sluice::base::ids::ExchangeId;
 use sluice::base::limits::Limits;
 use sluice::base::secret::Secret;
+use sluice::base::strikes::Tolerance;
 use sluice::exchange::metadata::{Metadata, MetadataSpec};
 use sluice::exchange::rules::{Connection, ForwardFields, InnerWay, Mcp, Route, Upstream};
 use sluice::exchange::{Core, Journal, Refusal, Rules};
@@ -74,6 +75,12 @@ impl Default for Shape {
         }
     }
 }
+
+const TOLERANCE: Tolerance = Tolerance {
+    failures: 5,
+    pause: Duration::from_secs(5),
+    longest: Duration::from_secs(60),
+};
 
 /// What the gateway shows upstream.
 pub const CREDENTIAL: &[u8] = b"Bearer the-gateways-own";
@@ -464,6 +471,9 @@ fn rules(shape: &Shape, credentials: &Arc<Credentials>) -> Rules {
         retry: true,
         judged_bytes: 4 << 20,
         graph: false,
+        limits: shape.limits,
+        ejection: TOLERANCE,
+        circuit: TOLERANCE,
         mcp: shape.mcp.then(|| Box::new(mcp())),
     };
     Rules {

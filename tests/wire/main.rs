@@ -18,6 +18,7 @@ macro_rules! on_every_driver {
     };
 }
 
+mod addresses;
 mod certificates;
 mod clients;
 mod exchange;

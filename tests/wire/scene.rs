@@ -140,7 +140,12 @@ impl Plan<'_> {
             Some(path) => path.display().to_string(),
             None => "data".to_owned(),
         };
-        let ca_file = match upstream.starts_with("https") {
+        // A list stands as it is written.
+        let upstream = match upstream.starts_with('[') {
+            true => upstream.clone(),
+            false => format!("\"{upstream}\""),
+        };
+        let ca_file = match upstream.contains("https:") {
             true => ", ca_file: ca.pem",
             false => "",
         };
@@ -167,7 +172,7 @@ credentials:
     authority: {authority}
     ca_file: issuer.pem
 connections:
-  up: {{ protocol: http, upstream: \"{upstream}\", credential: reader, record: {class}{ca_file} {connection} }}
+  up: {{ protocol: http, upstream: {upstream}, credential: reader, record: {class}{ca_file} {connection} }}
 routes: [{{ path: /up/**, connection: up }}]
 policies:
   - name: callers
@@ -268,6 +273,18 @@ impl Scene {
     pub fn reload(&mut self) -> Result<Changes, Failure> {
         let offered = config::load(&self.directory.path().join("sluice.yaml"));
         self.gateway.as_mut().unwrap().reload(offered)
+    }
+
+    /// A figure of `/metrics`, by its name and labels.
+    pub fn metric(&self, name: &str) -> u64 {
+        let host = self.admin;
+        let shown = Caller::plain(host).ask(format!(
+            "GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        ));
+        let text = shown.text();
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|rest| rest.trim().parse().ok())
+            .unwrap_or_else(|| panic!("{name} is not in {text}"))
     }
 
     /// Where the gateway keeps its data.

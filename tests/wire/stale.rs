@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use rustls::ServerConfig;
 use sluice::worker::io::IoChoice;
 
-use super::caller::Caller;
 use super::origin::{Conn, Origin, reply};
 use super::scene::{Plan, Scene};
 
@@ -64,18 +63,6 @@ fn ending(tls: Option<Arc<ServerConfig>>, ending: Ending) -> (Origin, Arc<Atomic
     (origin, seen)
 }
 
-/// A counter of `/metrics`.
-fn metric(scene: &Scene, name: &str) -> u64 {
-    let host = scene.admin;
-    let shown = Caller::plain(host).ask(format!(
-        "GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
-    ));
-    let text = shown.text();
-    let line = text.lines().find_map(|line| line.strip_prefix(name));
-    line.and_then(|rest| rest.trim().parse().ok())
-        .unwrap_or_else(|| panic!("{name} is not in {text}"))
-}
-
 fn a_safe_request_goes_once_more(io: IoChoice) {
     for end in [silently as Ending, by_reset] {
         let (origin, seen) = ending(None, end);
@@ -86,8 +73,8 @@ fn a_safe_request_goes_once_more(io: IoChoice) {
             assert_eq!((answer.status, answer.text()), (200, "there"));
         }
         assert_eq!((origin.connections(), seen.load(SeqCst)), (2, 3));
-        assert_eq!(metric(&scene, "sluice_upstream_stale_total"), 1);
-        assert_eq!(metric(&scene, "sluice_upstream_retries_total"), 1);
+        assert_eq!(scene.metric("sluice_upstream_stale_total"), 1);
+        assert_eq!(scene.metric("sluice_upstream_retries_total"), 1);
         let log = scene.access_log(3);
         assert!(log.iter().all(|line| line["outcome"] == "complete"));
     }
@@ -113,8 +100,8 @@ fn what_may_have_had_an_effect_goes_once(io: IoChoice) {
         (502, "upstream_unreachable")
     );
     assert_eq!((origin.connections(), seen.load(SeqCst)), (1, 1));
-    assert_eq!(metric(&scene, "sluice_upstream_stale_total"), 1);
-    assert_eq!(metric(&scene, "sluice_upstream_retries_total"), 0);
+    assert_eq!(scene.metric("sluice_upstream_stale_total"), 1);
+    assert_eq!(scene.metric("sluice_upstream_retries_total"), 0);
 }
 
 fn a_reply_that_has_begun_is_not_asked_for_again(io: IoChoice) {
@@ -130,7 +117,7 @@ fn a_fresh_connection_that_fails_is_not_replaced(io: IoChoice) {
     let scene = Scene::start(io, &origin);
     assert_eq!(scene.caller().ask(scene.get("/")).status, 502);
     assert_eq!(origin.connections(), 1);
-    assert_eq!(metric(&scene, "sluice_upstream_stale_total"), 0);
+    assert_eq!(scene.metric("sluice_upstream_stale_total"), 0);
 }
 
 fn retry_can_be_turned_off(io: IoChoice) {

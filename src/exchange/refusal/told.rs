@@ -95,6 +95,10 @@ told! {
         "The rules changed while the call was waiting; try again.";
     OVERLOADED: 503 "Service Unavailable", "overloaded",
         "The gateway takes no further calls at the moment.";
+    UPSTREAM_BUSY: 503 "Service Unavailable", "upstream_busy",
+        "The upstream has as many calls as it may have at once; try again.";
+    UPSTREAM_DOWN: 503 "Service Unavailable", "upstream_down",
+        "The upstream has failed too often of late; try again later.";
     UPSTREAM_UNREACHABLE: 502 "Bad Gateway", "upstream_unreachable",
         "The upstream cannot be reached.";
     UPSTREAM_TRUNCATED: 502 "Bad Gateway", "upstream_truncated",

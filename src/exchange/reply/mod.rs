@@ -89,7 +89,7 @@ impl ReplyHalf {
             close: false,
             interim: 0,
             waits: Waits {
-                limits: judged.rules.limits,
+                limits: judged.connection.limits,
                 since: now.mono,
                 owed: false,
                 endless: false,

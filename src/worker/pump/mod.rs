@@ -1,6 +1,7 @@
 //! Moves bytes through one exchange: asks it what it needs, waits for that, and asks again.
 
 mod aside;
+mod carry;
 mod relay;
 
 use std::cell::RefCell;
@@ -8,17 +9,16 @@ use std::io;
 use std::pin::pin;
 use std::rc::Rc;
 
-use self::relay::{Sent, side_by_side};
+use self::carry::{Carried, carry};
 use super::core::Worker;
 use super::downstream::{After, Caller};
 use super::io::Driver;
-use super::upstream::{self, Upstream};
+use super::upstream::Upstream;
 use crate::auth::{AuthError, KeyWanted};
 use crate::base::clock::Mono;
-use crate::base::counters::Event;
 use crate::exchange::{
-    Account, Envelope, Fixed, Forwarding, Inbound, Published, Refusal, ReplyEnd, ReplyHalf,
-    RequestHalf, Step, Way,
+    Account, Envelope, Fixed, Forwarding, Inbound, Published, Refusal, ReplyHalf, RequestHalf,
+    Step, Way,
 };
 use crate::record::Outcome;
 
@@ -50,7 +50,13 @@ pub(super) async fn exchange<D: Driver>(
     let Admitted {
         account,
         envelope,
-        forwarding: Forwarding { request, reply, .. },
+        forwarding:
+            Forwarding {
+                connection,
+                request,
+                reply,
+                ..
+            },
     } = admitted;
     let closes = reply.closes() || !whole;
     let account = account.into_inner();
@@ -65,7 +71,9 @@ pub(super) async fn exchange<D: Driver>(
             match upstream {
                 // It answered without waiting for the rest, which will not come.
                 Some(upstream) if !whole => upstream.abort(worker),
-                Some(upstream) if end.upstream_reusable => upstream.keep(worker),
+                Some(upstream) if end.upstream_reusable => {
+                    upstream.keep(worker, connection.limits.upstream_idle_time);
+                }
                 _ => {}
             }
             match closes {
@@ -245,88 +253,6 @@ async fn say<D: Driver>(
             After::KeepAlive
         }
         _ => After::Close,
-    }
-}
-
-/// How a call fared upstream.
-struct Carried<S> {
-    /// The connection, where there was one.
-    upstream: Option<Upstream<S>>,
-    /// All of the request went there.
-    whole: bool,
-    ended: Result<ReplyEnd, Stop>,
-}
-
-/// From a connection to the upstream to the end of the reply. A kept connection that turns out to
-/// have ended may cost a second one.
-async fn carry<D: Driver>(
-    worker: &Rc<Worker<D>>,
-    caller: &mut Caller<D::Stream>,
-    admitted: &mut Admitted,
-    last: bool,
-) -> Carried<D::Stream> {
-    let Admitted {
-        forwarding,
-        account,
-        envelope,
-    } = admitted;
-    let Forwarding {
-        connection,
-        credential,
-        address,
-        request,
-        reply,
-    } = forwarding;
-    let mut way = upstream::Way {
-        connection,
-        credential: credential.as_deref(),
-        to: *address,
-        fresh: false,
-    };
-    loop {
-        let mut upstream = match upstream::checkout(worker, &way).await {
-            Ok(upstream) => upstream,
-            Err(refusal) => {
-                return Carried {
-                    upstream: None,
-                    whole: false,
-                    ended: Err(Stop::Refused(refusal)),
-                };
-            }
-        };
-        reply.connected(upstream.address());
-        if upstream.was_kept() {
-            request.by_kept();
-        }
-        if let Some(envelope) = envelope {
-            // Once: of a request that goes twice, the head is gone already.
-            let head_bytes = std::mem::take(&mut envelope.head_bytes);
-            caller.buffer.consume(head_bytes);
-            if last || !envelope.keep_alive || worker.is_draining() {
-                reply.close_after();
-            }
-        }
-        let sent = Sent::default();
-        let halves = (&mut *request, &mut *reply);
-        let ended = side_by_side(worker, caller, &mut upstream, halves, account, &sent).await;
-        let is_stale = matches!(ended, Err(Stop::Refused(Refusal::UpstreamUnreachable)))
-            && upstream.was_kept()
-            && !sent.answered.get();
-        if is_stale {
-            worker.count(Event::UpstreamStale);
-            if request.again(upstream.took_nothing(), worker.now()) {
-                worker.count(Event::UpstreamRetried);
-                reply.begin_again();
-                upstream.abort(worker);
-                way.fresh = true;
-                continue;
-            }
-        }
-        return Carried {
-            upstream: Some(upstream),
-            whole: sent.whole.get(),
-            ended,
-        };
     }
 }
 

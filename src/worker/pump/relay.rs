@@ -13,12 +13,12 @@ use crate::worker::core::Worker;
 use crate::worker::directions::Ear;
 use crate::worker::io::Driver;
 use crate::worker::turn::Turn;
+use crate::worker::upstream::Fare;
 use crate::worker::wait::{either, fed_by, once};
 use crate::worker::{downstream, upstream};
 
 /// What has become of sending the request. Who waits for the reply looks at it: that is always polled
 /// after the sending.
-#[derive(Default)]
 pub(super) struct Sent {
     /// All that can be sent is sent: a reply is owed from now on.
     pub over: Cell<bool>,
@@ -26,6 +26,25 @@ pub(super) struct Sent {
     pub whole: Cell<bool>,
     /// A reply has begun: what was kept to send the request once more is not needed.
     pub answered: Cell<bool>,
+    /// Who is told of that.
+    pub fare: Fare,
+}
+
+impl Sent {
+    pub(super) fn by(fare: Fare) -> Sent {
+        Sent {
+            over: Cell::new(false),
+            whole: Cell::new(false),
+            answered: Cell::new(false),
+            fare,
+        }
+    }
+
+    fn heard(&self) {
+        if !self.answered.replace(true) {
+            self.fare.answered();
+        }
+    }
 }
 
 /// Both directions of an exchange, until its reply is with the caller or it cannot go on.
@@ -217,7 +236,7 @@ async fn relay_reply<D: Driver>(
                 };
                 match either(read, news).await {
                     None => {}
-                    Some(Ok(1..)) => request_sent.answered.set(true),
+                    Some(Ok(1..)) => request_sent.heard(),
                     Some(Ok(0)) if !request_sent.answered.get() => {
                         return Err(Stop::Refused(Refusal::UpstreamUnreachable));
                     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::model::{Connection, ForwardHeaders, Reach, RecordClass, Upstream};
+use super::super::model::{Connection, ForwardHeaders, Reach, RecordClass};
 use super::super::schema::{self, Text};
 use super::identity::is_field_name;
 use super::mcp::only_mcp;
@@ -33,13 +33,14 @@ impl Checker<'_> {
         let forward_headers = self.forward_headers(connection.forward_headers.take());
         let reply_headers = self.reply_headers(connection.reply_headers.take());
         let links = connection.links.take().is_none_or(|links| links.value);
+        let care = self.care(&mut connection);
         let retry = connection.retry.take().is_none_or(|retry| retry.value);
         let mcp = self.mcp(&mut connection);
         let (reach_at, reach) = reach?;
         if let Reach::Upstream(upstream) = &reach
             && has_credential
             && !upstream.tls
-            && !is_loopback(&upstream.host)
+            && !upstream.hosts().all(|host| is_loopback(&host.name))
         {
             let why = "a credential is not sent in plain HTTP off loopback";
             return self.refuse(reach_at, why);
@@ -67,6 +68,7 @@ impl Checker<'_> {
             reply_headers: reply_headers?,
             links: links && !is_mcp,
             retry,
+            care: care?,
             place: at.into(),
         })
     }
@@ -101,6 +103,10 @@ impl Checker<'_> {
             ("forward_headers", first(&connection.forward_headers)),
             ("reply_headers", first(&connection.reply_headers)),
             ("retry", place(&connection.retry)),
+            ("limits", place(&connection.limits)),
+            ("ejection", place(&connection.ejection)),
+            ("circuit", place(&connection.circuit)),
+            ("health", place(&connection.health)),
         ];
         self.foreign(own, &wire).and(good)
     }
@@ -135,9 +141,10 @@ impl Checker<'_> {
         if let Some(union) = union {
             return Some((union.at, Reach::Virtual(self.members(name, union)?)));
         }
-        let text = self.need(upstream, at, "upstream")?;
-        let upstream = self.upstream(&text, protocol == Some(Protocol::Mcp))?;
-        Some((text.at, Reach::Upstream(upstream)))
+        let urls = self.need(upstream, at, "upstream")?;
+        let urls_at = urls.at;
+        let upstream = self.upstreams(urls, protocol == Some(Protocol::Mcp))?;
+        Some((urls_at, Reach::Upstream(upstream)))
     }
 
     fn record(
@@ -155,32 +162,6 @@ impl Checker<'_> {
         ];
         let record = self.need(record, at, "record")?;
         self.one_of(&record, "recording class", &classes)
-    }
-
-    fn upstream(&mut self, text: &Text, is_mcp: bool) -> Option<Upstream> {
-        let parsed = match url::Url::parse(&text.value) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") => url,
-            _ => return self.refuse(text.at, "expected an `https://` or `http://` URL"),
-        };
-        let is_bare = parsed.username().is_empty()
-            && parsed.password().is_none()
-            && parsed.query().is_none()
-            && parsed.fragment().is_none();
-        let (Some(host), Some(port), true) =
-            (parsed.host_str(), parsed.port_or_known_default(), is_bare)
-        else {
-            return self.refuse(text.at, "an upstream has no user, query or fragment");
-        };
-        Some(Upstream {
-            tls: parsed.scheme() == "https",
-            host: host.trim_matches(['[', ']']).to_owned(),
-            port,
-            path: match is_mcp {
-                // An endpoint, not a base: some servers answer `/mcp` and `/mcp/` differently.
-                true => parsed.path().to_owned(),
-                false => parsed.path().trim_end_matches('/').to_owned(),
-            },
-        })
     }
 
     fn mask_names(&mut self, masks: Option<Vec<Text>>) -> Option<Vec<usize>> {

@@ -13,6 +13,7 @@ mod mcp;
 mod policies;
 mod servers;
 mod surface;
+mod upstreams;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Mcp, Roots, Stdio};
+use super::{Care, Host, Mcp, Roots, Stdio};
 use crate::control::config::Spot;
 use crate::mask::{Recogniser, Replace};
 use crate::policy::Protocol;
@@ -38,6 +38,8 @@ pub struct Connection {
     pub links: bool,
     /// Whether a request may go upstream once more when a pooled connection turns out to have ended.
     pub retry: bool,
+    /// How its upstream is treated.
+    pub care: Care,
     /// Where it stands in the file.
     pub place: Spot,
 }
@@ -84,11 +86,22 @@ pub struct Upstream {
     pub host: String,
     /// Port.
     pub port: u16,
+    /// Further hosts that serve the same, under the name of the first.
+    pub also: Vec<Host>,
     /// http, graph: path without a trailing slash, empty or `/…`. mcp: the endpoint's path, as it stands.
     pub path: String,
 }
 
 impl Upstream {
+    /// Every host, the first first.
+    pub fn hosts(&self) -> impl Iterator<Item = Host> {
+        let first = Host {
+            name: self.host.clone(),
+            port: self.port,
+        };
+        std::iter::once(first).chain(self.also.iter().cloned())
+    }
+
     /// The `Host` field: the port only where it is not the scheme's own.
     #[must_use]
     pub fn authority(&self) -> String {

@@ -4,6 +4,7 @@
 mod calls;
 mod credentials;
 mod mcp;
+mod upstreams;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use crate::base::secret::Secret;
 pub use calls::*;
 pub use credentials::*;
 pub use mcp::*;
+pub use upstreams::*;
 
 use super::errors::{Mistake, Mistakes};
 use super::source::{Source, Spot};

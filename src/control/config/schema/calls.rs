@@ -1,7 +1,7 @@
 //! The half of the file that speaks of calls: connections, routes, policies, masks.
 
 use super::shape::{DURATION, RATE, REFERENCE, SIZE, like, needed, one_of, section};
-use super::{At, Named, Scalar, Text};
+use super::{At, ConnectionLimits, HealthCheck, Named, Scalar, Text, Tolerance, Urls};
 use crate::mask::Recogniser;
 
 section! {
@@ -10,8 +10,9 @@ section! {
         /// `http`, `graph` (Microsoft Graph) or `mcp`.
         pub protocol: Option<Text> => one_of(["http", "graph", "mcp"]).needed(),
         /// http, graph: base URL; what follows the route's prefix is appended to its path. mcp: the server's
-        /// one URL, taken as it stands.
-        pub upstream: Option<Text> => like("^https?://"),
+        /// one URL, taken as it stands. A list names several hosts that serve the same, under the name of
+        /// the first.
+        pub upstream: Option<At<Urls>>,
         /// mcp: a server that the gateway starts and speaks to over its standard input and output.
         pub stdio: Option<At<Stdio>>,
         /// mcp: several connections presented as one server.
@@ -31,6 +32,14 @@ section! {
         /// Whether a request goes upstream once more when a pooled connection turns out to have ended: one
         /// of which nothing was sent, or GET, HEAD or OPTIONS without a body; by default yes.
         pub retry: Option<At<bool>>,
+        /// Times and numbers of its own.
+        pub limits: Option<At<ConnectionLimits>>,
+        /// When an address is passed over; by default after 5 failures in a row, for `10s` to `5m`.
+        pub ejection: Option<At<Tolerance>>,
+        /// When calls are refused at once (503); by default after 20 failures in a row, for `5s` to `1m`.
+        pub circuit: Option<At<Tolerance>>,
+        /// How addresses are checked, beside calls; by default not at all.
+        pub health: Option<At<HealthCheck>>,
         /// http, graph: whether links back to the upstream are rewritten to the gateway; by default yes.
         pub links: Option<At<bool>>,
         /// mcp: the scopes that clients are told to ask for.

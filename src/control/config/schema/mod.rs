@@ -17,9 +17,11 @@ use super::source::Place;
 mod calls;
 mod credentials;
 mod shape;
+mod upstreams;
 
 pub(super) use calls::*;
 pub(super) use credentials::*;
+pub(super) use upstreams::*;
 
 /// The file's JSON Schema.
 pub(super) fn json_schema() -> serde_json::Value {

@@ -64,9 +64,24 @@ type Want = fn(&mut Changes);
 fn what_can_be_swapped_is_told_apart() {
     let tickets: Want = |want| want.connections = entries(&[], &[], &["tickets"]);
     let policy: Want = |want| want.policies = entries(&[], &[], &["ticket-agents"]);
-    let table: [(&str, &str, Want); 18] = [
+    let table: [(&str, &str, Want); 21] = [
         ("record: durable", "record: buffered", tickets),
         ("    credential: fixed\n", "", tickets),
+        (
+            "record: durable",
+            "record: durable\n    retry: false",
+            tickets,
+        ),
+        (
+            "record: durable",
+            "record: durable\n    limits: { calls: 7, connect_time: 1s }",
+            tickets,
+        ),
+        (
+            "upstream: http://127.0.0.1:3001/mcp/",
+            "upstream: [ http://127.0.0.1:3001/mcp/, http://127.0.0.2:3001/mcp/ ]",
+            tickets,
+        ),
         ("masks: [directory]", "masks: []", tickets),
         ("concurrent: 4", "concurrent: 5", tickets),
         ("MODE: read", "MODE: write", |want| {

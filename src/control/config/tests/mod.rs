@@ -4,6 +4,7 @@ mod changes;
 mod graph;
 mod mcp;
 mod schema;
+mod upstreams;
 
 use super::*;
 use std::path::PathBuf;
