@@ -638,6 +638,28 @@ fn what_changes_while_it_waits() {
 }
 
 #[test]
+fn what_is_not_sent_to_an_upstream_that_is_full_or_down() {
+    let wait = Duration::from_millis(2100);
+    for (name, refusal, retry) in [
+        ("UpstreamBusy", Refusal::UpstreamBusy, "Retry-After: 1\r\n"),
+        (
+            "CircuitOpen",
+            Refusal::CircuitOpen(wait),
+            "Retry-After: 3\r\n",
+        ),
+    ] {
+        let origin = Origin {
+            refuses: Some(refusal),
+            ..Origin::new("")
+        };
+        let want = want(name, 503, KeepAlive, Admitted(Outcome::Refused));
+        let end = refused(plain(), &get("/a"), origin, &want, late);
+        let text = String::from_utf8_lossy(&end.to_caller).into_owned();
+        assert!(text.contains(retry), "{text}");
+    }
+}
+
+#[test]
 fn what_the_upstream_does_wrong() {
     let wrong = |name, status, outcome| Want {
         upstream: true,
