@@ -3,6 +3,7 @@
 
 #[path = "control/credentials.rs"]
 mod credentials;
+#[allow(dead_code, reason = "shared with the tests of the wire")]
 #[path = "control/issuer.rs"]
 mod issuer;
 #[path = "control/platform.rs"]
@@ -19,6 +20,7 @@ use scene::{SECRET, Scene, configuration, request};
 use sluice::auth::{Authenticator, LastBearer, SharedTokens, Verdict};
 use sluice::base::clock::Clock;
 use sluice::base::counters::{Counters, Event, Labels};
+use sluice::base::credential::CredentialWanted;
 use sluice::base::secret::Secret;
 use sluice::control::config::{self, Roots};
 use sluice::control::http_client::{FetchError, HttpClient};
@@ -206,14 +208,22 @@ async fn asking_for_a_token_never_hurries_the_endpoint() {
     let scene = Scene::start(&issuer);
     let handles = scene.control.handles();
     let answers: Vec<_> = (0..100)
-        .map(|slot| handles.ask_credential.ask(slot % 2).unwrap())
+        .map(|slot| {
+            handles
+                .ask_credential
+                .ask(CredentialWanted::shared(slot % 2))
+                .unwrap()
+        })
         .collect();
     for answer in answers {
         assert_eq!(answer.await, Some(()));
     }
     assert!(handles.credentials.current(0, scene.now()).is_some());
     assert_eq!(issuer.tokens_asked(), 1);
-    let nobody = handles.ask_credential.ask(7).unwrap();
+    let nobody = handles
+        .ask_credential
+        .ask(CredentialWanted::shared(7))
+        .unwrap();
     assert_eq!(nobody.await, None);
     tokio::task::block_in_place(|| scene.control.stop());
 }

@@ -1,14 +1,15 @@
 //! What the pages below `docs/` show is what the program takes.
 //!
-//! A block of YAML is a whole configuration, or some of its sections: those stand in for the sections
-//! of the same name of [`GROUND`]. What blocks refer to is made up.
+//! A block of YAML is a whole configuration, or a part of one: what it leaves out is as in [`GROUND`],
+//! and every connection has a route. What blocks refer to is made up.
 
 use std::fs;
 use std::path::Path;
 
+use serde_json::{Value, json};
 use sluice::control::{config, rules};
 
-/// A small configuration with every section that others refer to.
+/// A small configuration with something in every section that others refer to.
 const GROUND: &str = "listeners: [{ bind: 127.0.0.1:8443 }]
 data: data
 issuers:
@@ -16,8 +17,7 @@ issuers:
 credentials:
   graph-reader: { kind: bearer, token: env:TOKEN }
 connections:
-  directory: { protocol: http, upstream: https://graph.microsoft.com, record: durable }
-routes: [{ path: /graph/**, connection: directory }]
+  api: { protocol: http, upstream: https://api.example, record: durable }
 ";
 
 const KEY: &str = include_str!("data/throw-away-rsa-2048.pem");
@@ -49,32 +49,35 @@ fn what_the_pages_show_is_good() {
     assert!(pages > 0 && shown > 0, "{shown} blocks on {pages} pages");
 }
 
-/// The sections of `block`, and those of the ground that it leaves out.
+/// The block over the ground, as a text: JSON is YAML.
 fn whole(block: &str) -> String {
-    let own: Vec<&str> = sections(block).into_iter().map(|(key, _)| key).collect();
-    let rest = sections(GROUND).into_iter();
-    let rest = rest.filter(|(key, _)| !own.contains(key));
-    rest.map(|(_, text)| text).collect::<String>() + block
+    let read = |text| serde_saphyr::from_str::<Value>(text).expect("YAML");
+    let mut whole = read(GROUND);
+    lay(&mut whole, read(block));
+    let mut routes = match &whole["routes"] {
+        Value::Array(routes) => routes.clone(),
+        _ => Vec::new(),
+    };
+    let names = whole["connections"].as_object().expect("connections");
+    for name in names.keys() {
+        if !routes.iter().any(|route| route["connection"] == **name) {
+            routes.push(json!({ "path": format!("/{name}/**"), "connection": name }));
+        }
+    }
+    whole["routes"] = routes.into();
+    whole.to_string()
 }
 
-/// The sections of a text, each with its key.
-fn sections(text: &str) -> Vec<(&str, &str)> {
-    let is_start = |line: &str| line.starts_with(|each: char| each.is_ascii_lowercase());
-    let mut starts: Vec<usize> = text
-        .split_inclusive('\n')
-        .scan(0, |at, line| {
-            let start = *at;
-            *at += line.len();
-            Some((start, line))
-        })
-        .filter(|(_, line)| is_start(line))
-        .map(|(start, _)| start)
-        .collect();
-    starts.push(text.len());
-    let parts = starts.windows(2).map(|pair| &text[pair[0]..pair[1]]);
-    parts
-        .filter_map(|part| Some((part.split_once(':')?.0, part)))
-        .collect()
+/// Lays one value over another: mappings key by key, all else as a whole.
+fn lay(under: &mut Value, over: Value) {
+    match (under, over) {
+        (Value::Object(under), Value::Object(over)) => {
+            for (key, value) in over {
+                lay(under.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (under, over) => *under = over,
+    }
 }
 
 /// Writes every file that `text` refers to into `folder`, and leads absolute paths there, too.

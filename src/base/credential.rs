@@ -1,11 +1,15 @@
 //! What a gateway shows upstream, published by the control plane and read by every core.
 
+mod callers;
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
 use super::clock::Mono;
 use super::secret::Secret;
+
+pub use callers::{CallerKey, CallerTokens, Known, Rebuff};
 
 /// One header field that authorises a request upstream.
 #[derive(Clone, Debug)]
@@ -50,24 +54,69 @@ impl Slot {
     }
 }
 
-/// All configured credentials, one slot each, in the order of one configuration.
+/// Where what one credential gives is put in force.
+#[derive(Clone, Debug)]
+pub enum Shelf {
+    /// The same for every caller.
+    Shared(Arc<Slot>),
+    /// Each caller's own.
+    PerCaller(Arc<CallerTokens>),
+}
+
+/// All configured credentials, one shelf each, in the order of one configuration.
 #[derive(Debug, Default)]
-pub struct Credentials(Box<[Arc<Slot>]>);
+pub struct Credentials(Box<[Shelf]>);
+
+/// What is asked of whoever keeps credentials: to bring one that is not there.
+#[derive(Clone, Debug)]
+pub struct CredentialWanted {
+    /// Which.
+    pub slot: usize,
+    /// Of credentials that are each caller's own: the caller's token, and the key to what is got for
+    /// it.
+    pub caller: Option<(CallerKey, Secret)>,
+}
+
+impl CredentialWanted {
+    /// Asks for one that is the same for every caller.
+    #[must_use]
+    pub fn shared(slot: usize) -> CredentialWanted {
+        CredentialWanted { slot, caller: None }
+    }
+
+    /// Asks for what `token` of a caller's is exchanged for.
+    #[must_use]
+    pub fn of_caller(slot: usize, key: CallerKey, token: &[u8]) -> CredentialWanted {
+        let caller = Some((key, Secret::new(token.to_vec())));
+        CredentialWanted { slot, caller }
+    }
+}
 
 impl Credentials {
     /// `count` empty slots.
     #[must_use]
     pub fn new(count: usize) -> Credentials {
-        (0..count).map(|_| Arc::default()).collect()
+        (0..count).map(|_| Shelf::Shared(Arc::default())).collect()
     }
 
-    /// The credential in a slot, while it may be used. Takes no lock and does not allocate.
+    /// Where a credential is put in force.
+    #[must_use]
+    pub fn shelf(&self, slot: usize) -> Option<&Shelf> {
+        self.0.get(slot)
+    }
+
+    /// The credential in a slot that all callers share, while it may be used. Takes no lock and does
+    /// not allocate.
     #[must_use]
     pub fn current(&self, slot: usize, now: Mono) -> Option<Arc<Credential>> {
-        self.0.get(slot)?.current(now)
+        match self.0.get(slot)? {
+            Shelf::Shared(slot) => slot.current(now),
+            Shelf::PerCaller(_) => None,
+        }
     }
 
-    /// Puts a credential in force; answers its generation, and none where there is no such slot.
+    /// Puts a credential in force that all callers share; answers its generation, and none where
+    /// there is no such slot.
     pub fn publish(
         &self,
         slot: usize,
@@ -75,14 +124,17 @@ impl Credentials {
         value: Secret,
         expires: Option<Mono>,
     ) -> Option<u64> {
-        Some(self.0.get(slot)?.publish(field, value, expires))
+        match self.0.get(slot)? {
+            Shelf::Shared(slot) => Some(slot.publish(field, value, expires)),
+            Shelf::PerCaller(_) => None,
+        }
     }
 }
 
-impl FromIterator<Arc<Slot>> for Credentials {
-    /// Of slots that may be known from another configuration.
-    fn from_iter<I: IntoIterator<Item = Arc<Slot>>>(slots: I) -> Credentials {
-        Credentials(slots.into_iter().collect())
+impl FromIterator<Shelf> for Credentials {
+    /// Of shelves that may be known from another configuration.
+    fn from_iter<I: IntoIterator<Item = Shelf>>(shelves: I) -> Credentials {
+        Credentials(shelves.into_iter().collect())
     }
 }
 

@@ -59,7 +59,7 @@ use crate::base::access::AccessSender;
 use crate::base::addresses::Addresses;
 use crate::base::clock::Clock;
 use crate::base::counters::Counters;
-use crate::base::credential::Credentials;
+use crate::base::credential::{CredentialWanted, Credentials};
 use crate::base::limits::{QUESTIONS, RELOAD_PATIENCE};
 use crate::base::mailbox::{Ask, Inbox, mailbox};
 use crate::mcp::pins::Pins;
@@ -78,8 +78,8 @@ pub struct Handles {
     pub ask_key: Ask<KeyWanted>,
     /// What is shown upstream, by index of the credential.
     pub credentials: Arc<Credentials>,
-    /// Asks for the credential of an index; answered when looking again makes sense.
-    pub ask_credential: Ask<usize>,
+    /// Asks for a credential by its index; answered when looking again makes sense.
+    pub ask_credential: Ask<CredentialWanted>,
     /// Where upstreams are, by index of the connection.
     pub addresses: Arc<Addresses>,
     /// What cores count.
@@ -166,7 +166,7 @@ impl Control {
         let handles = Handles {
             keys: keys.clone(),
             ask_key,
-            credentials: Arc::new(standing.slots()),
+            credentials: Arc::new(standing.shelves()),
             ask_credential,
             addresses: Arc::new(standing.places()),
             counters: parts.counters,
@@ -226,7 +226,7 @@ impl Control {
         let standing = Standing::start(config, prepared, &before, &self.handles.keys, self.clock);
         drop(inside);
         standing.settle(self.clock, RELOAD_PATIENCE);
-        self.handles.credentials = Arc::new(standing.slots());
+        self.handles.credentials = Arc::new(standing.shelves());
         self.handles.addresses = Arc::new(standing.places());
         self.standing.store(Arc::new(standing));
         for (certificate, server) in shown {
@@ -349,10 +349,13 @@ async fn hand_out_keys(standing: Arc<ArcSwap<Standing>>, mut questions: Inbox<Ke
 
 /// Hands every question to the keeper of its credential. An answer says only that looking again
 /// makes sense: nobody gets the credential of another configuration by it.
-async fn hand_out_credentials(standing: Arc<ArcSwap<Standing>>, mut questions: Inbox<usize>) {
+async fn hand_out_credentials(
+    standing: Arc<ArcSwap<Standing>>,
+    mut questions: Inbox<CredentialWanted>,
+) {
     while let Some(question) = questions.next().await {
         let standing = standing.load_full();
-        let Some(credential) = standing.credentials.get(question.about) else {
+        let Some(credential) = standing.credentials.get(question.about.slot) else {
             continue;
         };
         match &credential.ask {

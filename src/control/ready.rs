@@ -55,7 +55,7 @@ impl Readiness {
             .collect();
         let credentials: Map<String, Value> = (standing.credentials.iter())
             .map(|one| {
-                let is_good = one.slot.current(now).is_some();
+                let is_good = one.is_there(now);
                 let detail = detail(is_good, one.health.as_ref());
                 (one.config.name.to_string(), part(is_good, detail))
             })

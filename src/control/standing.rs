@@ -10,19 +10,19 @@ use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
 
 use super::StartError;
-use super::config::{self, Config, Roots};
+use super::config::{self, Config, CredentialKind, Roots};
 use super::health::{Health, State};
 use super::http_client::{ClientError, HttpClient};
 use super::jwks::{self, Origin};
 use super::keeper::Keeper;
-use super::tokens::{self, Source, TokenKeeper};
+use super::tokens::{self, BehalfKeeper, Source, Token, TokenError, TokenKeeper, Wish};
 use super::upstreams::KeptUpstream;
 use crate::auth::{Issuer, KeyWanted, PublishedKeys};
 use crate::base::addresses::Addresses;
-use crate::base::clock::Clock;
-use crate::base::credential::{Credentials, Slot};
+use crate::base::clock::{Clock, Mono};
+use crate::base::credential::{CallerTokens, CredentialWanted, Credentials, Shelf, Slot};
 use crate::base::limits::QUESTIONS;
-use crate::base::mailbox::{Ask, mailbox};
+use crate::base::mailbox::{Ask, Inbox, mailbox};
 
 /// All of them, for one configuration.
 #[derive(Default)]
@@ -46,9 +46,9 @@ pub(super) struct KeptIssuer {
 /// A credential that is there, or is fetched.
 pub(super) struct KeptCredential {
     pub config: config::Credential,
-    pub slot: Arc<Slot>,
+    pub shelf: Shelf,
     /// `None` where nothing is fetched.
-    pub ask: Option<Ask<usize>>,
+    pub ask: Option<Ask<CredentialWanted>>,
     pub health: Option<Health>,
     source: Option<Arc<Source>>,
     _task: Option<Task>,
@@ -160,11 +160,10 @@ impl Standing {
         }
     }
 
-    /// The slots of its credentials.
-    pub(super) fn slots(&self) -> Credentials {
-        self.credentials
-            .iter()
-            .map(|one| Arc::clone(&one.slot))
+    /// The shelves of its credentials.
+    pub(super) fn shelves(&self) -> Credentials {
+        (self.credentials.iter())
+            .map(|one| one.shelf.clone())
             .collect()
     }
 
@@ -193,9 +192,10 @@ impl Standing {
         let is_failing = |health: &Health| matches!(&*health.state(), State::Failing(_));
         loop {
             let now = clock.now().mono;
-            let tokens = self.credentials.iter().all(|one| {
-                one.slot.current(now).is_some() || one.health.as_ref().is_some_and(is_failing)
-            });
+            let tokens = self
+                .credentials
+                .iter()
+                .all(|one| one.is_there(now) || one.health.as_ref().is_some_and(is_failing));
             let names = self.upstreams.iter().all(|one| {
                 !one.is_looked_up() || !one.place.get().is_empty() || is_failing(&one.health)
             });
@@ -241,15 +241,14 @@ impl KeptIssuer {
 }
 
 impl KeptCredential {
+    /// `before` is one of the same account: what that got serves until there is something new.
     fn start(
         config: &config::Credential,
         source: Option<Source>,
         before: Option<&Arc<KeptCredential>>,
         clock: Clock,
     ) -> KeptCredential {
-        // What was got before serves until there is something new.
-        let slot = before.map_or_else(Arc::default, |before| Arc::clone(&before.slot));
-        tokens::publish_fixed(&config.kind, &slot);
+        let shelf = before.map_or_else(|| shelf(&config.kind), |before| before.shelf.clone());
         let source = source.map(Arc::new);
         let (mut ask, mut health, mut task) = (None, None, None);
         if let Some(source) = source.clone() {
@@ -258,26 +257,78 @@ impl KeptCredential {
             }
             let (asked, inbox) = mailbox(QUESTIONS);
             let doing = Health::new("token", &config.name);
-            let keeper = TokenKeeper {
-                slot: slot.clone(),
-                clock,
-                inbox,
-                health: doing.clone(),
-                ask: move || {
-                    let source = Arc::clone(&source);
-                    async move { source.ask(clock.now().wall).await }
-                },
+            let asking = move |wish: Wish| {
+                let source = Arc::clone(&source);
+                async move { source.ask(&wish, clock.now().wall).await }
             };
+            task = Some(keep_credential(&shelf, clock, inbox, doing.clone(), asking));
             (ask, health) = (Some(asked), Some(doing));
-            task = Some(spawn(keeper.run()));
+        } else if let Shelf::Shared(slot) = &shelf {
+            tokens::publish_fixed(&config.kind, slot);
         }
         KeptCredential {
             config: config.clone(),
-            slot,
+            shelf,
             ask,
             health,
             source,
             _task: task,
+        }
+    }
+
+    /// Whether there is something to show; what is got for each caller is not there before it is
+    /// asked for.
+    pub(super) fn is_there(&self, now: Mono) -> bool {
+        match &self.shelf {
+            Shelf::Shared(slot) => slot.current(now).is_some(),
+            Shelf::PerCaller(_) => true,
+        }
+    }
+}
+
+/// A new shelf for a credential of that kind.
+fn shelf(kind: &CredentialKind) -> Shelf {
+    match kind {
+        CredentialKind::OnBehalfOf(client) => {
+            let account = [&client.token_endpoint(), &client.client_id, &client.scope];
+            let account = account.map(String::as_str);
+            Shelf::PerCaller(Arc::new(CallerTokens::new(account)))
+        }
+        _ => Shelf::Shared(Arc::<Slot>::default()),
+    }
+}
+
+/// Keeps what stands on a shelf.
+fn keep_credential<R>(
+    shelf: &Shelf,
+    clock: Clock,
+    inbox: Inbox<CredentialWanted>,
+    health: Health,
+    ask: impl Fn(Wish) -> R + Send + 'static,
+) -> Task
+where
+    R: Future<Output = Result<Token, TokenError>> + Send + 'static,
+{
+    match shelf {
+        Shelf::Shared(slot) => {
+            let keeper = TokenKeeper {
+                slot: Arc::clone(slot),
+                clock,
+                inbox,
+                health,
+                ask,
+            };
+            spawn(keeper.run())
+        }
+        Shelf::PerCaller(tokens) => {
+            let keeper = BehalfKeeper {
+                tokens: Arc::clone(tokens),
+                clock,
+                inbox,
+                health,
+                ask,
+            };
+            spawn(keeper.run())
         }
     }
 }

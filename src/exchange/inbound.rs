@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Core;
 use super::account::Account;
+use super::credential::{self, Looked};
 use super::forward::{self, RequestHalf};
 use super::judge::{Admitted, Judge, Stop};
 use super::phase::{Judged, Phase, Turn};
@@ -304,8 +305,8 @@ impl Inbound {
         core: &mut Core,
         now: Now,
     ) -> Turn {
-        let slot = judged.connection.credential;
-        let credential = slot.and_then(|slot| judged.rules.credentials.current(slot, now.mono));
+        let identity = receipt.what().identity();
+        let looked = credential::look(&judged, identity, &received, bytes, now.mono);
         let stands = core.still_stands(receipt.what(), &mut self.account, now);
         let is_latest = judged.rules.generation == core.rules.load().generation;
         let ready = |received, judged, receipt| Phase::Ready {
@@ -313,23 +314,26 @@ impl Inbound {
             judged,
             receipt,
         };
-        match (stands, slot, &credential) {
-            (Err(refusal), ..) => return Turn::Refuse(ready(received, judged, receipt), refusal),
+        let credential = match (stands, looked) {
+            (Err(refusal), _) | (Ok(()), Looked::Refused(refusal)) => {
+                return Turn::Refuse(ready(received, judged, receipt), refusal);
+            }
             // Nobody keeps the credentials of a configuration that is gone.
-            (Ok(()), Some(_), None) if !is_latest => {
+            (Ok(()), Looked::Missing(_)) if !is_latest => {
                 let phase = ready(received, judged, receipt);
                 return Turn::Refuse(phase, Refusal::Superseded);
             }
-            (Ok(()), Some(slot), None) => {
+            (Ok(()), Looked::Missing(wanted)) => {
                 let phase = ready(received, judged, receipt);
                 return if now.mono < self.until {
-                    Turn::Wait(phase, Step::NeedToken(slot, self.until))
+                    Turn::Wait(phase, Step::NeedToken(wanted, self.until))
                 } else {
                     Turn::Refuse(phase, Refusal::CredentialUnavailable)
                 };
             }
-            _ => {}
-        }
+            (Ok(()), Looked::There(credential)) => Some(credential),
+            (Ok(()), Looked::Nothing) => None,
+        };
         let awaited = received.body().is_none() && has_body(&received.head);
         if received.head.expects_continue() && awaited && !self.proceed_sent {
             self.proceed_sent = true;

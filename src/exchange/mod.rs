@@ -27,6 +27,7 @@
 //! and until when.
 
 pub mod account;
+mod credential;
 mod dialogue;
 pub mod fields;
 pub mod forward;

@@ -24,6 +24,7 @@ use thiserror::Error;
 use self::told::Told;
 use crate::auth::AuthError;
 use crate::base::access::Short;
+use crate::base::credential::Rebuff;
 use crate::http::{BodyError, HeadError, TargetError};
 use crate::mask::Unreadable;
 use crate::policy::{Denial, Rule};
@@ -105,6 +106,12 @@ pub enum Refusal {
     /// The upstream credential is not to be had.
     #[error("the upstream credential is not available")]
     CredentialUnavailable,
+    /// The connection acts for users, and the caller acts for itself.
+    #[error("the connection acts for users, and the token is an application's")]
+    UserNeeded,
+    /// The issuer gives nothing for the caller's token.
+    #[error("the caller's token was not exchanged: {}", .0.why)]
+    NotExchanged(Arc<Rebuff>),
     /// Configuration or keys changed while the call was waiting.
     #[error("the rules changed while the call was waiting")]
     Superseded,
@@ -204,6 +211,8 @@ impl Refusal {
             Refusal::ApprovalNeeded(_) => &told::APPROVAL_NEEDED,
             Refusal::RecorderUnable => &told::RECORDER_UNABLE,
             Refusal::CredentialUnavailable => &told::CREDENTIAL_UNAVAILABLE,
+            Refusal::UserNeeded => &told::USER_NEEDED,
+            Refusal::NotExchanged(_) => &told::NOT_EXCHANGED,
             Refusal::Superseded => &told::SUPERSEDED,
             Refusal::Overloaded => &told::OVERLOADED,
             Refusal::UpstreamBusy => &told::UPSTREAM_BUSY,
@@ -349,6 +358,8 @@ impl Refusal {
             | Refusal::Denied(_)
             | Refusal::ApprovalNeeded(_)
             | Refusal::CredentialUnavailable
+            | Refusal::UserNeeded
+            | Refusal::NotExchanged(_)
             | Refusal::Superseded
             | Refusal::UpstreamBusy
             | Refusal::CircuitOpen(_)

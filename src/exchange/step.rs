@@ -9,7 +9,7 @@ use super::reply::ReplyHalf;
 use super::rules::Connection;
 use crate::auth::KeyWanted;
 use crate::base::clock::Mono;
-use crate::base::credential::Credential;
+use crate::base::credential::{Credential, CredentialWanted};
 
 /// How a caller came.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,8 +37,8 @@ pub enum Step {
     NeedRoom(Mono),
     /// The recording on disk.
     NeedSync(Mono),
-    /// The upstream token for this slot, which the control plane has not acquired yet.
-    NeedToken(usize, Mono),
+    /// What is shown upstream, which the control plane has not acquired yet.
+    NeedToken(CredentialWanted, Mono),
     /// Send this, then advance again.
     Proceed(Fixed),
     /// The gateway answers by itself: send this, and close the account with

@@ -20,6 +20,7 @@ use crate::auth::KeyWanted;
 use crate::base::buffers::Pool;
 use crate::base::clock::{Clock, CoreClock, Mono, Now};
 use crate::base::counters::Event;
+use crate::base::credential::CredentialWanted;
 use crate::base::limits::Limits;
 use crate::base::mailbox::Ask;
 use crate::exchange::Core;
@@ -34,8 +35,8 @@ pub struct Seed {
     pub clock: Clock,
     /// Where to ask for a signing key.
     pub ask_key: Ask<KeyWanted>,
-    /// Where to ask for an upstream token, by slot.
-    pub ask_credential: Ask<usize>,
+    /// Where to ask for what is shown upstream.
+    pub ask_credential: Ask<CredentialWanted>,
     /// This core's own listening sockets.
     pub listeners: Vec<Listener>,
     /// Turns true when the process is to end.
@@ -53,7 +54,7 @@ pub(super) struct Worker<D: Driver> {
     pub seats: Seats,
     pub row: Row,
     pub ask_key: Ask<KeyWanted>,
-    pub ask_credential: Ask<usize>,
+    pub ask_credential: Ask<CredentialWanted>,
     pub upstreams: RefCell<Upstreams<D>>,
     /// What to wait on for room in the ring and for the disk.
     pub link: Arc<Link>,

@@ -339,11 +339,11 @@ async fn what_cannot_prove_anything_is_refused_before_it_is_tried() {
     for (proof, want) in [
         (
             "",
-            "needs one of `secret`, `certificate`, `federated_token_file`",
+            "one of `secret`, `certificate`, `federated_token_file` is needed",
         ),
         (
             both,
-            "needs one of `secret`, `certificate`, `federated_token_file`",
+            "one of `secret`, `certificate`, `federated_token_file` is needed",
         ),
         ("federated_token_file: none", "cannot open"),
         ("federated_token_file: empty", "is empty"),

@@ -62,7 +62,9 @@ pub struct LocalIssuer {
 struct State {
     behaviour: Mutex<Behaviour>,
     key: Mutex<(String, EcdsaKeyPair)>,
-    form: Mutex<String>,
+    forms: Mutex<Vec<String>>,
+    /// What the token endpoint answers every request with, if not with a token.
+    refusal: Mutex<Option<(u16, String)>>,
     /// The client secrets that it takes; empty takes all.
     secrets: Mutex<Vec<String>>,
     life: AtomicU64,
@@ -79,7 +81,8 @@ impl LocalIssuer {
         let state = Arc::new(State {
             behaviour: Mutex::new(Behaviour::Good),
             key: Mutex::new(("first".to_owned(), new_key())),
-            form: Mutex::default(),
+            forms: Mutex::default(),
+            refusal: Mutex::default(),
             secrets: Mutex::default(),
             life: AtomicU64::new(3600),
             key_sets: AtomicUsize::new(0),
@@ -131,10 +134,25 @@ impl LocalIssuer {
 
     /// A token of the application `client` whose object is `object`.
     pub fn token_of(&self, kid: &str, now: u64, object: &str, client: &str) -> String {
+        self.sign(kid, now, object, client, r#""idtyp":"app","azpacr":"1""#)
+    }
+
+    /// A token by which the client of most tokens acts for the user `object`.
+    pub fn user_token(&self, kid: &str, now: u64, object: &str) -> String {
+        self.sign(
+            kid,
+            now,
+            object,
+            CLIENT,
+            r#""scp":"read","roles":["reader"]"#,
+        )
+    }
+
+    fn sign(&self, kid: &str, now: u64, object: &str, client: &str, more: &str) -> String {
         let header = format!(r#"{{"alg":"ES256","typ":"JWT","kid":"{kid}"}}"#);
         let claims = format!(
-            r#"{{"iss":"{}/{TENANT}/v2.0","ver":"2.0","aud":"us","tid":"{TENANT}","idtyp":"app",
-                "oid":"{object}","sub":"{object}","azp":"{client}","azpacr":"1",
+            r#"{{"iss":"{}/{TENANT}/v2.0","ver":"2.0","aud":"us","tid":"{TENANT}",{more},
+                "oid":"{object}","sub":"{object}","azp":"{client}",
                 "iat":{now},"nbf":{now},"exp":{}}}"#,
             self.url(),
             now + 600
@@ -162,7 +180,18 @@ impl LocalIssuer {
     }
 
     pub fn last_form(&self) -> String {
-        self.state.form.lock().unwrap().clone()
+        self.forms().pop().unwrap_or_default()
+    }
+
+    /// Every form that the token endpoint was sent.
+    pub fn forms(&self) -> Vec<String> {
+        self.state.forms.lock().unwrap().clone()
+    }
+
+    /// Has the token endpoint refuse with this status and body, or no more.
+    pub fn refuse(&self, refusal: Option<(u16, &str)>) {
+        let refusal = refusal.map(|(status, body)| (status, body.to_owned()));
+        *self.state.refusal.lock().unwrap() = refusal;
     }
 
     /// Closes the listener; answers the port that is now free.
@@ -296,7 +325,10 @@ async fn token(request: Request<Incoming>, state: &State) -> Response<Body> {
     let number = state.tokens.fetch_add(1, SeqCst) + 1;
     let form = request.into_body().collect().await.unwrap().to_bytes();
     let form = String::from_utf8(form.to_vec()).unwrap();
-    *state.form.lock().unwrap() = form.clone();
+    state.forms.lock().unwrap().push(form.clone());
+    if let Some((status, body)) = &*state.refusal.lock().unwrap() {
+        return reply(*status, body);
+    }
     if form.contains("resource=") {
         // As Entra does.
         return reply(400, r#"{"error":"invalid_target","error_codes":[9010010]}"#);

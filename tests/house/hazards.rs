@@ -57,6 +57,10 @@ const EXPOSED: &[Excepted] = &[
     exposes("src/base/secret.rs", "where it is defined"),
     exposes("src/auth/cache.rs", "tokens are looked up by what they are"),
     exposes(
+        "src/base/credential/callers.rs",
+        "what is kept of callers is weighed",
+    ),
+    exposes(
         "src/exchange/forward",
         "the credential is written into the upstream's head",
     ),

@@ -2,9 +2,11 @@
 //! and not a byte upstream.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sluice::base::clock::Mono;
+use sluice::base::credential::{CallerTokens, Rebuff, Shelf};
 use sluice::base::limits::Limits;
 use sluice::base::secret::Secret;
 use sluice::exchange::{Account, Inbound, Refusal, Step, Way};
@@ -40,6 +42,8 @@ fn name(refusal: &Refusal) -> &'static str {
         Refusal::ApprovalNeeded(_) => "ApprovalNeeded",
         Refusal::RecorderUnable => "RecorderUnable",
         Refusal::CredentialUnavailable => "CredentialUnavailable",
+        Refusal::UserNeeded => "UserNeeded",
+        Refusal::NotExchanged(_) => "NotExchanged",
         Refusal::Superseded => "Superseded",
         Refusal::Overloaded => "Overloaded",
         Refusal::UpstreamBusy => "UpstreamBusy",
@@ -72,6 +76,8 @@ const NAMES: [&str; 28] = [
     "ApprovalNeeded",
     "RecorderUnable",
     "CredentialUnavailable",
+    "UserNeeded",
+    "NotExchanged",
     "Superseded",
     "Overloaded",
     "UpstreamBusy",
@@ -591,6 +597,37 @@ fn what_changes_while_it_waits() {
         .credentials
         .publish(0, "authorization", bad, None);
     refused(unwritable, &get("/a"), Origin::new(OK), &none, late);
+
+    // What is got for each caller: not for applications, and not for every token.
+    let per_caller = || {
+        let mut rig = plain();
+        let tokens = Arc::new(CallerTokens::new(["https://id.example", "gateway", "all"]));
+        let shelf = Shelf::PerCaller(Arc::clone(&tokens));
+        rig.credentials = Arc::new([shelf].into_iter().collect());
+        rig.reload(|_| ());
+        (rig, tokens)
+    };
+    let application = FIRST.token_of("agent", "reader", START + 3600);
+    let request = get("/a").replace(good(), &application);
+    let user = refused_so("UserNeeded", 403);
+    refused(per_caller().0, &request, Origin::new(OK), &user, late);
+    let rebuff = Rebuff {
+        why: "status 400: invalid_grant (50013)".into(),
+        is_callers: true,
+        claims: None,
+    };
+    let (rig, tokens) = per_caller();
+    tokens.refuse(tokens.key(good().as_bytes()), rebuff.clone(), rig.now.mono);
+    let exchanged = refused_so("NotExchanged", 403);
+    refused(rig, &get("/a"), Origin::new(OK), &exchanged, late);
+    let (rig, tokens) = per_caller();
+    let down = Rebuff {
+        is_callers: false,
+        ..rebuff
+    };
+    tokens.refuse(tokens.key(good().as_bytes()), down, rig.now.mono);
+    refused(rig, &get("/a"), Origin::new(OK), &none, late);
+    refused(per_caller().0, &get("/a"), Origin::new(OK), &none, late);
 
     // Rules that allow the call as well let it go on.
     let forbid = |shape: &mut Shape| shape.lines.push((Effect::Deny, "* /a"));

@@ -44,9 +44,14 @@ impl Signer {
 
     /// A token of `role` that expires at `expires`.
     pub fn token(&self, role: &str, expires: u64) -> String {
+        self.token_of("alice", role, expires)
+    }
+
+    /// The same for any subject; `agent` is the application itself.
+    pub fn token_of(&self, subject: &str, role: &str, expires: u64) -> String {
         let header = format!(r#"{{"alg":"ES256","typ":"at+jwt","kid":"{}"}}"#, self.kid);
         let claims = format!(
-            r#"{{"iss":"https://issuer.example","aud":"api://sluice","sub":"alice","client_id":"agent","iat":{},"nbf":{},"exp":{expires},"roles":["{role}"]}}"#,
+            r#"{{"iss":"https://issuer.example","aud":"api://sluice","sub":"{subject}","client_id":"agent","iat":{},"nbf":{},"exp":{expires},"roles":["{role}"]}}"#,
             START - 60,
             START - 60,
         );

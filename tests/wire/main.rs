@@ -19,6 +19,7 @@ macro_rules! on_every_driver {
 }
 
 mod addresses;
+mod behalf;
 mod certificates;
 mod clients;
 mod exchange;

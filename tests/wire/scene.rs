@@ -65,6 +65,10 @@ pub struct Plan<'a> {
     pub issuer: &'a LocalIssuer,
     /// Lines of the `limits:` section.
     pub limits: &'a str,
+    /// The credential's kind: one of those that ask Entra.
+    pub credential: &'a str,
+    /// Whom the policy speaks of.
+    pub who: &'a str,
     /// Further lines of the connection.
     pub connection: &'a str,
     /// The recording class.
@@ -93,6 +97,8 @@ impl Plan<'_> {
             upstream: upstream.url(),
             issuer: &ISSUER,
             limits: "",
+            credential: "entra_client",
+            who: "clients: [0b1c0000-0000-0000-0000-000000000003]",
             connection: "",
             class: "buffered",
             data: None,
@@ -126,6 +132,8 @@ impl Plan<'_> {
             io,
             upstream,
             limits,
+            credential,
+            who,
             connection,
             class,
             port,
@@ -164,7 +172,7 @@ issuers:
     {{ kind: entra, tenant: {TENANT}, authority: \"{authority}\", ca_file: issuer.pem, audiences: [us] }}
 credentials:
   reader:
-    kind: entra_client
+    kind: {credential}
     tenant: {TENANT}
     client_id: reader
     secret: file:secret
@@ -177,7 +185,7 @@ routes: [{{ path: /up/**, connection: up }}]
 policies:
   - name: callers
     connection: up
-    who: {{ issuer: local, clients: [0b1c0000-0000-0000-0000-000000000003] }}
+    who: {{ issuer: local, {who} }}
     rules:
       - allow: GET /**
       - allow: HEAD /**

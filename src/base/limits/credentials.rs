@@ -9,3 +9,11 @@ pub const ASSERTION_LIFE: Duration = Duration::from_secs(300);
 pub const TOKEN_AHEAD: Duration = Duration::from_secs(300);
 /// The longest life of an upstream token that is believed. Entra's longest is 24 hours or so.
 pub const TOKEN_LIFE_MAX: Duration = Duration::from_secs(48 * 3600);
+/// Bytes of the tokens that one credential has got on behalf of callers; real ones have 2 KiB.
+pub const CALLER_TOKEN_BYTES: u64 = 64 * 1024 * 1024;
+/// A caller's token that nothing was got for is asked about once in this time.
+pub const CALLER_REFUSED_TIME: Duration = Duration::from_secs(5);
+/// Requests on behalf of callers that one credential has under way. Those beyond wait.
+pub const CALLER_FLIGHTS: usize = 64;
+/// What a token endpoint asks a caller to satisfy first.
+pub const CLAIMS_BYTES: usize = 4 * 1024;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Token, TokenError};
 use crate::base::clock::Wall;
-use crate::base::limits::TOKEN_LIFE_MAX;
+use crate::base::limits::{CLAIMS_BYTES, TOKEN_LIFE_MAX};
 use crate::base::secret::Secret;
 use crate::control::http_client::Fetched;
 use crate::json::{Document, Value};
@@ -37,8 +37,14 @@ fn judged(
     let root = document.as_ref().map(Document::root);
     let status = answer.status.as_u16();
     if status != 200 {
-        let why = root.map(why).unwrap_or_default();
-        return Err(TokenError::Refused { status, why });
+        let (why, claims) = root
+            .map(|root| (why(root), claims(root)))
+            .unwrap_or_default();
+        return Err(TokenError::Refused {
+            status,
+            why,
+            claims,
+        });
     }
     let root = root.map_err(|_| TokenError::Answer("JSON"))?;
     let text = |name: &'static str| {
@@ -61,6 +67,13 @@ fn judged(
         life: life.min(TOKEN_LIFE_MAX),
         outdated: None,
     })
+}
+
+/// What has to be satisfied before there is a token: JSON within a text.
+fn claims(root: Value<'_>) -> Option<Box<str>> {
+    let claims = root.get("claims")?.as_str()?;
+    let is_sound = claims.len() <= CLAIMS_BYTES && Document::parse(claims.as_bytes()).is_ok();
+    is_sound.then(|| claims.into())
 }
 
 /// `: invalid_client (7000215)`: the parts of a refusal that cannot hold a secret.

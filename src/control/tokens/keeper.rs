@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{AUTHORIZATION, Token, TokenError};
+use super::{AUTHORIZATION, Token, TokenError, Wish};
 use crate::base::clock::Clock;
-use crate::base::credential::Slot;
+use crate::base::credential::{CredentialWanted, Slot};
 use crate::base::limits::{QUESTIONS, TOKEN_AHEAD};
 use crate::base::mailbox::{Inbox, Question};
 use crate::control::health::Health;
@@ -18,7 +18,7 @@ use crate::control::pace::BackOff;
 pub(in crate::control) struct TokenKeeper<F> {
     pub slot: Arc<Slot>,
     pub clock: Clock,
-    pub inbox: Inbox<usize>,
+    pub inbox: Inbox<CredentialWanted>,
     pub health: Health,
     /// Asks for the token once.
     pub ask: F,
@@ -26,14 +26,14 @@ pub(in crate::control) struct TokenKeeper<F> {
 
 impl<F, R> TokenKeeper<F>
 where
-    F: FnMut() -> R,
+    F: Fn(Wish) -> R,
     R: Future<Output = Result<Token, TokenError>>,
 {
     /// Runs until nobody can ask any more. A question is answered at once while there is a token, and
     /// else after the flight that is next by itself: callers cannot hurry the endpoint.
     pub async fn run(mut self) {
         let mut back_off = BackOff::default();
-        let mut waiting: Vec<Question<usize>> = Vec::new();
+        let mut waiting: Vec<Question<CredentialWanted>> = Vec::new();
         // The first flight comes before the first question.
         let mut next = self.refresh(&mut back_off).await;
         loop {
@@ -75,7 +75,7 @@ where
     /// The life of a new token, and whether it was got with what was configured before.
     async fn attempt(&mut self) -> Option<(Duration, bool)> {
         let asked_at = self.clock.now().mono;
-        let answer = (self.ask)().await;
+        let answer = (self.ask)(Wish::default()).await;
         match &answer {
             Ok(Token {
                 outdated: Some(why),
@@ -91,7 +91,7 @@ where
 }
 
 /// When a token is replaced: some minutes before its end, or at four fifths of a short life.
-fn ahead(life: Duration) -> Duration {
+pub(super) fn ahead(life: Duration) -> Duration {
     let pause = life.saturating_sub(TOKEN_AHEAD).max(life.mul_f64(0.8));
     pause.max(Duration::from_secs(1))
 }

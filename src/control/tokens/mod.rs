@@ -1,13 +1,15 @@
 //! Upstream tokens: acquired with what the gateway itself can prove, kept fresh ahead of their end.
 //!
 //! ```text
-//!   keeper ──► source ─┬─ request    an application of Entra's: secret, signature or platform token
+//!   keeper ─┬► source ─┬─ request    an application of Entra's: secret, signature or platform token
 //!                      └─ managed    the platform's own endpoint
+//!   behalf ─┘          │           (keeper: one token for all; behalf: one for each caller)
 //!   answer ◄───────────┘
 //! ```
 
 mod answer;
 mod assertion;
+mod behalf;
 mod keeper;
 mod managed;
 mod request;
@@ -25,8 +27,10 @@ use crate::base::credential::Slot;
 use crate::base::secret::Secret;
 
 pub(in crate::control) use self::assertion::AssertionSigner;
+pub(in crate::control) use self::behalf::BehalfKeeper;
 pub(in crate::control) use self::keeper::TokenKeeper;
 pub use self::request::TokenRequest;
+pub(in crate::control) use self::request::Wish;
 pub(in crate::control) use self::source::Source;
 
 /// The field that bearer credentials go in.
@@ -58,16 +62,31 @@ pub enum TokenError {
         status: u16,
         /// The error's name and Entra's numbers for it, when there are any.
         why: String,
+        /// What has to be satisfied first, where it says so: JSON.
+        claims: Option<Box<str>>,
     },
     /// It accepted, and its answer cannot be understood.
     #[error("token endpoint: the answer has no usable `{0}`")]
     Answer(&'static str),
 }
 
+impl TokenError {
+    /// Whether what the client authenticates with may be at fault.
+    fn is_of_proof(&self) -> bool {
+        match self {
+            TokenError::Proof(_) => true,
+            TokenError::Refused { status, .. } => matches!(status, 400 | 401),
+            TokenError::Fetch(_) | TokenError::Answer(_) => false,
+        }
+    }
+}
+
 /// Puts a credential in force that needs no fetching.
 pub(super) fn publish_fixed(kind: &CredentialKind, slot: &Slot) {
     match kind {
-        CredentialKind::EntraClient(_) | CredentialKind::ManagedIdentity(_) => {}
+        CredentialKind::EntraClient(_)
+        | CredentialKind::OnBehalfOf(_)
+        | CredentialKind::ManagedIdentity(_) => {}
         CredentialKind::Bearer { token } => {
             let value = [b"Bearer ", token.value.expose()].concat();
             slot.publish(AUTHORIZATION, Secret::new(value), None);

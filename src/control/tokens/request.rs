@@ -18,6 +18,18 @@ use crate::control::http_client::HttpClient;
 /// What an assertion is, to the token endpoint (RFC 7523, section 2.2).
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
+/// The grant by which an application acts for who sent it a token (RFC 7523, section 2.1).
+const ON_BEHALF_OF: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
+/// What is asked for beside what is configured.
+#[derive(Default)]
+pub(in crate::control) struct Wish {
+    /// The token of the user for whom another is got.
+    pub on_behalf_of: Option<Secret>,
+    /// What the token must satisfy beside: JSON, as an API that is challenged with it told.
+    pub claims: Option<Box<str>>,
+}
+
 /// How a token is asked for.
 pub struct TokenRequest {
     url: String,
@@ -78,40 +90,43 @@ impl TokenRequest {
     /// # Errors
     /// When the endpoint gives no token, or none that can be understood.
     pub async fn ask(&self, client: &HttpClient, wall: Wall) -> Result<Token, TokenError> {
+        self.ask_for(&Wish::default(), client, wall).await
+    }
+
+    /// The same for what is wished beside.
+    pub(super) async fn ask_for(
+        &self,
+        wish: &Wish,
+        client: &HttpClient,
+        wall: Wall,
+    ) -> Result<Token, TokenError> {
         let held = match self.held() {
             Ok(held) => Arc::new(held),
-            Err(why) => return self.ask_as_before(client, wall, why).await,
+            Err(why) => return self.ask_as_before(wish, client, wall, why).await,
         };
-        match self.ask_with(&held, client, wall).await {
+        match self.ask_with(&held, wish, client, wall).await {
             Ok(token) => {
                 let stays = !matches!(*held, Held::Token(_));
                 self.good.store(stays.then_some(held));
                 Ok(token)
             }
             Err(why) if self.good.load().as_deref() == Some(&*held) => Err(why),
-            Err(why) => self.ask_as_before(client, wall, why).await,
+            Err(why) => self.ask_as_before(wish, client, wall, why).await,
         }
     }
 
     /// Once more with what was taken last, if what is configured now is at fault.
     async fn ask_as_before(
         &self,
+        wish: &Wish,
         client: &HttpClient,
         wall: Wall,
         why: TokenError,
     ) -> Result<Token, TokenError> {
-        let is_at_fault = matches!(
-            why,
-            TokenError::Proof(_)
-                | TokenError::Refused {
-                    status: 400 | 401,
-                    ..
-                }
-        );
-        let Some(before) = self.good.load_full().filter(|_| is_at_fault) else {
+        let Some(before) = self.good.load_full().filter(|_| why.is_of_proof()) else {
             return Err(why);
         };
-        match self.ask_with(&before, client, wall).await {
+        match self.ask_with(&before, wish, client, wall).await {
             Ok(token) => Ok(Token {
                 outdated: Some(why),
                 ..token
@@ -123,20 +138,30 @@ impl TokenRequest {
     async fn ask_with(
         &self,
         held: &Held,
+        wish: &Wish,
         client: &HttpClient,
         wall: Wall,
     ) -> Result<Token, TokenError> {
-        let form = self.form(&self.shown(held, wall).map_err(TokenError::Proof)?);
+        let form = self.form(wish, &self.shown(held, wall).map_err(TokenError::Proof)?);
         let answer = client.post_form(&self.url, form, TOKEN_ANSWER_BYTES);
         answer::token(&answer.await?)
     }
 
-    fn form(&self, shown: &Shown) -> String {
+    fn form(&self, wish: &Wish, shown: &Shown) -> String {
         // The HTTP client wants a String of its own, which it does not wipe.
         let mut form = Serializer::new(String::new());
-        form.append_pair("grant_type", "client_credentials")
-            .append_pair("client_id", &self.client_id);
+        match &wish.on_behalf_of {
+            None => form.append_pair("grant_type", "client_credentials"),
+            Some(token) => form
+                .append_pair("grant_type", ON_BEHALF_OF)
+                .append_pair("requested_token_use", "on_behalf_of")
+                .append_pair("assertion", text(token)),
+        };
+        form.append_pair("client_id", &self.client_id);
         shown.write(&mut form);
+        if let Some(claims) = &wish.claims {
+            form.append_pair("claims", claims);
+        }
         if !self.scope.is_empty() {
             form.append_pair("scope", &self.scope);
         }

@@ -1,7 +1,7 @@
 //! Where a credential's tokens come from.
 
 use super::managed;
-use super::request::TokenRequest;
+use super::request::{TokenRequest, Wish};
 use super::{Token, TokenError};
 use crate::base::clock::Wall;
 use crate::control::config::{CredentialKind, ManagedIdentity};
@@ -25,7 +25,7 @@ impl Source {
     /// When there is nobody to trust.
     pub(in crate::control) fn of(kind: &CredentialKind) -> Result<Option<Source>, ClientError> {
         let (client, kind) = match kind {
-            CredentialKind::EntraClient(entra) => (
+            CredentialKind::EntraClient(entra) | CredentialKind::OnBehalfOf(entra) => (
                 HttpClient::new(entra.roots.as_ref())?,
                 Kind::Client(TokenRequest::of(entra)),
             ),
@@ -46,13 +46,17 @@ impl Source {
         }
     }
 
-    /// Asks once.
+    /// Asks once. A platform grants no wishes: its tokens are as they are.
     ///
     /// # Errors
     /// When there is no token, or none that can be understood.
-    pub(in crate::control) async fn ask(&self, wall: Wall) -> Result<Token, TokenError> {
+    pub(in crate::control) async fn ask(
+        &self,
+        wish: &Wish,
+        wall: Wall,
+    ) -> Result<Token, TokenError> {
         match &self.kind {
-            Kind::Client(request) => request.ask(&self.client, wall).await,
+            Kind::Client(request) => request.ask_for(wish, &self.client, wall).await,
             Kind::Platform(identity) => managed::ask(identity, &self.client, wall).await,
         }
     }

@@ -91,6 +91,10 @@ told! {
         "The call cannot be recorded at the moment.";
     CREDENTIAL_UNAVAILABLE: 503 "Service Unavailable", "credential_unavailable",
         "The upstream credential is not available at the moment.";
+    USER_NEEDED: 403 "Forbidden", "user_needed",
+        "This connection acts for users: a token of a user is required.";
+    NOT_EXCHANGED: 403 "Forbidden", "not_exchanged",
+        "The token was not accepted in exchange for one for the upstream.";
     SUPERSEDED: 503 "Service Unavailable", "superseded",
         "The rules changed while the call was waiting; try again.";
     OVERLOADED: 503 "Service Unavailable", "overloaded",

@@ -16,6 +16,7 @@ use super::io::Driver;
 use super::upstream::Upstream;
 use crate::auth::{AuthError, KeyWanted};
 use crate::base::clock::Mono;
+use crate::base::credential::CredentialWanted;
 use crate::exchange::{
     Account, Envelope, Fixed, Forwarding, Inbound, Published, Refusal, ReplyHalf, RequestHalf,
     Step, Way,
@@ -173,7 +174,9 @@ async fn judge<D: Driver>(
                 Err(_) => return Err(Stop::CallerGone),
             },
             Step::NeedKey(wanted, until) => Box::pin(ask_key(worker, wanted, until)).await?,
-            Step::NeedToken(slot, until) => Box::pin(ask_credential(worker, slot, until)).await,
+            Step::NeedToken(wanted, until) => {
+                Box::pin(ask_credential(worker, wanted, until)).await;
+            }
             Step::NeedRoom(until) | Step::NeedSync(until) => {
                 worker.recorder_changed(&mut recorder, until).await;
             }
@@ -204,8 +207,8 @@ async fn ask_key<D: Driver>(
 
 /// Waits for an upstream token; when nobody can bring it, until `until`, so that the exchange sees
 /// that it is too late.
-async fn ask_credential<D: Driver>(worker: &Worker<D>, slot: usize, until: Mono) {
-    let brought = match worker.ask_credential.ask(slot) {
+async fn ask_credential<D: Driver>(worker: &Worker<D>, wanted: CredentialWanted, until: Mono) {
+    let brought = match worker.ask_credential.ask(wanted) {
         Ok(answer) => worker.within(until, answer).await.is_some(),
         Err(_) => false,
     };

@@ -28,8 +28,9 @@ impl Checker<'_> {
         mut credential: schema::Credential,
     ) -> Option<Credential> {
         // Each kind with the keys that belong to it.
-        let kinds: [(&str, (Judge, &[&str])); 5] = [
+        let kinds: [(&str, (Judge, &[&str])); 6] = [
             ("entra_client", (entra_client, ENTRA_CLIENT)),
+            ("on_behalf_of", (on_behalf_of, ENTRA_CLIENT)),
             ("managed_identity", (managed_identity, MANAGED_IDENTITY)),
             ("bearer", (bearer, &["token"])),
             ("header", (header, &["name", "value"])),
@@ -69,8 +70,7 @@ impl Checker<'_> {
                 Some(ClientProof::FederatedToken(path))
             }
             _ => {
-                let why = "the kind `entra_client` needs one of `secret`, `certificate`, \
-                           `federated_token_file`";
+                let why = "one of `secret`, `certificate`, `federated_token_file` is needed";
                 self.refuse(at, why)
             }
         }
@@ -127,6 +127,22 @@ fn entra_client(
     at: Place,
     credential: schema::Credential,
 ) -> Option<CredentialKind> {
+    client(checker, at, credential).map(CredentialKind::EntraClient)
+}
+
+fn on_behalf_of(
+    checker: &mut Checker<'_>,
+    at: Place,
+    credential: schema::Credential,
+) -> Option<CredentialKind> {
+    client(checker, at, credential).map(CredentialKind::OnBehalfOf)
+}
+
+fn client(
+    checker: &mut Checker<'_>,
+    at: Place,
+    credential: schema::Credential,
+) -> Option<EntraClient> {
     let tenant = checker.need(credential.tenant, at, "tenant");
     let client_id = checker.need(credential.client_id, at, "client_id");
     let scope = checker.need(credential.scope, at, "scope");
@@ -147,14 +163,14 @@ fn entra_client(
     if !is_tenant {
         return checker.refuse(tenant.at, "expected the tenant's id or domain");
     }
-    Some(CredentialKind::EntraClient(EntraClient {
+    Some(EntraClient {
         tenant: tenant.value,
         client_id: client_id?.value,
         proof: proof?,
         scope: scope?.value,
         authority: authority?,
         roots: roots?,
-    }))
+    })
 }
 
 const MANAGED_IDENTITY: &[&str] = &["client_id", "resource", "endpoint", "identity_header"];

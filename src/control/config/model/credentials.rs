@@ -23,6 +23,8 @@ pub struct Credential {
 pub enum CredentialKind {
     /// Tokens from Entra by client credentials.
     EntraClient(EntraClient),
+    /// Tokens from Entra on behalf of each caller, for the caller's own token.
+    OnBehalfOf(EntraClient),
     /// Tokens from the platform that the gateway runs on.
     ManagedIdentity(ManagedIdentity),
     /// A fixed bearer token.
@@ -53,7 +55,8 @@ impl CredentialKind {
     pub fn is_same_account(&self, other: &CredentialKind) -> bool {
         use CredentialKind as Kind;
         match (self, other) {
-            (Kind::EntraClient(one), Kind::EntraClient(other)) => one.is_same_account(other),
+            (Kind::EntraClient(one), Kind::EntraClient(other))
+            | (Kind::OnBehalfOf(one), Kind::OnBehalfOf(other)) => one.is_same_account(other),
             (Kind::ManagedIdentity(one), Kind::ManagedIdentity(other)) => one == other,
             // What is fixed is fixed anew.
             _ => false,

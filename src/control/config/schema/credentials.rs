@@ -4,8 +4,9 @@ use super::shape::{REFERENCE, like, one_of, section};
 use super::{At, Text};
 
 /// What a credential can be.
-pub const KINDS: [&str; 5] = [
+pub const KINDS: [&str; 6] = [
     "entra_client",
+    "on_behalf_of",
     "managed_identity",
     "bearer",
     "header",
@@ -15,23 +16,23 @@ pub const KINDS: [&str; 5] = [
 section! {
     /// What is added to requests upstream. Which keys belong together depends on `kind`.
     pub struct Credential {
-        /// `entra_client`, `managed_identity`, `bearer`, `header` or `basic`.
+        /// `entra_client`, `on_behalf_of`, `managed_identity`, `bearer`, `header` or `basic`.
         pub kind: Option<Text> => one_of(KINDS).needed(),
-        /// entra_client: the tenant's id or domain.
+        /// entra_client, on_behalf_of: the tenant's id or domain.
         pub tenant: Option<Text>,
-        /// entra_client: the application's id. managed_identity: that of a user-assigned identity.
+        /// entra_client, on_behalf_of: the application's id. managed_identity: that of a user-assigned identity.
         pub client_id: Option<Text>,
-        /// entra_client: the client secret, `env:` or `file:`. basic: the password.
+        /// entra_client, on_behalf_of: the client secret, `env:` or `file:`. basic: the password.
         pub secret: Option<Text> => like(REFERENCE),
-        /// entra_client: instead of a secret, a certificate that assertions are signed with.
+        /// entra_client, on_behalf_of: instead of a secret, a certificate that assertions are signed with.
         pub certificate: Option<At<Certificate>>,
-        /// entra_client: instead of a secret, the file in which the platform keeps a token of its own.
+        /// entra_client, on_behalf_of: instead of a secret, the file in which the platform keeps a token of its own.
         pub federated_token_file: Option<Text>,
-        /// entra_client: such as `https://graph.microsoft.com/.default`.
+        /// entra_client, on_behalf_of: such as `https://graph.microsoft.com/.default`.
         pub scope: Option<Text>,
-        /// entra_client: as for issuers.
+        /// entra_client, on_behalf_of: as for issuers.
         pub authority: Option<Text> => like("^https://"),
-        /// entra_client: as for issuers.
+        /// entra_client, on_behalf_of: as for issuers.
         pub ca_file: Option<Text>,
         /// managed_identity: such as `https://graph.microsoft.com`.
         pub resource: Option<Text>,

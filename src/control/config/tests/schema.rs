@@ -150,68 +150,70 @@ fn word_lists(schema: &Value, path: &str, found: &mut Vec<(String, Vec<String>)>
     }
 }
 
+/// Where words are listed: the place, a good file, what stands there in it, and the same with a word that
+/// nobody knows.
+const PLACES: &[(&str, &str, &str, &str)] = &[
+    ("/io", GOOD, "io: tokio", "io: zzzzzzzz"),
+    ("/issuers/kind", GOOD, "kind: entra,", "kind: zzzzzzzz,"),
+    ("/issuers/algorithms", GOOD, "[ES256, PS256]", "[zzzzzzzz]"),
+    ("/credentials/kind", GOOD, "kind: bearer", "kind: zzzzzzzz"),
+    (
+        "/credentials/certificate/algorithm",
+        GOOD,
+        "secret: env:SECRET\n    scope",
+        "certificate: { algorithm: zzzzzzzz }\n    scope",
+    ),
+    (
+        "/connections/protocol",
+        GOOD,
+        "protocol: http,",
+        "protocol: zzzzzzzz,",
+    ),
+    (
+        "/connections/record",
+        GOOD,
+        "record: durable",
+        "record: zzzzzzzz",
+    ),
+    (
+        "/connections/stdio/share",
+        mcp::GOOD,
+        "share: principal",
+        "share: zzzzzzzz",
+    ),
+    (
+        "/connections/tools/on_change",
+        mcp::GOOD,
+        "on_change: alert",
+        "on_change: zzzzzzzz",
+    ),
+    (
+        "/connections/tools/first",
+        mcp::GOOD,
+        "first: approve",
+        "first: zzzzzzzz",
+    ),
+    (
+        "/listeners/tls/client_certificates",
+        GOOD,
+        "key: file:tls.key }",
+        "key: file:tls.key, client_ca: ca.pem, client_certificates: zzzzzzzz }",
+    ),
+    (
+        "/masks/recognise",
+        GOOD,
+        "recognise: [email]",
+        "recognise: [zzzzzzzz]",
+    ),
+];
+
 #[test]
 fn the_schema_knows_the_words_that_are_judged_by() {
     let directory = directory();
     let mut found = Vec::new();
     word_lists(&json_schema(), "", &mut found);
-    // (where, the good file, what stands there in it, the same with a word that nobody knows)
-    let places = [
-        ("/io", GOOD, "io: tokio", "io: zzzzzzzz"),
-        ("/issuers/kind", GOOD, "kind: entra,", "kind: zzzzzzzz,"),
-        ("/issuers/algorithms", GOOD, "[ES256, PS256]", "[zzzzzzzz]"),
-        ("/credentials/kind", GOOD, "kind: bearer", "kind: zzzzzzzz"),
-        (
-            "/credentials/certificate/algorithm",
-            GOOD,
-            "secret: env:SECRET\n    scope",
-            "certificate: { algorithm: zzzzzzzz }\n    scope",
-        ),
-        (
-            "/connections/protocol",
-            GOOD,
-            "protocol: http,",
-            "protocol: zzzzzzzz,",
-        ),
-        (
-            "/connections/record",
-            GOOD,
-            "record: durable",
-            "record: zzzzzzzz",
-        ),
-        (
-            "/connections/stdio/share",
-            mcp::GOOD,
-            "share: principal",
-            "share: zzzzzzzz",
-        ),
-        (
-            "/connections/tools/on_change",
-            mcp::GOOD,
-            "on_change: alert",
-            "on_change: zzzzzzzz",
-        ),
-        (
-            "/connections/tools/first",
-            mcp::GOOD,
-            "first: approve",
-            "first: zzzzzzzz",
-        ),
-        (
-            "/listeners/tls/client_certificates",
-            GOOD,
-            "key: file:tls.key }",
-            "key: file:tls.key, client_ca: ca.pem, client_certificates: zzzzzzzz }",
-        ),
-        (
-            "/masks/recognise",
-            GOOD,
-            "recognise: [email]",
-            "recognise: [zzzzzzzz]",
-        ),
-    ];
     for (path, words) in found {
-        let place = places.iter().find(|(known, ..)| *known == path);
+        let place = PLACES.iter().find(|(known, ..)| *known == path);
         let (_, good, from, to) = place.unwrap_or_else(|| panic!("{path} is not in this table"));
         let shown = judge(directory.path(), &good.replacen(from, to, 1)).unwrap_err();
         let known = shown.split("known here: ").nth(1);
