@@ -22,6 +22,8 @@ pub struct Credential {
     pub expires: Option<Mono>,
     /// Counts how often this credential has been replaced; part of an upstream pool's key.
     pub generation: u64,
+    /// Of what is each caller's own: the key to it.
+    pub owner: Option<CallerKey>,
 }
 
 /// Where one credential is put in force. It lives on with whoever shares it, whatever becomes of the
@@ -49,8 +51,21 @@ impl Slot {
             value,
             expires,
             generation,
+            owner: None,
         })));
         generation
+    }
+
+    /// Takes a credential out of force, unless it was replaced since.
+    pub fn withdraw(&self, generation: u64) {
+        if let Some(last) = &*self.0.load()
+            && last.generation == generation
+        {
+            self.0.store(Some(Arc::new(Credential {
+                expires: Some(Mono(0)),
+                ..Credential::clone(last)
+            })));
+        }
     }
 }
 
@@ -75,20 +90,49 @@ pub struct CredentialWanted {
     /// Of credentials that are each caller's own: the caller's token, and the key to what is got for
     /// it.
     pub caller: Option<(CallerKey, Secret)>,
+    /// Set when an upstream did not take the one that was there.
+    pub rejected: Option<Rejected>,
+}
+
+/// What an upstream did not take (401).
+#[derive(Clone, Debug)]
+pub struct Rejected {
+    /// [`Credential::generation`] of what it was shown.
+    pub generation: u64,
+    /// What the next one has to satisfy, where the upstream says so: JSON.
+    pub claims: Option<Arc<str>>,
 }
 
 impl CredentialWanted {
     /// Asks for one that is the same for every caller.
     #[must_use]
     pub fn shared(slot: usize) -> CredentialWanted {
-        CredentialWanted { slot, caller: None }
+        CredentialWanted {
+            slot,
+            caller: None,
+            rejected: None,
+        }
     }
 
     /// Asks for what `token` of a caller's is exchanged for.
     #[must_use]
     pub fn of_caller(slot: usize, key: CallerKey, token: &[u8]) -> CredentialWanted {
         let caller = Some((key, Secret::new(token.to_vec())));
-        CredentialWanted { slot, caller }
+        CredentialWanted {
+            slot,
+            caller,
+            rejected: None,
+        }
+    }
+
+    /// Asks for another in the place of one that an upstream did not take.
+    #[must_use]
+    pub fn instead(slot: usize, generation: u64, claims: Option<Arc<str>>) -> CredentialWanted {
+        CredentialWanted {
+            slot,
+            caller: None,
+            rejected: Some(Rejected { generation, claims }),
+        }
     }
 }
 
@@ -160,5 +204,17 @@ mod tests {
                 .is_none()
         );
         assert!(!format!("{credentials:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn what_was_replaced_is_not_withdrawn() {
+        let slot = Slot::default();
+        let publish = || slot.publish("authorization", Secret::new(b"x".to_vec()), None);
+        let (first, second) = (publish(), publish());
+        slot.withdraw(first);
+        assert!(slot.current(Mono(0)).is_some());
+        slot.withdraw(second);
+        assert!(slot.current(Mono(0)).is_none());
+        assert_eq!(publish(), second + 1, "and its number is not given again");
     }
 }

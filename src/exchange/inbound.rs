@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Core;
 use super::account::Account;
-use super::credential::{self, Looked};
+use super::credential::{self, Halt};
 use super::forward::{self, RequestHalf};
 use super::judge::{Admitted, Judge, Stop};
 use super::phase::{Judged, Phase, Turn};
@@ -314,25 +314,13 @@ impl Inbound {
             judged,
             receipt,
         };
-        let credential = match (stands, looked) {
-            (Err(refusal), _) | (Ok(()), Looked::Refused(refusal)) => {
-                return Turn::Refuse(ready(received, judged, receipt), refusal);
-            }
-            // Nobody keeps the credentials of a configuration that is gone.
-            (Ok(()), Looked::Missing(_)) if !is_latest => {
-                let phase = ready(received, judged, receipt);
-                return Turn::Refuse(phase, Refusal::Superseded);
-            }
-            (Ok(()), Looked::Missing(wanted)) => {
-                let phase = ready(received, judged, receipt);
-                return if now.mono < self.until {
-                    Turn::Wait(phase, Step::NeedToken(wanted, self.until))
-                } else {
-                    Turn::Refuse(phase, Refusal::CredentialUnavailable)
-                };
-            }
-            (Ok(()), Looked::There(credential)) => Some(credential),
-            (Ok(()), Looked::Nothing) => None,
+        let shown = stands
+            .map_err(Halt::Refuse)
+            .and_then(|()| looked.shown(is_latest, self.until, now.mono));
+        let credential = match shown {
+            Ok(credential) => credential,
+            Err(Halt::Refuse(why)) => return Turn::Refuse(ready(received, judged, receipt), why),
+            Err(Halt::Wait(step)) => return Turn::Wait(ready(received, judged, receipt), step),
         };
         let awaited = received.body().is_none() && has_body(&received.head);
         if received.head.expects_continue() && awaited && !self.proceed_sent {

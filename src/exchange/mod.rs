@@ -60,7 +60,7 @@ pub use account::{Account, Journal};
 pub use forward::{Aside, AsideStep, RequestHalf, RequestStep, ToUpstream};
 pub use inbound::Inbound;
 pub use refusal::{Fixed, GraphRefusal, McpRefusal, Published, Refusal};
-pub use reply::{ReplyEnd, ReplyHalf, ReplyStep, ToCaller};
+pub use reply::{Challenge, ReplyEnd, ReplyHalf, ReplyStep, ToCaller};
 pub use rules::Rules;
 pub use step::{Envelope, Forwarding, Step, Way};
 

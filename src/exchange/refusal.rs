@@ -139,9 +139,10 @@ pub enum Refusal {
     /// The upstream's reply is malformed.
     #[error("upstream reply malformed: {0}")]
     UpstreamMalformed(&'static str),
-    /// The upstream refused the gateway's own credential (401 or 407).
+    /// The upstream refused the gateway's own credential (401 or 407); perhaps with claims that another
+    /// has to satisfy.
     #[error("upstream refused the gateway's credential")]
-    UpstreamUnauthorized,
+    UpstreamUnauthorized(Option<Arc<str>>),
     /// The reply cannot be read, so it cannot be masked.
     #[error("upstream reply withheld: {0}")]
     Unreadable(Unreadable),
@@ -223,7 +224,7 @@ impl Refusal {
             Refusal::UpstreamTruncated => &told::UPSTREAM_TRUNCATED,
             Refusal::UpstreamTimeout => &told::UPSTREAM_TIMEOUT,
             Refusal::UpstreamMalformed(_) => &told::UPSTREAM_MALFORMED,
-            Refusal::UpstreamUnauthorized => &told::UPSTREAM_UNAUTHORIZED,
+            Refusal::UpstreamUnauthorized(_) => &told::UPSTREAM_UNAUTHORIZED,
             Refusal::Unreadable(_) => &told::REPLY_WITHHELD,
         }
     }
@@ -335,7 +336,7 @@ impl Refusal {
             Refusal::RecorderUnable => Outcome::RecorderLost,
             Refusal::UpstreamConnect(_)
             | Refusal::UpstreamUnreachable
-            | Refusal::UpstreamUnauthorized => Outcome::UpstreamRefused,
+            | Refusal::UpstreamUnauthorized(_) => Outcome::UpstreamRefused,
             Refusal::UpstreamTimeout => Outcome::UpstreamTimeout,
             Refusal::UpstreamTruncated => Outcome::UpstreamTruncated,
             Refusal::UpstreamMalformed(_) => Outcome::UpstreamMalformed,

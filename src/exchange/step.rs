@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::forward::RequestHalf;
 use super::refusal::{Fixed, Published, Refusal};
-use super::reply::ReplyHalf;
+use super::reply::{Challenge, ReplyHalf};
 use super::rules::Connection;
 use crate::auth::KeyWanted;
 use crate::base::clock::Mono;
@@ -44,6 +44,8 @@ pub enum Step {
     /// The gateway answers by itself: send this, and close the account with
     /// [`super::Account::answered`].
     Answer(Published),
+    /// The caller's own token has to satisfy more: send [`Challenge::answer`], and close the account.
+    Challenge(Challenge),
     /// The call may go upstream.
     Forward(Forwarding),
     /// It may not. [`super::Inbound::into_account`] is still to be closed with

@@ -11,6 +11,7 @@
 //! - [`head`]: [`RequestHead`] and [`ResponseHead`], ranges into the scanned bytes; `fields` are
 //!   their fields.
 //! - [`known`]: field names recognised once, and what follows from a name; `lookup` finds them.
+//! - [`challenge`]: what `WWW-Authenticate` asks for.
 //! - [`framing`]: where a body ends; `chunked` is its largest part.
 //! - [`uri`]: canonical targets.
 //! - [`mod@write`]: the only place where heads are made.
@@ -20,6 +21,7 @@
 //! bare line feed, no white space repaired, one `Content-Length` even if the values agree.
 
 mod bytes;
+pub mod challenge;
 mod chunked;
 pub mod error;
 mod fields;

@@ -42,7 +42,8 @@ pub enum Kind {
     Torn = 11,
     /// An aged segment was given up; its leaf hashes are kept.
     Pruned = 12,
-    /// The request goes upstream once more: the connection it went to had ended.
+    /// The request goes upstream once more, from its beginning: the connection it went to had ended, or
+    /// the credential that it showed was not taken.
     Repeated = 13,
 }
 

@@ -347,6 +347,25 @@ impl Drive {
                 self.end.to_caller.extend_from_slice(fixed.bytes(true));
                 None
             }
+            Step::Challenge(mut challenge) => {
+                let envelope = inbound.envelope();
+                let mut account = inbound.into_account(&mut rig.core);
+                let close = envelope.is_none_or(|it| it.has_body || !it.keep_alive);
+                match challenge.answer(close, &mut account, &mut rig.core, rig.now) {
+                    ReplyStep::Send(bytes) => {
+                        for slice in bytes.slices() {
+                            self.end.to_caller.extend_from_slice(slice);
+                        }
+                    }
+                    _ => panic!("the challenge is not recorded"),
+                }
+                account.close(Outcome::Complete, &mut rig.core, rig.now);
+                self.end.after = match close {
+                    true => After::Close,
+                    false => After::KeepAlive,
+                };
+                return Turn::Over;
+            }
             Step::Forward(forwarding) => {
                 self.state = State::Connecting(Box::new((inbound, forwarding)));
                 return Turn::Waits(vec![Wait::Connect]);

@@ -53,7 +53,7 @@ fn name(refusal: &Refusal) -> &'static str {
         Refusal::UpstreamTimeout => "UpstreamTimeout",
         Refusal::UpstreamTruncated => "UpstreamTruncated",
         Refusal::UpstreamMalformed(_) => "UpstreamMalformed",
-        Refusal::UpstreamUnauthorized => "UpstreamUnauthorized",
+        Refusal::UpstreamUnauthorized(_) => "UpstreamUnauthorized",
         Refusal::Unreadable(_) => "Unreadable",
     }
 }

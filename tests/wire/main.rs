@@ -21,6 +21,7 @@ macro_rules! on_every_driver {
 mod addresses;
 mod behalf;
 mod certificates;
+mod challenge;
 mod clients;
 mod exchange;
 mod fair;

@@ -55,6 +55,16 @@ pub fn now() -> u64 {
         .as_secs()
 }
 
+/// What most tests' callers may do.
+const HTTP_RULES: &str = "      - allow: GET /**
+      - allow: HEAD /**
+      - allow: POST /**
+      - approve: POST /held/**
+        by: { roles: [boss] }
+        grant: once
+      - deny: GET /secret/**
+";
+
 /// What a scene is made of. Fields that are empty take what works.
 pub struct Plan<'a> {
     /// How sockets are driven.
@@ -67,6 +77,8 @@ pub struct Plan<'a> {
     pub limits: &'a str,
     /// The credential's kind: one of those that ask Entra.
     pub credential: &'a str,
+    /// The connection's protocol; of `mcp` the policy has only `rules`.
+    pub protocol: &'a str,
     /// Whom the policy speaks of.
     pub who: &'a str,
     /// Further lines of the connection.
@@ -98,6 +110,7 @@ impl Plan<'_> {
             issuer: &ISSUER,
             limits: "",
             credential: "entra_client",
+            protocol: "http",
             who: "clients: [0b1c0000-0000-0000-0000-000000000003]",
             connection: "",
             class: "buffered",
@@ -133,6 +146,7 @@ impl Plan<'_> {
             upstream,
             limits,
             credential,
+            protocol,
             who,
             connection,
             class,
@@ -144,6 +158,10 @@ impl Plan<'_> {
             ..
         } = self;
         let authority = self.issuer.url();
+        let base = match *protocol {
+            "http" => HTTP_RULES,
+            _ => "",
+        };
         let data = match &self.data {
             Some(path) => path.display().to_string(),
             None => "data".to_owned(),
@@ -180,21 +198,14 @@ credentials:
     authority: {authority}
     ca_file: issuer.pem
 connections:
-  up: {{ protocol: http, upstream: {upstream}, credential: reader, record: {class}{ca_file} {connection} }}
+  up: {{ protocol: {protocol}, upstream: {upstream}, credential: reader, record: {class}{ca_file} {connection} }}
 routes: [{{ path: /up/**, connection: up }}]
 policies:
   - name: callers
     connection: up
     who: {{ issuer: local, {who} }}
     rules:
-      - allow: GET /**
-      - allow: HEAD /**
-      - allow: POST /**
-      - approve: POST /held/**
-        by: {{ roles: [boss] }}
-        grant: once
-      - deny: GET /secret/**
-{rules}"
+{base}{rules}"
         )
     }
 

@@ -110,6 +110,7 @@ impl CallerTokens {
             value,
             expires: Some(now.after(life)),
             generation: 1 + self.generations.fetch_add(1, Relaxed),
+            owner: Some(key),
         };
         self.got
             .insert(key, (Got::Token(Arc::new(credential)), life));

@@ -9,6 +9,11 @@ pub const ASSERTION_LIFE: Duration = Duration::from_secs(300);
 pub const TOKEN_AHEAD: Duration = Duration::from_secs(300);
 /// The longest life of an upstream token that is believed. Entra's longest is 24 hours or so.
 pub const TOKEN_LIFE_MAX: Duration = Duration::from_secs(48 * 3600);
+/// A token that an upstream does not take is replaced at most once in this time, where the upstream
+/// asks for claims, and where it only says no: it may say so whatever it is shown.
+pub const CHALLENGED_EVERY: Duration = Duration::from_secs(5);
+/// See [`CHALLENGED_EVERY`].
+pub const REJECTED_EVERY: Duration = Duration::from_secs(60);
 /// Bytes of the tokens that one credential has got on behalf of callers; real ones have 2 KiB.
 pub const CALLER_TOKEN_BYTES: u64 = 64 * 1024 * 1024;
 /// A caller's token that nothing was got for is asked about once in this time.

@@ -1,5 +1,8 @@
 //! The request head as the upstream gets it.
 
+use memchr::memmem;
+use zeroize::Zeroizing;
+
 use crate::base::credential::Credential;
 use crate::base::hex;
 use crate::exchange::dialogue::Dialogue;
@@ -7,6 +10,7 @@ use crate::exchange::phase::Judged;
 use crate::exchange::received::Received;
 use crate::exchange::rules::Mcp;
 use crate::exchange::{Core, fields};
+use crate::http::write::CRLF;
 use crate::http::{HeadWriter, Known, WriteError};
 use crate::mcp::inner::{CALLER_HEADER, PRINCIPAL_HEADER, SECRET_HEADER};
 
@@ -104,6 +108,32 @@ pub(super) fn write_own(
         writer.field(&credential.field, credential.value.expose())?;
     }
     Ok(())
+}
+
+/// Puts another credential in the place of the one that was written into a head. False, and nothing
+/// is changed, where that is not there or the other cannot stand in a head.
+pub(super) fn show_instead(head: &mut Vec<u8>, shown: &Credential, other: &Credential) -> bool {
+    let line = |credential: &Credential| {
+        let mut head = Zeroizing::new(Vec::new());
+        let mut writer = HeadWriter::request(&mut head, "GET", b"/").ok()?;
+        write_own(&mut writer, Some(credential)).ok()?;
+        writer.finish().ok()?;
+        // Between the request line and the blank line.
+        let begin = memmem::find(&head, CRLF)? + CRLF.len();
+        let end = head.len().checked_sub(CRLF.len())?;
+        Some(Zeroizing::new(head.get(begin..end)?.to_vec()))
+    };
+    let (Some(old), Some(new)) = (line(shown), line(other)) else {
+        return false;
+    };
+    let at = memmem::find(head, &old).filter(|at| head[..*at].ends_with(CRLF));
+    match at {
+        Some(at) => {
+            head.splice(at..at + old.len(), new.iter().copied());
+            true
+        }
+        None => false,
+    }
 }
 
 /// The upstream's own name of the session; and to a server of ours, who we are and who calls.

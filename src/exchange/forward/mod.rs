@@ -10,7 +10,7 @@ mod source;
 use std::time::Duration;
 
 use self::repeat::Repeat;
-use self::shown::Shown;
+use self::shown::{Reading, Shown};
 use self::source::{Piece, Source};
 use super::Core;
 use super::account::Account;
@@ -19,6 +19,7 @@ use super::received::Received;
 use super::refusal::Refusal;
 use crate::base::buffers::Buffer;
 use crate::base::clock::{Mono, Now};
+use crate::base::credential::Credential;
 use crate::http::write::{CRLF, LAST_CHUNK};
 use crate::http::{BodyDecoder, BodyLength, SizeLine};
 use crate::policy::Permit;
@@ -27,6 +28,7 @@ use crate::record::{Body, Pending, Receipt, Settle};
 pub(super) use self::aside::Return;
 pub use self::aside::{Aside, AsideStep};
 pub(super) use self::head::head;
+use self::head::show_instead;
 pub(super) use self::shown::{masked_room, pushed};
 
 /// What the caller-to-upstream direction needs, or has to send.
@@ -111,6 +113,7 @@ pub struct RequestHalf {
     source: Source,
     chunked: bool,
     shown: Shown,
+    reading: Reading,
     left: u64,
     bound: u64,
     idle: Duration,
@@ -154,12 +157,8 @@ impl RequestHalf {
     ) -> RequestHalf {
         let limits = &judged.rules.limits;
         let repeat = Repeat::new(received, bytes, judged);
-        let shown = Shown::of(
-            &received.head,
-            received.bytes(bytes),
-            &judged.connection,
-            core,
-        );
+        let bytes = received.bytes(bytes);
+        let reading = Reading::of(&received.head, bytes, &judged.connection);
         let chunked = received.framing() == BodyLength::Chunked;
         RequestHalf {
             stage: Stage::Head(receipt),
@@ -169,7 +168,8 @@ impl RequestHalf {
                 None => Source::Caller(BodyDecoder::new(received.head.body())),
             },
             chunked,
-            shown,
+            shown: Shown::by(&reading, core),
+            reading,
             left: limits.request_body_bytes,
             bound: limits.request_body_bytes,
             idle: limits.body_idle_time,
@@ -284,7 +284,7 @@ impl RequestHalf {
             Stage::Done => self.repeat.is_safe,
             _ => false,
         };
-        match self.repeat.permit.take().filter(|_| is_whole) {
+        match self.repeat.of_stale().filter(|_| is_whole) {
             Some(permit) => {
                 self.stage = Stage::Again(permit);
                 self.since = now.mono;
@@ -293,6 +293,37 @@ impl RequestHalf {
             }
             None => false,
         }
+    }
+
+    /// Whether it can go upstream once more with another credential, as all of it is here.
+    #[must_use]
+    pub fn is_renewable(&self) -> bool {
+        matches!(self.stage, Stage::Done) && self.repeat.is_renewable()
+    }
+
+    /// The upstream does not take what it was shown. True when the request goes there once more with
+    /// `other` in its place, as [`RequestHalf::next`] then says. Whether the call may still go on is
+    /// looked at again.
+    pub fn renew(
+        &mut self,
+        shown: &Credential,
+        other: &Credential,
+        core: &mut Core,
+        now: Now,
+    ) -> bool {
+        if !self.is_renewable() || !show_instead(&mut self.head, shown, other) {
+            return false;
+        }
+        let Some(permit) = self.repeat.of_rejected() else {
+            return false;
+        };
+        self.repeat = Repeat::default();
+        self.source.rewind();
+        self.shown = Shown::by(&self.reading, core);
+        self.left = self.bound;
+        self.since = now.mono;
+        self.stage = Stage::Again(permit);
+        true
     }
 
     /// A reply has begun: the request will not go upstream once more.
@@ -314,9 +345,9 @@ impl RequestHalf {
     fn release(&mut self, core: &mut Core) {
         if self.repeat.permit.is_none() {
             core.pool.give_back_text(std::mem::take(&mut self.head));
-        }
-        if let Source::Held { body, .. } = &mut self.source {
-            core.pool.give_back_text(std::mem::take(body));
+            if let Source::Held { body, .. } = &mut self.source {
+                core.pool.give_back_text(std::mem::take(body));
+            }
         }
         if let Shown::Masked(stream) = std::mem::replace(&mut self.shown, Shown::AsIs) {
             core.give_back_stream(stream);

@@ -1,4 +1,5 @@
-//! Whether a request may go upstream once more, when a kept connection turns out to have ended.
+//! Whether a request may go upstream once more: when a kept connection turns out to have ended, or when
+//! the upstream does not take what it was shown.
 
 use crate::exchange::phase::Judged;
 use crate::exchange::received::Received;
@@ -15,6 +16,9 @@ pub(super) struct Repeat {
     pub is_safe: bool,
     /// It goes by a connection that was kept: only that can be stale.
     by_kept: bool,
+    /// All of it is here, and it shows what another can stand in for: an upstream that does not take
+    /// that (401) has not done what the request asks.
+    renewable: bool,
     /// Kept as long as it may be needed.
     pub permit: Option<Permit>,
 }
@@ -27,6 +31,8 @@ impl Repeat {
             allowed: judged.connection.retry,
             is_safe: matches!(method, "GET" | "HEAD" | "OPTIONS") && !has_body,
             by_kept: false,
+            renewable: judged.connection.credential.is_some()
+                && (received.body().is_some() || !has_body),
             permit: None,
         }
     }
@@ -37,11 +43,30 @@ impl Repeat {
 
     /// The head is about to leave.
     pub(super) fn keep(&mut self, permit: Permit) {
-        self.permit = self.by_kept.then_some(permit);
+        self.permit = (self.by_kept || self.renewable).then_some(permit);
     }
 
     /// All of the head has left.
     pub(super) fn sent(&mut self) {
-        self.permit = self.permit.take().filter(|_| self.is_safe);
+        self.by_kept &= self.is_safe;
+        self.permit = self
+            .permit
+            .take()
+            .filter(|_| self.by_kept || self.renewable);
+    }
+
+    /// The permit, where the connection that it went by may be stale.
+    pub(super) fn of_stale(&mut self) -> Option<Permit> {
+        self.permit.take().filter(|_| self.by_kept)
+    }
+
+    /// The permit, where the request may go with another credential.
+    pub(super) fn of_rejected(&mut self) -> Option<Permit> {
+        self.permit.take().filter(|_| self.renewable)
+    }
+
+    /// See [`Repeat::of_rejected`].
+    pub(super) fn is_renewable(&self) -> bool {
+        self.renewable && self.permit.is_some()
     }
 }

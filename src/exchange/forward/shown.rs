@@ -1,9 +1,11 @@
 //! How the body of a request is shown in the recording.
 
+use std::sync::Arc;
+
 use crate::exchange::rules::Connection;
 use crate::exchange::{Core, fields};
 use crate::http::{BodyLength, Known, RequestHead};
-use crate::mask::{self, ContentKind, Masked, Unreadable};
+use crate::mask::{self, ContentKind, Masked, Masks, Unreadable};
 
 /// How the body is shown in the recording.
 pub(super) enum Shown {
@@ -13,24 +15,37 @@ pub(super) enum Shown {
     Withheld,
 }
 
-impl Shown {
-    pub(super) fn of(
-        head: &RequestHead,
-        bytes: &[u8],
-        connection: &Connection,
-        core: &mut Core,
-    ) -> Shown {
+/// How the body can be read, to be shown so.
+pub(super) enum Reading {
+    AsIs,
+    Masked(Arc<Masks>, ContentKind),
+    Withheld,
+}
+
+impl Reading {
+    pub(super) fn of(head: &RequestHead, bytes: &[u8], connection: &Connection) -> Reading {
         let Some(masks) = connection.masks.as_ref().filter(|_| connection.hides) else {
-            return Shown::AsIs;
+            return Reading::AsIs;
         };
         let kind = ContentKind::of(
             head.field(bytes, "content-type"),
             fields::coding(head.values(bytes, Known::ContentEncoding)),
         );
         match kind {
-            _ if head.body() == BodyLength::None => Shown::AsIs,
-            Ok(kind) => Shown::Masked(core.stream(masks, kind, b"")),
-            Err(_) => Shown::Withheld,
+            _ if head.body() == BodyLength::None => Reading::AsIs,
+            Ok(kind) => Reading::Masked(Arc::clone(masks), kind),
+            Err(_) => Reading::Withheld,
+        }
+    }
+}
+
+impl Shown {
+    /// From the body's beginning.
+    pub(super) fn by(reading: &Reading, core: &mut Core) -> Shown {
+        match reading {
+            Reading::AsIs => Shown::AsIs,
+            Reading::Masked(masks, kind) => Shown::Masked(core.stream(masks, *kind, b"")),
+            Reading::Withheld => Shown::Withheld,
         }
     }
 }

@@ -55,6 +55,13 @@ impl Source {
         }
     }
 
+    /// It goes upstream from its beginning once more: what is held can.
+    pub(super) fn rewind(&mut self) {
+        if let Source::Held { sent, .. } = self {
+            *sent = 0;
+        }
+    }
+
     /// A piece is upstream.
     pub(super) fn consume(&mut self, caller: &mut Buffer, count: usize) {
         match self {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::body::Framing;
-use super::session;
+use super::{challenge, session};
 use crate::base::clock::Now;
 use crate::exchange::dialogue::Dialogue;
 use crate::exchange::rules::Connection;
@@ -25,6 +25,8 @@ pub(super) struct HeadParts<'r> {
     /// Of MCP: whom and where a session belongs to that the reply opens.
     pub dialogue: Option<&'r Dialogue>,
     pub address: Option<SocketAddr>,
+    /// What the caller's token has to satisfy first: then nothing else of the head is passed on.
+    pub challenge: Option<&'r str>,
     /// How the body will be delimited.
     pub framing: Framing,
     /// The connection to the caller ends with this reply.
@@ -42,9 +44,14 @@ impl HeadParts<'_> {
         now: Now,
     ) -> Result<Recorded<'t>, Refusal> {
         let malformed = |_| Refusal::UpstreamMalformed("head cannot be passed on");
-        let session = session::sealed(self, now)?;
-        let session = session.as_deref();
-        let masked = self.write(session, text, scratch).map_err(malformed)?;
+        let written = match self.challenge {
+            Some(claims) => challenge::head(claims, self.close, text, scratch),
+            None => {
+                let session = session::sealed(self, now)?;
+                self.write(session.as_deref(), text, scratch)
+            }
+        };
+        let masked = written.map_err(malformed)?;
         let log = account.log().ok_or(Refusal::RecorderUnable)?;
         let unable = |_| Refusal::RecorderUnable;
         core.writer.reply_head(log, masked, now).map_err(unable)

@@ -1,9 +1,11 @@
 //! From the upstream's bytes to bytes for the caller: decoded, masked, recorded, released.
 
 mod body;
+mod challenge;
 mod endpoint;
 mod head;
 mod hearing;
+mod judged;
 mod session;
 mod speech;
 mod step;
@@ -13,6 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use self::body::{BodyStep, ReplyBody};
+pub use self::challenge::Challenge;
 use self::head::HeadParts;
 use self::step::{Pause, released};
 pub use self::step::{ReplyEnd, ReplyStep, ToCaller};
@@ -28,9 +31,7 @@ use crate::auth::AuthError;
 use crate::base::buffers::Buffer;
 use crate::base::clock::{Mono, Now};
 use crate::base::credential::Credential;
-use crate::base::limits::INTERIM_REPLIES;
 use crate::http::{ResponseHead, ResponseScanner};
-use crate::mask::ContentKind;
 
 /// The upstream-to-caller direction of an exchange.
 pub struct ReplyHalf {
@@ -48,8 +49,10 @@ pub struct ReplyHalf {
     reusable: bool,
     /// Of MCP, until the body begins.
     dialogue: Option<Box<Dialogue>>,
-    /// What the gateway shows upstream, for what it says there itself.
+    /// What the gateway shows upstream.
     credential: Option<Arc<Credential>>,
+    /// What the caller's token has to satisfy before the upstream takes what was got for it.
+    challenge: Option<Box<str>>,
     /// Which of its addresses the upstream was reached at.
     address: Option<SocketAddr>,
     outlives_caller: bool,
@@ -76,7 +79,8 @@ impl ReplyHalf {
         let dialogue = judged.dialogue.take();
         ReplyHalf {
             outlives_caller: dialogue.as_ref().is_some_and(|it| it.outlives_caller()),
-            credential: credential.filter(|_| dialogue.is_some()),
+            credential,
+            challenge: None,
             dialogue,
             address: None,
             stage: Stage::Head(core.response_scanner()),
@@ -111,6 +115,14 @@ impl ReplyHalf {
     pub fn begin_again(&mut self) {
         self.waits.owed = false;
         self.close = false;
+    }
+
+    /// The request goes upstream once more with another credential: the reply that refused the one
+    /// before counts for nothing.
+    pub fn begin_renewed(&mut self, credential: &Arc<Credential>, core: &mut Core) {
+        self.begin_again();
+        self.credential = Some(Arc::clone(credential));
+        self.stage = Stage::Head(core.response_scanner());
     }
 
     /// The upstream was reached at this address.
@@ -174,9 +186,6 @@ impl ReplyHalf {
         if let Err(refusal) = self.lasts(account, core, now) {
             return ReplyStep::Refuse(refusal);
         }
-        if let Stage::Body = self.stage {
-            self.release_texts(core);
-        }
         let head = match self.open(upstream, eof, core, now) {
             Ok(head) => head,
             Err(pause) => return pause.into(),
@@ -193,6 +202,7 @@ impl ReplyHalf {
             reusable,
             dialogue,
             address,
+            challenge,
             ..
         } = self;
         let (mut opened, mut status) = (None, None);
@@ -204,6 +214,7 @@ impl ReplyHalf {
                 link_base,
                 dialogue: body.dialogue().or(dialogue.as_deref()),
                 address: *address,
+                challenge: challenge.as_deref(),
                 framing: body.framing,
                 close: *close,
             };
@@ -290,6 +301,7 @@ impl ReplyHalf {
             self.stage = match std::mem::replace(&mut self.stage, Stage::Broken) {
                 Stage::Body => {
                     self.stage = Stage::Body;
+                    self.release_texts(core);
                     return Ok(None);
                 }
                 Stage::Broken => {
@@ -343,53 +355,5 @@ impl ReplyHalf {
         } else {
             Refusal::UpstreamTimeout
         })
-    }
-
-    /// Interim replies are dropped; a reply that would confuse the caller is refused.
-    fn judge_head(
-        &mut self,
-        head: ResponseHead,
-        upstream: &mut Buffer,
-        core: &mut Core,
-        now: Now,
-    ) -> Result<Stage, Pause> {
-        let refusal = match head.status() {
-            101 => Refusal::UpstreamMalformed("switched protocols unasked"),
-            100..=199 if self.interim < INTERIM_REPLIES => {
-                self.interim += 1;
-                upstream.consume(head.len());
-                core.recycle(head.into_spare());
-                return Ok(Stage::Head(core.response_scanner()));
-            }
-            100..=199 => Refusal::UpstreamMalformed("too many interim replies"),
-            // To the caller a 401 would say that its own token is bad.
-            401 | 407 => Refusal::UpstreamUnauthorized,
-            _ => {
-                // What the head waits for from here on is not the upstream's.
-                self.waits.since = now.mono;
-                // The rest of a request that is answered early may never be read.
-                self.close |= !self.waits.owed;
-                return Ok(Stage::Opening(head));
-            }
-        };
-        core.recycle(head.into_spare());
-        Err(Pause::Refuse(refusal))
-    }
-
-    /// Decides what becomes of the body and of the upstream connection.
-    fn plan(&mut self, head: &ResponseHead, bytes: &[u8], core: &mut Core) -> Result<(), Refusal> {
-        let method = if self.head_only { "HEAD" } else { "GET" };
-        self.reusable = head.reusable(method, bytes);
-        self.body = ReplyBody::plan(
-            head,
-            bytes,
-            method,
-            &self.connection,
-            &self.link_base,
-            &mut self.dialogue,
-            core,
-        )?;
-        self.waits.endless = self.body.kind == Some(ContentKind::EventStream);
-        Ok(())
     }
 }

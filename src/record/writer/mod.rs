@@ -221,8 +221,7 @@ impl Writer {
         Ok(exchange)
     }
 
-    /// Records that a request whose head went to a connection that had ended goes upstream once more.
-    /// `permit` is what the first receipt vouched for, and must be looked at again.
+    /// Records that a request goes upstream once more, from its beginning. `permit` is what the first receipt vouched for, and must be looked at again.
     pub fn again<P>(
         &mut self,
         permit: P,
@@ -232,6 +231,7 @@ impl Writer {
         self.room(AGAIN_ROOM)?;
         let stamp = log.stamp(Kind::Repeated, now);
         self.put(&stamp, |_| ())?;
+        log.request_bytes = 0;
         Ok(self.pending(permit, log))
     }
 

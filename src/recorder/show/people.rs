@@ -29,7 +29,7 @@ pub(super) fn print(frame: &Frame<'_>, event: &Event<'_>, out: &mut impl Write) 
         Event::RequestWithheld { sent, .. } => {
             writeln!(out, "request body withheld, {sent} bytes")
         }
-        Event::Repeated => writeln!(out, "request sent once more, on a fresh connection"),
+        Event::Repeated => writeln!(out, "request sent once more, from its beginning"),
         Event::ResponseHead(bytes) => {
             writeln!(out, "reply")?;
             body(bytes, out)

@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use super::relay::{Sent, side_by_side};
-use super::{Admitted, Stop};
+use super::{Admitted, Stop, rejected};
 use crate::base::counters::Event;
-use crate::exchange::{Forwarding, Refusal, ReplyEnd, RequestHalf};
+use crate::exchange::{Envelope, Forwarding, Refusal, ReplyEnd, ReplyHalf, RequestHalf};
 use crate::worker::core::Worker;
 use crate::worker::downstream::Caller;
 use crate::worker::io::Driver;
@@ -56,13 +56,14 @@ pub(super) async fn carry<D: Driver>(
         Ok(pass) => pass,
         Err(refusal) => return Carried::nowhere(refusal),
     };
-    let mut way = upstream::Way {
-        connection,
-        credential: credential.as_deref(),
-        to: *address,
-        fresh: false,
-    };
+    let mut fresh = false;
     loop {
+        let way = upstream::Way {
+            connection,
+            credential: credential.as_deref(),
+            to: *address,
+            fresh,
+        };
         let mut upstream = match upstream::checkout(worker, &way).await {
             Ok(upstream) => upstream,
             Err(refusal) => return Carried::nowhere(refusal),
@@ -71,14 +72,7 @@ pub(super) async fn carry<D: Driver>(
         if upstream.was_kept() {
             request.by_kept();
         }
-        if let Some(envelope) = envelope {
-            // Once: of a request that goes twice, the head is gone already.
-            let head_bytes = std::mem::take(&mut envelope.head_bytes);
-            caller.buffer.consume(head_bytes);
-            if last || !envelope.keep_alive || worker.is_draining() {
-                reply.close_after();
-            }
-        }
+        leave(worker, caller, envelope, reply, last);
         let sent = Sent::by(upstream.fare());
         let halves = (&mut *request, &mut *reply);
         let ended = side_by_side(worker, caller, &mut upstream, halves, account, &sent).await;
@@ -88,14 +82,40 @@ pub(super) async fn carry<D: Driver>(
         {
             reply.begin_again();
             upstream.abort(worker);
-            way.fresh = true;
+            fresh = true;
             continue;
+        }
+        if let Err(Stop::Refused(Refusal::UpstreamUnauthorized(claims))) = &ended {
+            let halves = (&mut *request, &mut *reply);
+            let renewed = rejected::renew(worker, connection, credential, claims.as_ref(), halves);
+            if Box::pin(renewed).await {
+                upstream.abort(worker);
+                continue;
+            }
         }
         return Carried {
             upstream: Some(upstream),
             whole: sent.whole.get(),
             ended,
         };
+    }
+}
+
+/// The request is about to go upstream: its head is the caller's no longer.
+fn leave<D: Driver>(
+    worker: &Worker<D>,
+    caller: &mut Caller<D::Stream>,
+    envelope: &mut Option<Envelope>,
+    reply: &mut ReplyHalf,
+    last: bool,
+) {
+    if let Some(envelope) = envelope {
+        // Once: of a request that goes twice, the head is gone already.
+        let head_bytes = std::mem::take(&mut envelope.head_bytes);
+        caller.buffer.consume(head_bytes);
+        if last || !envelope.keep_alive || worker.is_draining() {
+            reply.close_after();
+        }
     }
 }
 

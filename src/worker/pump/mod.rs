@@ -1,7 +1,9 @@
 //! Moves bytes through one exchange: asks it what it needs, waits for that, and asks again.
 
 mod aside;
+mod asks;
 mod carry;
+mod rejected;
 mod relay;
 
 use std::cell::RefCell;
@@ -9,17 +11,15 @@ use std::io;
 use std::pin::pin;
 use std::rc::Rc;
 
+use self::asks::{ask_credential, ask_key};
 use self::carry::{Carried, carry};
 use super::core::Worker;
 use super::downstream::{After, Caller};
 use super::io::Driver;
 use super::upstream::Upstream;
-use crate::auth::{AuthError, KeyWanted};
-use crate::base::clock::Mono;
-use crate::base::credential::CredentialWanted;
 use crate::exchange::{
-    Account, Envelope, Fixed, Forwarding, Inbound, Published, Refusal, ReplyHalf, RequestHalf,
-    Step, Way,
+    Account, Challenge, Envelope, Fixed, Forwarding, Inbound, Published, Refusal, ReplyHalf,
+    RequestHalf, Step, Way,
 };
 use crate::record::Outcome;
 
@@ -28,6 +28,8 @@ enum Stop {
     Refused(Refusal),
     /// The gateway answers by itself.
     Answered(Published),
+    /// The caller's own token has to satisfy more.
+    Challenged(Challenge),
     CallerGone,
     /// The process ends, and cannot wait any longer.
     Drained,
@@ -129,6 +131,10 @@ async fn admit<D: Driver>(
             let close = closes(worker, envelope, last);
             Err(Box::pin(say(worker, caller, envelope, &answer.answer(close), close)).await)
         }
+        Err(Stop::Challenged(challenge)) => Err(Box::pin(rejected::challenge(
+            worker, caller, account, envelope, challenge, last,
+        ))
+        .await),
         Err(stop @ (Stop::CallerGone | Stop::Drained)) => {
             let core = &mut *worker.core.borrow_mut();
             account.close(stop.outcome(), core, worker.now());
@@ -143,7 +149,7 @@ impl Stop {
         match self {
             Stop::Drained => Outcome::Drained,
             Stop::Refused(refusal) => refusal.outcome(),
-            Stop::Answered(_) => Outcome::Complete,
+            Stop::Answered(_) | Stop::Challenged(_) => Outcome::Complete,
             Stop::CallerGone => Outcome::CallerGone,
         }
     }
@@ -186,34 +192,10 @@ async fn judge<D: Driver>(
                 sent.map_err(|_| Stop::CallerGone)?;
             }
             Step::Answer(answer) => return Err(Stop::Answered(answer)),
+            Step::Challenge(challenge) => return Err(Stop::Challenged(challenge)),
             Step::Forward(forwarding) => return Ok(forwarding),
             Step::Refuse(refusal) => return Err(Stop::Refused(refusal)),
         }
-    }
-}
-
-/// Whatever the answer, or none: the exchange looks at the key sets again. Where nobody could be
-/// asked, nothing is known of the key: a flood of junk names must not make a real one unknown.
-async fn ask_key<D: Driver>(
-    worker: &Worker<D>,
-    wanted: KeyWanted,
-    until: Mono,
-) -> Result<(), Stop> {
-    let busy = |_| Stop::Refused(Refusal::KeysUnavailable(AuthError::UnknownKey));
-    let answer = worker.ask_key.ask(wanted).map_err(busy)?;
-    let _ = worker.within(until, answer).await;
-    Ok(())
-}
-
-/// Waits for an upstream token; when nobody can bring it, until `until`, so that the exchange sees
-/// that it is too late.
-async fn ask_credential<D: Driver>(worker: &Worker<D>, wanted: CredentialWanted, until: Mono) {
-    let brought = match worker.ask_credential.ask(wanted) {
-        Ok(answer) => worker.within(until, answer).await.is_some(),
-        Err(_) => false,
-    };
-    if !brought {
-        let _ = worker.within(until, std::future::pending::<()>()).await;
     }
 }
 
@@ -293,7 +275,7 @@ async fn stopped<D: Driver>(
             let _ = refuse(worker, caller, account, envelope, refusal, true).await;
             After::Close
         }
-        Stop::CallerGone | Stop::Drained | Stop::Answered(_) => {
+        Stop::CallerGone | Stop::Drained | Stop::Answered(_) | Stop::Challenged(_) => {
             let core = &mut *worker.core.borrow_mut();
             account.close(stop.outcome(), core, worker.now());
             After::Abort

@@ -24,8 +24,11 @@ pub(super) struct Sent {
     pub over: Cell<bool>,
     /// It was all of the request.
     pub whole: Cell<bool>,
-    /// A reply has begun: what was kept to send the request once more is not needed.
+    /// Something of a reply has come.
     pub answered: Cell<bool>,
+    /// A reply has begun that goes to the caller: what was kept to send the request once more is not
+    /// needed.
+    pub begun: Cell<bool>,
     /// Who is told of that.
     pub fare: Fare,
 }
@@ -36,6 +39,7 @@ impl Sent {
             over: Cell::new(false),
             whole: Cell::new(false),
             answered: Cell::new(false),
+            begun: Cell::new(false),
             fare,
         }
     }
@@ -69,7 +73,7 @@ pub(super) async fn side_by_side<D: Driver>(
         )
         .await?;
         let settled = async {
-            once(|| request_sent.answered.get()).await;
+            once(|| request_sent.begun.get()).await;
             request.answered(&mut worker.core.borrow_mut());
             std::future::pending().await
         };
@@ -216,6 +220,7 @@ async fn relay_reply<D: Driver>(
         );
         match step {
             ReplyStep::Send(bytes) => {
+                request_sent.begun.set(true);
                 let size = bytes.slices().map(<[u8]>::len).sum();
                 let sent = match &mut mouth {
                     Some(mouth) => mouth.send(worker, bytes).await,

@@ -147,6 +147,7 @@ impl Exchange {
                     Side::Reply => self.masked.1 += count,
                 }
             }
+            Event::Repeated => (self.request, self.withheld) = (Body::default(), 0),
             Event::End(end) => self.end = Some(*end),
             _ => {}
         }

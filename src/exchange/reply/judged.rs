@@ -1,0 +1,97 @@
+//! What becomes of a reply whose head is whole.
+
+use std::sync::Arc;
+
+use super::body::ReplyBody;
+use super::challenge::claims_asked;
+use super::step::Pause;
+use super::{ReplyHalf, Stage};
+use crate::base::buffers::Buffer;
+use crate::base::clock::Now;
+use crate::base::credential::Shelf;
+use crate::base::limits::INTERIM_REPLIES;
+use crate::exchange::{Core, Refusal};
+use crate::http::ResponseHead;
+use crate::mask::ContentKind;
+
+impl ReplyHalf {
+    /// Interim replies are dropped; a reply that would confuse the caller is refused.
+    pub(super) fn judge_head(
+        &mut self,
+        head: ResponseHead,
+        upstream: &mut Buffer,
+        core: &mut Core,
+        now: Now,
+    ) -> Result<Stage, Pause> {
+        let refusal = match head.status() {
+            101 => Refusal::UpstreamMalformed("switched protocols unasked"),
+            100..=199 if self.interim < INTERIM_REPLIES => {
+                self.interim += 1;
+                upstream.consume(head.len());
+                core.recycle(head.into_spare());
+                return Ok(Stage::Head(core.response_scanner()));
+            }
+            100..=199 => Refusal::UpstreamMalformed("too many interim replies"),
+            // To the caller a 401 would say that its own token is bad; which is so where what was got
+            // for it has to satisfy more.
+            401 if !self.is_rejected(&head, upstream.filled(), core) => {
+                Refusal::UpstreamUnauthorized(claims_asked(&head, upstream.filled()).map(Arc::from))
+            }
+            407 => Refusal::UpstreamUnauthorized(None),
+            _ => {
+                // What the head waits for from here on is not the upstream's.
+                self.waits.since = now.mono;
+                // The rest of a request that is answered early may never be read.
+                self.close |= !self.waits.owed;
+                return Ok(Stage::Opening(head));
+            }
+        };
+        core.recycle(head.into_spare());
+        Err(Pause::Refuse(refusal))
+    }
+
+    /// An upstream does not take what was got for the caller's own token, which is forgotten. True
+    /// when it says what the caller has to satisfy first.
+    fn is_rejected(&mut self, head: &ResponseHead, bytes: &[u8], core: &mut Core) -> bool {
+        let slot = self.connection.credential;
+        let Some((slot, shown)) = slot.zip(self.credential.as_deref()) else {
+            return false;
+        };
+        let Some(key) = &shown.owner else {
+            return false;
+        };
+        // Of other rules, the shelf knows no such key.
+        if let Some(Shelf::PerCaller(tokens)) = core.rules.load().credentials.shelf(slot) {
+            tokens.evict(key, shown.generation);
+        }
+        self.challenge = claims_asked(head, bytes);
+        self.challenge.is_some()
+    }
+
+    /// Decides what becomes of the body and of the upstream connection.
+    pub(super) fn plan(
+        &mut self,
+        head: &ResponseHead,
+        bytes: &[u8],
+        core: &mut Core,
+    ) -> Result<(), Refusal> {
+        if self.challenge.is_some() {
+            // The upstream's body is not read.
+            self.body = ReplyBody::none();
+            return Ok(());
+        }
+        let method = if self.head_only { "HEAD" } else { "GET" };
+        self.reusable = head.reusable(method, bytes);
+        self.body = ReplyBody::plan(
+            head,
+            bytes,
+            method,
+            &self.connection,
+            &self.link_base,
+            &mut self.dialogue,
+            core,
+        )?;
+        self.waits.endless = self.body.kind == Some(ContentKind::EventStream);
+        Ok(())
+    }
+}
