@@ -248,9 +248,20 @@ fn upstream(connection: &Connection, upstream: &Upstream) -> Result<rules::Upstr
                 Some(roots) => tls::Roots::Pem(roots.pem.clone()),
                 None => tls::Roots::Native,
             };
+            let config = match &connection.client_certificate {
+                None => tls::client_config(&roots),
+                Some(identity) => {
+                    let shown = tls::Certificate {
+                        chain: &identity.cert,
+                        key: &identity.key,
+                    };
+                    tls::client_config_showing(&roots, &shown)
+                }
+            };
+            let name = connection.server_name.as_ref().unwrap_or(&upstream.host);
             Some((
-                tls::client_config(&roots).map_err(wrong)?,
-                tls::server_name(&upstream.host).map_err(wrong)?,
+                config.map_err(wrong)?,
+                tls::server_name(name).map_err(wrong)?,
             ))
         }
     };

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
+use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, ServerName};
 
 use super::TlsConfigError;
+use super::server::{Certificate, certified};
 use crate::base::limits::TLS_SESSIONS;
 
 /// The one protocol spoken inside TLS here, as ALPN names it.
@@ -29,11 +31,34 @@ pub enum Roots {
 /// # Errors
 /// When there would be no authority left to verify with, or one that was listed cannot be used.
 pub fn client_config(roots: &Roots) -> Result<Arc<ClientConfig>, TlsConfigError> {
-    let mut config = ClientConfig::builder_with_provider(provider())
+    connecting(roots, None)
+}
+
+/// The same, with what upstreams are shown that ask who connects.
+///
+/// # Errors
+/// As [`client_config`], and when certificate or key cannot be used.
+pub fn client_config_showing(
+    roots: &Roots,
+    shown: &Certificate<'_>,
+) -> Result<Arc<ClientConfig>, TlsConfigError> {
+    connecting(roots, Some(shown))
+}
+
+fn connecting(
+    roots: &Roots,
+    shown: Option<&Certificate<'_>>,
+) -> Result<Arc<ClientConfig>, TlsConfigError> {
+    let verifying = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(TlsConfigError::Provider)?
-        .with_root_certificates(root_store(roots)?)
-        .with_no_client_auth();
+        .with_root_certificates(root_store(roots)?);
+    let mut config = match shown {
+        None => verifying.with_no_client_auth(),
+        Some(shown) => {
+            verifying.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified(shown)?)))
+        }
+    };
     config.alpn_protocols = vec![ALPN.to_vec()];
     config.resumption = Resumption::in_memory_sessions(TLS_SESSIONS);
     Ok(Arc::new(config))

@@ -19,7 +19,7 @@ mod session;
 mod validity;
 
 pub use clients::{ClientCertificate, ClientSpec, revoked};
-pub use config::{Roots, client_config, server_name};
+pub use config::{Roots, client_config, client_config_showing, server_name};
 pub use door::{Door, Shown};
 pub use error::{TlsConfigError, TlsError};
 pub use server::{Certificate, Server};

@@ -147,7 +147,7 @@ impl Certificates {
     }
 }
 
-fn certified(shown: &Certificate<'_>) -> Result<CertifiedKey, TlsConfigError> {
+pub(super) fn certified(shown: &Certificate<'_>) -> Result<CertifiedKey, TlsConfigError> {
     let chain = certificates(shown.chain).map_err(TlsConfigError::CertificatePem)?;
     if chain.is_empty() {
         return Err(TlsConfigError::NoCertificate);

@@ -303,6 +303,35 @@ async fn a_managed_identity_is_found_by_the_environment() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_agent_identity_acts_by_its_blueprint() {
+    let issuer = LocalIssuer::start().await;
+    let blueprint = "secret: env:SECRET, blueprint_id: blueprint";
+    let scene = scene(&issuer, &client(&issuer, blueprint), &[]);
+    tokio::task::block_in_place(|| {
+        assert_eq!(scene.shown(0).1, "Bearer upstream-token-2");
+        scene.control.stop();
+    });
+    let forms: Vec<HashMap<String, String>> = (issuer.forms().iter())
+        .map(|form| {
+            url::form_urlencoded::parse(form.as_bytes())
+                .into_owned()
+                .collect()
+        })
+        .collect();
+    let [first, second] = forms.as_slice() else {
+        panic!("{forms:?}")
+    };
+    assert_eq!(first["client_id"], "blueprint");
+    assert_eq!(first["client_secret"], SECRET);
+    assert_eq!(first["scope"], "api://AzureADTokenExchange/.default");
+    assert_eq!(first["fmi_path"], "reader");
+    assert_eq!(second["client_id"], "reader");
+    assert_eq!(second["client_assertion"], "upstream-token-1");
+    assert_eq!(second["scope"], "all");
+    assert!(!second.contains_key("client_secret") && !second.contains_key("fmi_path"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn fixed_credentials_are_shown_as_they_are() {
     let issuer = LocalIssuer::start().await;
     let credentials = "  reader: { kind: basic, user: reader, secret: env:SECRET }
@@ -358,6 +387,10 @@ async fn what_cannot_prove_anything_is_refused_before_it_is_tried() {
         (
             "secret: env:SECRET, resource: x",
             "`resource` does not belong",
+        ),
+        (
+            "secret: env:SECRET, fmi_path: x",
+            "`fmi_path` needs `blueprint_id`",
         ),
     ] {
         let credentials = client(&issuer, proof);

@@ -58,7 +58,7 @@ fn name(refusal: &Refusal) -> &'static str {
     }
 }
 
-const NAMES: [&str; 28] = [
+const NAMES: [&str; 30] = [
     "PlainText",
     "Head",
     "Target",

@@ -26,6 +26,7 @@ mod clients;
 mod exchange;
 mod fair;
 mod keys;
+mod mutual;
 mod process;
 mod recorder;
 mod refuse;

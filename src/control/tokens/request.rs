@@ -11,7 +11,7 @@ use crate::base::clock::Wall;
 use crate::base::limits::TOKEN_ANSWER_BYTES;
 use crate::base::secret::Secret;
 use crate::control::config::{
-    AssertionAlgorithm, ClientProof, EntraClient, SecretRef, read_secret,
+    AssertionAlgorithm, Blueprint, ClientProof, EntraClient, SecretRef, read_secret,
 };
 use crate::control::http_client::HttpClient;
 
@@ -20,6 +20,9 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 
 /// The grant by which an application acts for who sent it a token (RFC 7523, section 2.1).
 const ON_BEHALF_OF: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
+/// What a blueprint asks for: leave to speak for one of its agent identities.
+const EXCHANGE_SCOPE: &str = "api://AzureADTokenExchange/.default";
 
 /// What is asked for beside what is configured.
 #[derive(Default)]
@@ -35,6 +38,7 @@ pub struct TokenRequest {
     url: String,
     client_id: String,
     proof: ClientProof,
+    blueprint: Option<Blueprint>,
     scope: String,
     /// What the endpoint took last.
     good: ArcSwapOption<Held>,
@@ -63,6 +67,7 @@ impl TokenRequest {
                 value: secret,
                 path: None,
             }),
+            blueprint: None,
             scope,
             good: ArcSwapOption::empty(),
         }
@@ -73,6 +78,7 @@ impl TokenRequest {
             url: client.token_endpoint(),
             client_id: client.client_id.clone(),
             proof: client.proof.clone(),
+            blueprint: client.blueprint.clone(),
             scope: client.scope.clone(),
             good: ArcSwapOption::empty(),
         }
@@ -142,7 +148,16 @@ impl TokenRequest {
         client: &HttpClient,
         wall: Wall,
     ) -> Result<Token, TokenError> {
-        let form = self.form(wish, &self.shown(held, wall).map_err(TokenError::Proof)?);
+        let shown = match &self.blueprint {
+            None => self.shown(&self.client_id, held, wall),
+            Some(blueprint) => {
+                let shown = self.shown(&blueprint.client_id, held, wall)?;
+                let form = blueprint_form(blueprint, &shown);
+                let answer = client.post_form(&self.url, form, TOKEN_ANSWER_BYTES);
+                Ok(Shown::Assertion(bare(&answer::token(&answer.await?)?)))
+            }
+        };
+        let form = self.form(wish, &shown?);
         let answer = client.post_form(&self.url, form, TOKEN_ANSWER_BYTES);
         answer::token(&answer.await?)
     }
@@ -182,21 +197,41 @@ impl TokenRequest {
         read().map_err(TokenError::Proof)
     }
 
-    /// What shows the endpoint who asks.
-    fn shown(&self, held: &Held, wall: Wall) -> Result<Shown, String> {
+    /// What shows the endpoint that `client` asks.
+    fn shown(&self, client: &str, held: &Held, wall: Wall) -> Result<Shown, TokenError> {
+        let signed = |cert, key| {
+            let algorithm = match &self.proof {
+                ClientProof::Certificate(pair) => pair.algorithm,
+                _ => AssertionAlgorithm::default(),
+            };
+            AssertionSigner::new(cert, key, algorithm)?.assertion(client, &self.url, wall)
+        };
         Ok(match held {
             Held::Secret(secret) => Shown::Secret(secret.clone()),
             Held::Certificate { cert, key } => {
-                let algorithm = match &self.proof {
-                    ClientProof::Certificate(pair) => pair.algorithm,
-                    _ => AssertionAlgorithm::default(),
-                };
-                let signer = AssertionSigner::new(cert, key, algorithm)?;
-                Shown::Assertion(signer.assertion(&self.client_id, &self.url, wall)?)
+                Shown::Assertion(signed(cert, key).map_err(TokenError::Proof)?)
             }
             Held::Token(token) => Shown::Assertion(token.clone()),
         })
     }
+}
+
+/// What a blueprint asks for, in the name of one of its agent identities: a token that shows the endpoint
+/// who that is.
+fn blueprint_form(blueprint: &Blueprint, shown: &Shown) -> String {
+    let mut form = Serializer::new(String::new());
+    form.append_pair("grant_type", "client_credentials")
+        .append_pair("client_id", &blueprint.client_id)
+        .append_pair("scope", EXCHANGE_SCOPE)
+        .append_pair("fmi_path", &blueprint.fmi_path);
+    shown.write(&mut form);
+    form.finish()
+}
+
+/// A token without its scheme.
+fn bare(token: &Token) -> Secret {
+    let value = token.value.expose();
+    Secret::new(value.strip_prefix(b"Bearer ").unwrap_or(value).to_vec())
 }
 
 /// What is sent to show who asks.

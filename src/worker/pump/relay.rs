@@ -24,11 +24,11 @@ pub(super) struct Sent {
     pub over: Cell<bool>,
     /// It was all of the request.
     pub whole: Cell<bool>,
-    /// Something of a reply has come.
-    pub answered: Cell<bool>,
     /// A reply has begun that goes to the caller: what was kept to send the request once more is not
     /// needed.
     pub begun: Cell<bool>,
+    /// Something of a reply has come.
+    pub answered: Cell<bool>,
     /// Who is told of that.
     pub fare: Fare,
 }

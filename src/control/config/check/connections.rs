@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::model::{Connection, ForwardHeaders, Reach, RecordClass};
+use super::super::model::{Connection, ForwardHeaders, Reach, RecordClass, TlsIdentity};
 use super::super::schema::{self, Text};
 use super::identity::is_field_name;
 use super::mcp::only_mcp;
@@ -30,6 +30,8 @@ impl Checker<'_> {
         let masks = self.mask_names(connection.masks.take());
         let record = self.record(protocol, at, connection.record.take());
         let roots = self.roots(connection.ca_file.take());
+        let is_plain = matches!(&reach, Some((_, Reach::Upstream(to))) if !to.tls);
+        let under_tls = self.shown_under_tls(is_plain, &mut connection);
         let forward_headers = self.forward_headers(connection.forward_headers.take());
         let reply_headers = self.reply_headers(connection.reply_headers.take());
         let links = connection.links.take().is_none_or(|links| links.value);
@@ -46,6 +48,7 @@ impl Checker<'_> {
             return self.refuse(reach_at, why);
         }
         belongs?;
+        let (client_certificate, server_name) = under_tls?;
         let (protocol, mcp) = (protocol?, mcp?);
         let is_mcp = protocol == Protocol::Mcp;
         if let (Protocol::Graph, Reach::Upstream(upstream)) = (protocol, &reach)
@@ -64,6 +67,8 @@ impl Checker<'_> {
             masks: masks?,
             record: record?,
             roots: roots?,
+            client_certificate,
+            server_name,
             forward_headers: forward_headers?,
             reply_headers: reply_headers?,
             links: links && !is_mcp,
@@ -100,6 +105,8 @@ impl Checker<'_> {
         let wire = [
             ("credential", place(&connection.credential)),
             ("ca_file", place(&connection.ca_file)),
+            ("client_certificate", place(&connection.client_certificate)),
+            ("server_name", place(&connection.server_name)),
             ("forward_headers", first(&connection.forward_headers)),
             ("reply_headers", first(&connection.reply_headers)),
             ("retry", place(&connection.retry)),
@@ -109,6 +116,28 @@ impl Checker<'_> {
             ("health", place(&connection.health)),
         ];
         self.foreign(own, &wire).and(good)
+    }
+
+    /// What an upstream sees of the gateway under TLS: a certificate, and the name that it is asked for.
+    fn shown_under_tls(
+        &mut self,
+        is_plain: bool,
+        connection: &mut schema::Connection,
+    ) -> Option<(Option<TlsIdentity>, Option<String>)> {
+        let keys = [
+            ("client_certificate", place(&connection.client_certificate)),
+            ("server_name", place(&connection.server_name)),
+        ];
+        let belongs = match is_plain {
+            true => self.foreign("an upstream in plain HTTP", &keys),
+            false => Some(()),
+        };
+        let certificate = self.perhaps(connection.client_certificate.take(), Checker::identity);
+        let name = self.perhaps(connection.server_name.take(), |checker, name| {
+            checker.host(&name)
+        });
+        belongs?;
+        Some((certificate?, name?))
     }
 
     /// Where the connection goes, and where the file says so.

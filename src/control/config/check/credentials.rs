@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::super::model::{
-    AssertionAlgorithm, ClientCertificate, ClientProof, Credential, CredentialKind, EntraClient,
-    ManagedIdentity, SecretRef,
+    AssertionAlgorithm, Blueprint, ClientCertificate, ClientProof, Credential, CredentialKind,
+    EntraClient, ManagedIdentity, SecretRef,
 };
 use super::super::schema::{self, At, Text};
 use super::super::secrets::read_secret;
@@ -117,6 +117,8 @@ const ENTRA_CLIENT: &[&str] = &[
     "secret",
     "certificate",
     "federated_token_file",
+    "blueprint_id",
+    "fmi_path",
     "scope",
     "authority",
     "ca_file",
@@ -152,6 +154,11 @@ fn client(
         credential.certificate,
         credential.federated_token_file,
     );
+    let blueprint = match (credential.blueprint_id, credential.fmi_path) {
+        (None, Some(path)) => checker.refuse(path.at, "`fmi_path` needs `blueprint_id`"),
+        (None, None) => Some(None),
+        (Some(id), path) => Some(Some((id.value, path.map(|path| path.value)))),
+    };
     let authority = checker.authority(credential.authority);
     let roots = checker.roots(credential.ca_file);
     let tenant = tenant?;
@@ -163,10 +170,16 @@ fn client(
     if !is_tenant {
         return checker.refuse(tenant.at, "expected the tenant's id or domain");
     }
+    let client_id = client_id?.value;
+    let blueprint = blueprint?.map(|(id, path)| Blueprint {
+        client_id: id,
+        fmi_path: path.unwrap_or_else(|| client_id.clone()),
+    });
     Some(EntraClient {
         tenant: tenant.value,
-        client_id: client_id?.value,
+        client_id,
         proof: proof?,
+        blueprint,
         scope: scope?.value,
         authority: authority?,
         roots: roots?,
@@ -323,6 +336,8 @@ fn keys(credential: &schema::Credential) -> Vec<(&'static str, Option<Place>)> {
         secret,
         certificate,
         federated_token_file,
+        blueprint_id,
+        fmi_path,
         scope,
         authority,
         ca_file,
@@ -340,6 +355,8 @@ fn keys(credential: &schema::Credential) -> Vec<(&'static str, Option<Place>)> {
         ("secret", place(secret)),
         ("certificate", place(certificate)),
         ("federated_token_file", place(federated_token_file)),
+        ("blueprint_id", place(blueprint_id)),
+        ("fmi_path", place(fmi_path)),
         ("scope", place(scope)),
         ("authority", place(authority)),
         ("ca_file", place(ca_file)),

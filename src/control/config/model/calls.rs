@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Care, Host, Mcp, Roots, Stdio};
+use super::{Care, Host, Mcp, Roots, Stdio, TlsIdentity};
 use crate::control::config::Spot;
 use crate::mask::{Recogniser, Replace};
 use crate::policy::Protocol;
@@ -28,6 +28,11 @@ pub struct Connection {
     pub record: RecordClass,
     /// PEM of the only roots trusted; `None` trusts the system's.
     pub roots: Option<Roots>,
+    /// What the gateway shows under TLS to an upstream that asks who connects.
+    pub client_certificate: Option<TlsIdentity>,
+    /// The name that the upstream is asked for under TLS, and that its certificate must be for; `None`
+    /// is the host.
+    pub server_name: Option<String>,
     /// Request fields that go upstream beside the usual ones.
     pub forward_headers: ForwardHeaders,
     /// Reply fields that go to the caller beside the usual ones, lower case.

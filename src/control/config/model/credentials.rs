@@ -71,8 +71,10 @@ pub struct EntraClient {
     pub tenant: String,
     /// The application's id.
     pub client_id: String,
-    /// How it shows that it is that application.
+    /// How it shows that it is that application; of an agent identity, how its blueprint does.
     pub proof: ClientProof,
+    /// Set for an agent identity.
+    pub blueprint: Option<Blueprint>,
     /// What for.
     pub scope: String,
     /// Without a trailing slash.
@@ -94,10 +96,19 @@ impl EntraClient {
     fn is_same_account(&self, other: &EntraClient) -> bool {
         let account = |one: &'_ EntraClient| {
             let (id, scope) = (one.client_id.clone(), one.scope.clone());
-            (one.token_endpoint(), id, scope)
+            (one.token_endpoint(), id, scope, one.blueprint.clone())
         };
         account(self) == account(other)
     }
+}
+
+/// The application that agent identities are made by, and act by the proof of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blueprint {
+    /// Its application id.
+    pub client_id: String,
+    /// What names the agent identity to the token endpoint: its application id, unless it is configured.
+    pub fmi_path: String,
 }
 
 /// How an application shows who it is.

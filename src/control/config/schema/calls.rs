@@ -1,7 +1,7 @@
 //! The half of the file that speaks of calls: connections, routes, policies, masks.
 
 use super::shape::{DURATION, RATE, REFERENCE, SIZE, like, needed, one_of, section};
-use super::{At, ConnectionLimits, HealthCheck, Named, Scalar, Text, Tolerance, Urls};
+use super::{At, ConnectionLimits, HealthCheck, Named, Scalar, Text, Tls, Tolerance, Urls};
 use crate::mask::Recogniser;
 
 section! {
@@ -25,6 +25,11 @@ section! {
         pub record: Option<Text> => one_of(["buffered", "durable"]),
         /// PEM file of the only roots trusted for this upstream; by default the system's.
         pub ca_file: Option<Text>,
+        /// What the gateway shows under TLS to an upstream that asks who connects.
+        pub client_certificate: Option<At<Tls>>,
+        /// The name that the upstream is asked for under TLS, and that its certificate must be for; by
+        /// default its host.
+        pub server_name: Option<Text>,
         /// Request fields that go upstream beside the usual ones; `"*"` means all but authority.
         pub forward_headers: Option<Vec<Text>>,
         /// Reply fields that go to the caller beside the usual ones.

@@ -28,6 +28,12 @@ section! {
         pub certificate: Option<At<Certificate>>,
         /// entra_client, on_behalf_of: instead of a secret, the file in which the platform keeps a token of its own.
         pub federated_token_file: Option<Text>,
+        /// entra_client, on_behalf_of: the application is an agent identity of this blueprint, by whose
+        /// secret, certificate or platform token it acts.
+        pub blueprint_id: Option<Text>,
+        /// With `blueprint_id`: what names the agent identity to the token endpoint; by default
+        /// `client_id`.
+        pub fmi_path: Option<Text>,
         /// entra_client, on_behalf_of: such as `https://graph.microsoft.com/.default`.
         pub scope: Option<Text>,
         /// entra_client, on_behalf_of: as for issuers.
