@@ -25,40 +25,33 @@ pub(super) enum Looked {
     Refused(Refusal),
 }
 
-/// Why a call does not go on with it, yet or at all.
+/// What comes of it.
 #[expect(
     clippy::large_enum_variant,
     reason = "it is taken apart where it is made; a box would allocate"
 )]
-pub(super) enum Halt {
+pub(super) enum Shown {
+    /// The call goes on with it, or with nothing.
+    Goes(Option<Arc<Credential>>),
     /// The exchange waits, or is answered.
-    Wait(Step),
+    Waits(Step),
     /// The call may not go on.
-    Refuse(Refusal),
+    Refused(Refusal),
 }
 
 impl Looked {
-    /// What the call shows, if it is to go on. `is_latest` says that the rules it was judged by are
-    /// those in force; the exchange may wait until `until`.
-    pub(super) fn shown(
-        self,
-        is_latest: bool,
-        until: Mono,
-        now: Mono,
-    ) -> Result<Option<Arc<Credential>>, Halt> {
+    /// What comes of it. `is_latest` says that the rules the call was judged by are those in force;
+    /// the exchange may wait until `until`.
+    pub(super) fn shown(self, is_latest: bool, until: Mono, now: Mono) -> Shown {
         match self {
-            Looked::Nothing => Ok(None),
-            Looked::There(credential) => Ok(Some(credential)),
+            Looked::Nothing => Shown::Goes(None),
+            Looked::There(credential) => Shown::Goes(Some(credential)),
             // Nobody keeps the credentials of a configuration that is gone.
-            Looked::Missing(_) if !is_latest => Err(Halt::Refuse(Refusal::Superseded)),
-            Looked::Missing(wanted) if now < until => {
-                Err(Halt::Wait(Step::NeedToken(wanted, until)))
-            }
-            Looked::Missing(_) => Err(Halt::Refuse(Refusal::CredentialUnavailable)),
-            Looked::Insufficient(claims) => {
-                Err(Halt::Wait(Step::Challenge(Challenge::of(&claims))))
-            }
-            Looked::Refused(refusal) => Err(Halt::Refuse(refusal)),
+            Looked::Missing(_) if !is_latest => Shown::Refused(Refusal::Superseded),
+            Looked::Missing(wanted) if now < until => Shown::Waits(Step::NeedToken(wanted, until)),
+            Looked::Missing(_) => Shown::Refused(Refusal::CredentialUnavailable),
+            Looked::Insufficient(claims) => Shown::Waits(Step::Challenge(Challenge::of(&claims))),
+            Looked::Refused(refusal) => Shown::Refused(refusal),
         }
     }
 }

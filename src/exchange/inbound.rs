@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Core;
 use super::account::Account;
-use super::credential::{self, Halt};
+use super::credential::{self, Shown};
 use super::forward::{self, RequestHalf};
 use super::judge::{Admitted, Judge, Stop};
 use super::phase::{Judged, Phase, Turn};
@@ -314,13 +314,14 @@ impl Inbound {
             judged,
             receipt,
         };
-        let shown = stands
-            .map_err(Halt::Refuse)
-            .and_then(|()| looked.shown(is_latest, self.until, now.mono));
+        let shown = match stands {
+            Ok(()) => looked.shown(is_latest, self.until, now.mono),
+            Err(refusal) => Shown::Refused(refusal),
+        };
         let credential = match shown {
-            Ok(credential) => credential,
-            Err(Halt::Refuse(why)) => return Turn::Refuse(ready(received, judged, receipt), why),
-            Err(Halt::Wait(step)) => return Turn::Wait(ready(received, judged, receipt), step),
+            Shown::Goes(credential) => credential,
+            Shown::Waits(step) => return Turn::Wait(ready(received, judged, receipt), step),
+            Shown::Refused(why) => return Turn::Refuse(ready(received, judged, receipt), why),
         };
         let awaited = received.body().is_none() && has_body(&received.head);
         if received.head.expects_continue() && awaited && !self.proceed_sent {
