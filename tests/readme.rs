@@ -181,12 +181,14 @@ const WHOLE: &str = "
 listeners: [{ bind: 127.0.0.1:8080 }]
 data: ./data
 issuers: { entra: { kind: entra, tenant: 7e2f8c1a-6b7d-4c58-9d3e-2f1a0b9c8d7e, audiences: [a] } }
+credentials: { graph-reader: { kind: bearer, token: env:TOKEN } }
 connections: { api: { protocol: http, upstream: 'https://api.example', record: buffered } }
-routes: [{ path: /api/**, connection: api }]
+routes: []
 ";
 
 /// Every example of a page in `docs` is good as a part of a whole configuration: its mappings are
-/// merged into that, and its lists take the place of those that stand there.
+/// merged into that, its lists take the place of those that stand there, and connections that no route
+/// leads to get one.
 #[test]
 fn the_examples_in_the_documents_are_good() -> Result<(), Box<dyn std::error::Error>> {
     let mut seen = 0;
@@ -199,6 +201,7 @@ fn the_examples_in_the_documents_are_good() -> Result<(), Box<dyn std::error::Er
         for example in examples.filter_map(|rest| Some(rest.split_once("```")?.0)) {
             let mut whole = serde_saphyr::from_str(WHOLE)?;
             merge(&mut whole, serde_saphyr::from_str(example)?);
+            reach_all(&mut whole);
             if let Err(why) = judged(&whole) {
                 panic!("{}: {why}\n{example}", page.display());
             }
@@ -218,6 +221,17 @@ fn merge(whole: &mut Value, part: Value) {
         }
         (whole, part) => *whole = part,
     }
+}
+
+fn reach_all(whole: &mut Value) {
+    let routes = whole["routes"].as_array().cloned().unwrap_or_default();
+    let names = whole["connections"].as_object().into_iter().flatten();
+    let missing: Vec<Value> = names
+        .map(|(name, _)| name)
+        .filter(|name| !routes.iter().any(|route| route["connection"] == ***name))
+        .map(|name| serde_json::json!({ "path": format!("/{name}/**"), "connection": name }))
+        .collect();
+    whole["routes"] = [routes, missing].concat().into();
 }
 
 /// Judges a configuration beside files of the kinds that it names.
