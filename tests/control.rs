@@ -307,6 +307,7 @@ async fn a_port_in_use_refuses_to_start() {
     let mut config = configuration(&issuer, directory.path());
     config.admin.bind = taken.local_addr().unwrap();
     let parts = Parts {
+        inherited: Default::default(),
         counters: Arc::new(Counters::new(Labels::default(), 1)),
         probes: Vec::new(),
         pins: Pins::new().0,
@@ -331,6 +332,7 @@ async fn with_tls_and_a_token_only_the_token_opens_the_admin_door() {
     });
     config.admin.token = Some(Secret::new(SECRET.into()));
     let parts = Parts {
+        inherited: Default::default(),
         counters: Arc::new(Counters::new(Labels::default(), 1)),
         probes: Vec::new(),
         pins: Pins::new().0,

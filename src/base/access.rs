@@ -10,6 +10,7 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::clock::Wall;
 use super::ids::ExchangeId;
+use super::trace::Span;
 
 /// A text kept in place; what does not fit is cut at a character and marked.
 #[derive(Clone, Copy)]
@@ -71,6 +72,8 @@ pub struct AccessEntry {
     pub peer: Option<SocketAddr>,
     /// Its name in the recording, when it has one.
     pub exchange: Option<ExchangeId>,
+    /// Where it stands in a trace, where the gateway takes part in traces.
+    pub span: Option<Span>,
     /// Index of its connection, once known.
     pub connection: Option<u16>,
     /// Its method.
@@ -113,6 +116,7 @@ impl AccessEntry {
             at,
             peer: None,
             exchange: None,
+            span: None,
             connection: None,
             method: Short::new(""),
             rpc: Short::new(""),
@@ -139,6 +143,7 @@ impl AccessEntry {
             at,
             peer,
             exchange,
+            span,
             connection,
             method,
             rpc,
@@ -167,51 +172,88 @@ impl AccessEntry {
         detail.clear();
         (*at, *took, *outcome) = (now, Duration::ZERO, "");
         (*peer, *exchange, *connection) = (None, None, None);
+        *span = None;
         (*hidden, *status, *bytes_in, *bytes_out) = (0, 0, 0, 0);
     }
 }
 
-/// A worker's end of the access log. Never waits: what does not fit is counted and dropped.
+/// A worker's end of the access log, and of the traces. Never waits: what does not fit is counted and
+/// dropped.
 #[derive(Clone)]
 pub struct AccessSender {
+    log: Sink,
+    traces: Sink,
+}
+
+/// One of them; without a sender it is switched off.
+#[derive(Clone, Default)]
+struct Sink {
     entries: Option<Sender<AccessEntry>>,
     dropped: Arc<AtomicU64>,
 }
 
-impl AccessSender {
-    /// A log of at most `bound` entries that wait to be written.
-    #[must_use]
-    pub fn new(bound: usize) -> (AccessSender, Receiver<AccessEntry>) {
+impl Sink {
+    fn new(bound: usize) -> (Sink, Receiver<AccessEntry>) {
         let (entries, receiver) = bounded(bound);
-        let sender = AccessSender {
+        let sink = Sink {
             entries: Some(entries),
             dropped: Arc::default(),
         };
-        (sender, receiver)
+        (sink, receiver)
     }
 
-    /// A log that is switched off.
-    #[must_use]
-    pub fn off() -> AccessSender {
-        AccessSender {
-            entries: None,
-            dropped: Arc::default(),
-        }
-    }
-
-    /// Tells the log.
-    pub fn tell(&self, entry: &AccessEntry) {
+    fn tell(&self, entry: &AccessEntry) {
         if let Some(entries) = &self.entries
             && entries.try_send(*entry).is_err()
         {
             self.dropped.fetch_add(1, Relaxed);
         }
     }
+}
 
-    /// Entries that did not fit.
+impl AccessSender {
+    /// A log of at most `bound` entries that wait to be written.
+    #[must_use]
+    pub fn new(bound: usize) -> (AccessSender, Receiver<AccessEntry>) {
+        let (log, receiver) = Sink::new(bound);
+        let traces = Sink::default();
+        (AccessSender { log, traces }, receiver)
+    }
+
+    /// A log that is switched off.
+    #[must_use]
+    pub fn off() -> AccessSender {
+        AccessSender {
+            log: Sink::default(),
+            traces: Sink::default(),
+        }
+    }
+
+    /// Has what is sampled told a second time, to the traces: at most `bound` that wait.
+    pub fn trace(&mut self, bound: usize) -> Receiver<AccessEntry> {
+        let (traces, receiver) = Sink::new(bound);
+        self.traces = traces;
+        receiver
+    }
+
+    /// Tells what ends.
+    pub fn tell(&self, entry: &AccessEntry) {
+        self.log.tell(entry);
+        if entry.span.is_some_and(|span| span.sampled) {
+            self.traces.tell(entry);
+        }
+    }
+
+    /// Entries of the log that did not fit.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.dropped.load(Relaxed)
+        self.log.dropped.load(Relaxed)
+    }
+
+    /// Spans that did not fit.
+    #[must_use]
+    pub fn dropped_spans(&self) -> u64 {
+        self.traces.dropped.load(Relaxed)
     }
 }
 

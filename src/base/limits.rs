@@ -8,6 +8,7 @@ mod configuration;
 mod credentials;
 mod edge;
 mod graph;
+mod operation;
 mod servers;
 mod union;
 mod upstreams;
@@ -16,6 +17,7 @@ pub use configuration::*;
 pub use credentials::*;
 pub use edge::*;
 pub use graph::*;
+pub use operation::*;
 pub use servers::*;
 pub use union::*;
 pub use upstreams::*;
@@ -247,8 +249,6 @@ pub const FACADE_REDIRECTS: usize = 8;
 pub const FACADE_URI_BYTES: usize = 1024;
 /// Members passed on of each list in the issuer's own metadata.
 pub const FACADE_LISTED: usize = 64;
-/// Entries of the access log that wait to be written.
-pub const ACCESS_ENTRIES: usize = 4096;
 
 // ---- policy ----
 

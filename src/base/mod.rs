@@ -16,4 +16,5 @@ pub mod mailbox;
 pub mod secret;
 pub mod strikes;
 pub mod tally;
+pub mod trace;
 pub mod visible;

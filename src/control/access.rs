@@ -3,6 +3,7 @@
 //! | field | |
 //! |---|---|
 //! | `at` | Unix time in seconds, with milliseconds |
+//! | `trace` | the trace it belongs to, where the gateway takes part in traces |
 //! | `exchange` | its name in the recording; absent when it has none |
 //! | `connection` | configured name; absent when none matched |
 //! | `method`, `path` | of the request; the path masked and without query; `path_cut` when too long |
@@ -137,6 +138,8 @@ struct Line<'l> {
     #[serde(skip_serializing_if = "Option::is_none")]
     exchange: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     connection: Option<&'l str>,
     method: &'l str,
     path: &'l str,
@@ -174,6 +177,7 @@ fn write(out: &mut impl Write, entry: &AccessEntry, connections: &[Arc<str>]) ->
         at: (entry.at.0 / 1_000_000) as f64 / 1_000.0,
         peer: entry.peer,
         exchange: entry.exchange.map(|id| id.to_string()),
+        trace: entry.span.map(|span| format!("{:032x}", span.trace)),
         connection: connection.map(|name| &**name),
         method: entry.method.as_str(),
         path: entry.path.as_str(),
@@ -209,6 +213,7 @@ mod tests {
             at: Wall(1_700_000_000_123_000_000),
             peer: Some(([127, 0, 0, 1], 40000).into()),
             exchange: Some(ExchangeId::new(1, 2)),
+            span: None,
             connection: Some(0),
             method: Short::new("GET"),
             rpc: Short::new(""),

@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::config::Admin;
+use super::inherited::Inherited;
 use super::listen::{Certificate, Listening};
 use super::metrics::Metrics;
 use super::ready::Readiness;
@@ -43,8 +44,8 @@ struct Guard {
 
 impl AdminListener {
     /// Binds the configured address.
-    pub fn bind(admin: &Admin) -> io::Result<AdminListener> {
-        let listening = Listening::bind(admin.bind, admin.tls.as_ref())?;
+    pub fn bind(admin: &Admin, inherited: &mut Inherited) -> io::Result<AdminListener> {
+        let listening = Listening::bind(admin.bind, admin.tls.as_ref(), inherited)?;
         Ok(AdminListener {
             guard: Guard {
                 bind: listening.address(),
@@ -63,6 +64,11 @@ impl AdminListener {
     /// What it shows.
     pub fn certificate(&self) -> Certificate {
         self.listening.certificate()
+    }
+
+    /// Its socket once more, to be handed over.
+    pub fn socket(&self) -> io::Result<std::net::TcpListener> {
+        self.listening.again()
     }
 
     /// Answers for ever.

@@ -143,6 +143,18 @@ impl HttpClient {
         self.fetch(request, bound).await
     }
 
+    /// Sends a request as it is; the answer has at most `bound` bytes.
+    ///
+    /// # Errors
+    /// When there is no whole answer.
+    pub async fn send(
+        &self,
+        request: http::Request<axum::body::Bytes>,
+        bound: usize,
+    ) -> Result<Fetched, FetchError> {
+        self.fetch(Request::try_from(request), bound).await
+    }
+
     async fn fetch(
         &self,
         request: reqwest::Result<Request>,

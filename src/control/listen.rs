@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::config::TlsIdentity;
+use super::inherited::Inherited;
 use crate::base::limits::HEAD_TIME;
 use crate::tls;
 
@@ -77,9 +78,13 @@ fn server(identity: &TlsIdentity, before: Option<&tls::Server>) -> io::Result<tl
 }
 
 impl Listening {
-    /// Binds an address.
-    pub fn bind(address: SocketAddr, tls: Option<&TlsIdentity>) -> io::Result<Listening> {
-        let listener = std::net::TcpListener::bind(address)?;
+    /// Binds an address, or takes the socket that is inherited for it.
+    pub fn bind(
+        address: SocketAddr,
+        tls: Option<&TlsIdentity>,
+        inherited: &mut Inherited,
+    ) -> io::Result<Listening> {
+        let listener = inherited.bind(address)?;
         listener.set_nonblocking(true)?;
         Ok(Listening {
             address: listener.local_addr()?,
@@ -96,6 +101,11 @@ impl Listening {
     /// What it shows.
     pub fn certificate(&self) -> Certificate {
         self.certificate.clone()
+    }
+
+    /// Its socket once more, to be handed over.
+    pub fn again(&self) -> io::Result<std::net::TcpListener> {
+        self.listener.try_clone()
     }
 
     /// Answers for ever, at most `places` connections at a time. `admit` is asked about each; what

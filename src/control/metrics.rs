@@ -75,6 +75,8 @@ impl Collector for Sources {
             "Access log entries lost",
         )?;
         count(&mut dropped, self.access.dropped())?;
+        let mut dropped = counter(&mut encoder, "spans_dropped", "Spans of traces lost")?;
+        count(&mut dropped, self.access.dropped_spans())?;
         let uptime = self.clock.now().mono.0 as f64 / 1e9;
         encoder
             .encode_descriptor("uptime_seconds", "Since start", None, MetricType::Gauge)?

@@ -15,11 +15,13 @@
 
 mod access;
 mod admin;
+mod beside;
 mod checkup;
 pub mod config;
 mod facade;
 mod health;
 pub mod http_client;
+mod inherited;
 pub mod jwks;
 mod keeper;
 mod listen;
@@ -33,10 +35,11 @@ pub mod session_keys;
 mod standing;
 mod storekeeper;
 pub mod tokens;
+mod traces;
 mod upstreams;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,17 +47,17 @@ use arc_swap::ArcSwap;
 use tokio::runtime::{Builder, Runtime};
 
 use self::access::AccessWriter;
-use self::admin::{AdminListener, Pages};
+use self::admin::Pages;
+use self::beside::{Facades, Listed, Listeners, facades, tracer};
 use self::config::{Config, Mistakes};
-use self::facade::Facade;
-use self::health::Health;
 use self::http_client::ClientError;
 use self::listen::Certificate;
 use self::metrics::{Metrics, Sources};
 use self::ready::Readiness;
 use self::reloads::Reloads;
-use self::standing::{Prepared, Standing, client};
-use crate::auth::{Issuer, KeyWanted, PublishedKeys};
+use self::standing::{Prepared, Standing};
+use self::traces::{Tracer, TracesError};
+use crate::auth::{KeyWanted, PublishedKeys};
 use crate::base::access::AccessSender;
 use crate::base::addresses::Addresses;
 use crate::base::clock::Clock;
@@ -66,6 +69,7 @@ use crate::mcp::pins::Pins;
 use crate::tls;
 
 pub use health::State;
+pub use inherited::Inherited;
 pub use ready::{OwnServers, Probe};
 pub use storekeeper::StoreKeeper;
 
@@ -98,6 +102,8 @@ pub struct Parts {
     pub pins: Pins,
     /// How the gateway's own servers are.
     pub servers: OwnServers,
+    /// Listening sockets that another process has given.
+    pub inherited: Inherited,
 }
 
 /// Why the control plane cannot start.
@@ -118,6 +124,9 @@ pub enum StartError {
     /// There is no way to fetch what it needs.
     #[error("{0}: {1}")]
     Client(String, ClientError),
+    /// Traces cannot be told.
+    #[error("traces: {0}")]
+    Traces(#[from] TracesError),
     /// There is no thread to run on.
     #[error("the control plane's runtime: {0}")]
     Runtime(io::Error),
@@ -134,6 +143,8 @@ pub struct Control {
     certificate: Certificate,
     facades: Facades,
     writer: AccessWriter,
+    tracer: Option<Tracer>,
+    listening: Listeners,
 }
 
 impl Control {
@@ -141,25 +152,35 @@ impl Control {
     ///
     /// # Errors
     /// What cannot be used, by name.
-    pub fn start(config: &Config, clock: Clock, parts: Parts) -> Result<Control, StartError> {
+    pub fn start(config: &Config, clock: Clock, mut parts: Parts) -> Result<Control, StartError> {
         let prepared = Prepared::of(config)?;
         let issuers = prepared.issuers();
-        let admin = AdminListener::bind(&config.admin)
+        let mut listening = Listeners::default();
+        let admin = listening
+            .admin(config, &mut parts.inherited)
             .map_err(|error| StartError::Admin(config.admin.bind, error))?;
         for connection in &config.connections {
             parts.counters.row(&connection.name);
         }
-        let (access, writer) = AccessWriter::start(&config.access_log, Arc::clone(&parts.counters))
-            .map_err(StartError::AccessLog)?;
+        let (mut access, writer) =
+            AccessWriter::start(&config.access_log, Arc::clone(&parts.counters))
+                .map_err(StartError::AccessLog)?;
         let runtime = runtime().map_err(StartError::Runtime)?;
         let (ask_key, key_questions) = mailbox(QUESTIONS);
         let (ask_credential, credential_questions) = mailbox(QUESTIONS);
         let (address, certificate) = (admin.address(), admin.certificate());
         let guard = runtime.enter();
         let keys = PublishedKeys::new(issuers.clone());
-        let (facades, facade_healths) = facades(config, &issuers, clock)?;
+        let (facades, facade_healths) = facades(
+            config,
+            &issuers,
+            clock,
+            &mut parts.inherited,
+            &mut listening,
+        )?;
+        let (tracer, tracer_health) = tracer(config, &mut access, &parts.counters)?;
         let start = Standing {
-            facades: facade_healths,
+            beside: facade_healths.into_iter().chain(tracer_health).collect(),
             ..Standing::default()
         };
         let standing = Standing::start(config, prepared, &start, &keys, clock);
@@ -169,34 +190,16 @@ impl Control {
             credentials: Arc::new(standing.shelves()),
             ask_credential,
             addresses: Arc::new(standing.places()),
-            counters: parts.counters,
+            counters: parts.counters.clone(),
             access,
         };
         let standing = Arc::new(ArcSwap::from_pointee(standing));
         let reloads = Arc::new(Reloads::new());
         tokio::spawn(hand_out_keys(standing.clone(), key_questions));
         tokio::spawn(hand_out_credentials(standing.clone(), credential_questions));
-        let sources = Sources {
-            counters: handles.counters.clone(),
-            standing: standing.clone(),
-            reloads: reloads.clone(),
-            access: handles.access.clone(),
-            pins: parts.pins,
-            servers: parts.servers.clone(),
-            clock,
-        };
-        let pages = Pages {
-            metrics: Metrics::new(sources),
-            readiness: Readiness {
-                clock,
-                keys,
-                standing: standing.clone(),
-                reloads: reloads.clone(),
-                servers: parts.servers,
-                probes: parts.probes,
-            },
-        };
-        tokio::spawn(admin.serve(pages));
+        let pages = pages(&handles, &standing, &reloads, clock, parts);
+        let answering = tokio::spawn(admin.serve(pages));
+        listening.accepting.push(answering.abort_handle());
         drop(guard);
         Ok(Control {
             runtime,
@@ -208,6 +211,8 @@ impl Control {
             certificate,
             facades,
             writer,
+            tracer,
+            listening,
         })
     }
 
@@ -257,6 +262,12 @@ impl Control {
         Ok(shown)
     }
 
+    /// Waits until everything has been fetched once, for no longer than `patience`: keys, tokens,
+    /// addresses.
+    pub fn settle(&self, patience: Duration) {
+        self.standing.load().settle(self.clock, patience);
+    }
+
     /// Tells the operator what became of a configuration that was offered: `Ok` has the generation
     /// that is in force since, or none where it was the same.
     pub fn note_reload(&self, outcome: Result<Option<u64>, String>) {
@@ -286,10 +297,26 @@ impl Control {
         Some(facades.find(|facade| *facade.issuer == *issuer)?.address)
     }
 
+    /// Gives its listening sockets once more, for a process that takes over. Only the first call
+    /// answers any.
+    pub fn sockets(&mut self) -> Vec<TcpListener> {
+        std::mem::take(&mut self.listening.sockets)
+    }
+
+    /// Takes no more connections: another process does. Those that are open go on.
+    pub fn leave_listeners(&self) {
+        for accepting in &self.listening.accepting {
+            accepting.abort();
+        }
+    }
+
     /// Stops: no more fetches, and the access log written out. Call it last, when no core can tell
     /// the log any more.
     pub fn stop(self) {
         const PATIENCE: Duration = Duration::from_secs(1);
+        if let Some(tracer) = self.tracer {
+            self.runtime.block_on(tracer.stop());
+        }
         self.runtime.shutdown_timeout(PATIENCE);
         self.writer.stop();
     }
@@ -298,42 +325,34 @@ impl Control {
 /// What a listener shows, and is to show.
 type Shows = (Certificate, Option<Arc<tls::Server>>);
 
-/// The façades that listen.
-type Facades = Vec<Listed>;
-
-/// A façade that listens.
-struct Listed {
-    issuer: Arc<str>,
-    address: SocketAddr,
-    certificate: Certificate,
-}
-
-/// The façades that are configured. One that cannot reach its issuer says so in its health and
-/// refuses its clients; the gateway is ready without it.
-fn facades(
-    config: &Config,
-    issuers: &[Arc<Issuer>],
+/// What the admin listener shows.
+fn pages(
+    handles: &Handles,
+    standing: &Arc<ArcSwap<Standing>>,
+    reloads: &Arc<Reloads>,
     clock: Clock,
-) -> Result<(Facades, Vec<Health>), StartError> {
-    let (mut addresses, mut healths) = (Vec::new(), Vec::new());
-    for (issuer, configured) in issuers.iter().zip(&config.issuers) {
-        let Some(config) = &configured.facade else {
-            continue;
-        };
-        let client = client(&configured.name, configured.roots.as_ref())?;
-        let health = Health::new("metadata", &configured.name);
-        let issuer = issuer.clone();
-        let facade = Facade::bind(config, issuer, client, clock, health.clone())
-            .map_err(|error| StartError::Facade(config.bind, error))?;
-        addresses.push(Listed {
-            issuer: configured.name.clone(),
-            address: facade.address(),
-            certificate: facade.certificate(),
-        });
-        healths.push(health);
-        tokio::spawn(facade.serve());
+    parts: Parts,
+) -> Pages {
+    let sources = Sources {
+        counters: handles.counters.clone(),
+        standing: standing.clone(),
+        reloads: reloads.clone(),
+        access: handles.access.clone(),
+        pins: parts.pins,
+        servers: parts.servers.clone(),
+        clock,
+    };
+    Pages {
+        metrics: Metrics::new(sources),
+        readiness: Readiness {
+            clock,
+            keys: handles.keys.clone(),
+            standing: standing.clone(),
+            reloads: reloads.clone(),
+            servers: parts.servers,
+            probes: parts.probes,
+        },
     }
-    Ok((addresses, healths))
 }
 
 /// Hands every question to the keeper of its issuer.

@@ -51,6 +51,7 @@ pub fn compile(
         limits: config.limits,
         credentials: Arc::clone(&handles.credentials),
         inner: mcp::inner_way(config, shared),
+        traces: config.traces.as_ref().map(|traces| traces.sampling),
     })
 }
 
@@ -76,6 +77,7 @@ pub fn preview(config: &Config) -> Result<Rules, Mistakes> {
         limits: config.limits,
         credentials: Arc::new(Credentials::new(0)),
         inner: InnerWay::default(),
+        traces: None,
     })
 }
 

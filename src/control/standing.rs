@@ -30,8 +30,8 @@ pub(super) struct Standing {
     pub issuers: Vec<Arc<KeptIssuer>>,
     pub credentials: Vec<Arc<KeptCredential>>,
     pub upstreams: Vec<Arc<KeptUpstream>>,
-    /// Façades are there from the start.
-    pub facades: Vec<Health>,
+    /// What the gateway is ready without: façades and traces, which are there from the start.
+    pub beside: Vec<Health>,
 }
 
 /// An issuer whose keys are kept.
@@ -156,7 +156,7 @@ impl Standing {
             issuers: issuers.collect(),
             credentials: credentials.collect(),
             upstreams: upstreams.collect(),
-            facades: before.facades.clone(),
+            beside: before.beside.clone(),
         }
     }
 
@@ -181,7 +181,7 @@ impl Standing {
         let credentials = self.credentials.iter();
         let fetched = credentials.filter_map(|one| one.health.as_ref());
         let upstreams = self.upstreams.iter().flat_map(|one| one.healths());
-        issuers.chain(fetched).chain(upstreams).chain(&self.facades)
+        issuers.chain(fetched).chain(upstreams).chain(&self.beside)
     }
 
     /// Waits until every lookup and fetch has come to something once, for no longer than `patience`:

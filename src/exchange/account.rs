@@ -2,6 +2,7 @@
 
 mod again;
 mod shown;
+mod traced;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

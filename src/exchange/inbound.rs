@@ -354,8 +354,8 @@ impl Inbound {
         if let Some(edited) = dialogue.and_then(|it| it.edited.take()) {
             received.replace_body(edited, core);
         }
-        let shown = credential.as_deref();
-        let Ok(text) = forward::head(&received, bytes, &judged, shown, core) else {
+        let (shown, span) = (credential.as_deref(), self.account.span());
+        let Ok(text) = forward::head(&received, bytes, &judged, shown, span, core) else {
             let phase = Phase::Ready {
                 received,
                 judged,

@@ -50,6 +50,7 @@ use crate::auth::Authenticator;
 use crate::base::access::AccessEntry;
 use crate::base::buffers::Pool;
 use crate::base::clock::{Mono, Now, Wall};
+use crate::base::trace::SpanIds;
 use crate::http::{HeadLimits, RequestScanner, ResponseScanner, Spare};
 use crate::mask::{self, ContentKind, Masks};
 use crate::mcp;
@@ -76,6 +77,8 @@ pub struct Core {
     pub sessions: record::Sessions,
     /// Where finished exchanges are told.
     pub journal: Journal,
+    /// Names the gateway's part of traces.
+    span_ids: SpanIds,
     /// Buffers lent while bytes are in flight.
     pub pool: Pool,
     /// Reads what callers say to MCP servers.
@@ -120,6 +123,7 @@ impl Core {
             writer,
             sessions,
             journal,
+            span_ids: SpanIds::new(),
             pool: Pool::default(),
             reader: mcp::Reader::new(),
             answers: mcp::Answers::new(),

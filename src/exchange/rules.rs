@@ -11,6 +11,7 @@ use crate::base::credential::Credentials;
 use crate::base::limits::Limits;
 use crate::base::secret::Secret;
 use crate::base::strikes::Tolerance;
+use crate::base::trace::Sampling;
 use crate::mask::Masks;
 use crate::mcp::Sealer;
 use crate::mcp::pins::Pins;
@@ -34,6 +35,8 @@ pub struct Rules {
     pub credentials: Arc<Credentials>,
     /// The way in for servers of the gateway's own.
     pub inner: InnerWay,
+    /// How many traces begin here; `None` passes on what callers say of theirs.
+    pub traces: Option<Sampling>,
 }
 
 /// The way in for servers of the gateway's own: every connection by its name.

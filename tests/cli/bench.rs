@@ -5,6 +5,7 @@ mod server;
 use self::server::{Reply, Server};
 use crate::{run, sluice, stderr, stdout};
 use serde_json::Value;
+use sluice::cli::demo::pki::Authority;
 use std::io::{BufRead, BufReader};
 use std::process::{Output, Stdio};
 use std::sync::Mutex;
@@ -60,6 +61,37 @@ fn what_is_counted_is_what_the_server_did() {
     ] {
         assert!(text.contains(part), "{part}:\n{text}");
     }
+}
+
+#[test]
+fn a_servers_certificate_is_verified_and_a_files_bytes_are_the_body() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let place = |name: &str| directory.path().join(name).display().to_string();
+    let authority = Authority::generate().expect("an authority");
+    let leaf = authority.leaf("bench").expect("a certificate");
+    std::fs::write(place("ca.pem"), authority.pem()).expect("a file");
+    let body = "{\"list\":[1,2,3]}\n";
+    std::fs::write(place("body.json"), body).expect("a file");
+    let server = Server::secure(leaf.server().expect("TLS"), move |request| {
+        let is_whole = request.starts_with("POST /put HTTP/1.1\r\n") && request.ends_with(body);
+        Reply::new(if is_whole { 200 } else { 400 }, "")
+    });
+    let url = format!("{}/put", server.url());
+    let (ca, file) = (place("ca.pem"), place("body.json"));
+    let load = ["-r", "50", "-d", "200ms", "-X", "POST", "--body", &file];
+    let trusting = [&load[..], &["--ca-file", &ca, "--json"]].concat();
+    let output = bench(&url, &trusting);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(report(&output)["good"], 10);
+
+    // Nobody of the system's authorities vouches for it, nor does another one.
+    let other = Authority::generate().expect("an authority");
+    std::fs::write(place("other.pem"), other.pem()).expect("a file");
+    let output = bench(
+        &url,
+        &[&load[..], &["--ca-file", &place("other.pem")]].concat(),
+    );
+    assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
 }
 
 /// A client that waits for its answers before it asks again would see two slow ones.

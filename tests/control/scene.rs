@@ -92,6 +92,7 @@ impl Scene {
         let counters = Arc::new(Counters::new(labels, 2));
         let (pins, _) = Pins::new();
         let parts = Parts {
+            inherited: Default::default(),
             counters: counters.clone(),
             probes: vec![Probe {
                 name: "recorder",

@@ -76,6 +76,7 @@ access_log: file:access.log
             refusals: &["no token"],
         };
         let parts = Parts {
+            inherited: Default::default(),
             counters: Arc::new(Counters::new(labels, 1)),
             probes: Vec::new(),
             pins: Pins::new().0,

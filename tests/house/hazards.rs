@@ -94,6 +94,14 @@ const EXPOSED: &[Excepted] = &[
     ),
     exposes("src/control/admin.rs", "a bearer is compared"),
     exposes(
+        "src/control/config/check/traces.rs",
+        "can this secret stand in a header field?",
+    ),
+    exposes(
+        "src/control/traces.rs",
+        "a collector gets the header fields that it wants",
+    ),
+    exposes(
         "src/servers/union/wire.rs",
         "the inner secret and the caller's own token go to the gateway's inner listener",
     ),

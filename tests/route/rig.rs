@@ -15,6 +15,7 @@ use sluice::base::ids::ExchangeId;
 use sluice::base::limits::Limits;
 use sluice::base::secret::Secret;
 use sluice::base::strikes::Tolerance;
+use sluice::base::trace::Sampling;
 use sluice::exchange::metadata::{Metadata, MetadataSpec};
 use sluice::exchange::rules::{Connection, ForwardFields, InnerWay, Mcp, Route, Upstream};
 use sluice::exchange::{Core, Journal, Refusal, Rules};
@@ -55,6 +56,8 @@ pub struct Shape {
     pub lines: Vec<(Effect, &'static str)>,
     /// The upstream is an MCP server, and the lines are about what is said to it.
     pub mcp: bool,
+    /// How many traces begin at the gateway; without it, it takes no part in any.
+    pub traces: Option<Sampling>,
 }
 
 impl Default for Shape {
@@ -72,6 +75,7 @@ impl Default for Shape {
                 (Effect::Approve, "* /careful/**"),
             ],
             mcp: false,
+            traces: None,
         }
     }
 }
@@ -488,5 +492,6 @@ fn rules(shape: &Shape, credentials: &Arc<Credentials>) -> Rules {
         limits: shape.limits,
         credentials: Arc::clone(credentials),
         inner: InnerWay::default(),
+        traces: shape.traces,
     }
 }

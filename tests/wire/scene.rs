@@ -91,6 +91,8 @@ pub struct Plan<'a> {
     pub drain_time: &'a str,
     /// Free disk space below which no session begins.
     pub reserve: &'a str,
+    /// Further lines of the file.
+    pub further: &'a str,
     /// Port of the plain listener; 0 takes a free one.
     pub port: u16,
     /// Further keys of the TLS listener's `tls`.
@@ -117,6 +119,7 @@ impl Plan<'_> {
             data: None,
             drain_time: "3s",
             reserve: "1",
+            further: "",
             port: 0,
             tls: "",
             rules: "",
@@ -155,6 +158,7 @@ impl Plan<'_> {
             reserve,
             tls,
             rules,
+            further,
             ..
         } = self;
         let authority = self.issuer.url();
@@ -184,6 +188,7 @@ data: {data}
 io: {io}
 workers: 1
 access_log: file:access.log
+{further}
 limits: {{ drain_time: {drain_time}, segment_bytes: 1MiB, reserve_bytes: {reserve}, {limits} }}
 issuers:
   local:
@@ -296,14 +301,17 @@ impl Scene {
 
     /// A figure of `/metrics`, by its name and labels.
     pub fn metric(&self, name: &str) -> u64 {
-        let host = self.admin;
-        let shown = Caller::plain(host).ask(format!(
-            "GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
-        ));
-        let text = shown.text();
+        let text = self.metrics();
         let line = text.lines().find_map(|line| line.strip_prefix(name));
         line.and_then(|rest| rest.trim().parse().ok())
             .unwrap_or_else(|| panic!("{name} is not in {text}"))
+    }
+
+    /// What `/metrics` answers.
+    pub fn metrics(&self) -> String {
+        let host = self.admin;
+        let ask = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        Caller::plain(self.admin).ask(ask).text().to_owned()
     }
 
     /// Where the gateway keeps its data.

@@ -1,6 +1,6 @@
 //! The listening sockets, and what they show under TLS while the gateway runs.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use super::servers;
@@ -8,6 +8,7 @@ use crate::base::clock::Wall;
 use crate::base::limits::BACKLOG;
 use crate::cli::Failure;
 use crate::cli::failure::Doing;
+use crate::control::Inherited;
 use crate::control::config::{Config, ListenerTls, TlsIdentity};
 use crate::tls::{Certificate, ClientSpec, Door, Server, TlsConfigError, Validity};
 use crate::worker::io::{check_free, listen_reuseport};
@@ -19,6 +20,8 @@ pub(super) struct Doors {
     pub sockets: Vec<Vec<Listener>>,
     /// In the order of the configuration, with real ports.
     pub addresses: Vec<SocketAddr>,
+    /// Those of callers once more, to be handed over.
+    pub shared: Vec<TcpListener>,
     /// Where servers of the gateway's own call back.
     pub inner: SocketAddr,
     /// What they show.
@@ -32,11 +35,16 @@ pub(super) struct Certificates(Vec<Option<Arc<Door>>>);
 pub(super) struct Renewed(Vec<Option<Arc<Server>>>);
 
 impl Doors {
-    /// Listens on every address.
-    pub(super) fn open(config: &Config, now: Wall) -> Result<Doors, Failure> {
+    /// Takes what is inherited, and listens on every other address.
+    pub(super) fn open(
+        config: &Config,
+        now: Wall,
+        inherited: &mut Inherited,
+    ) -> Result<Doors, Failure> {
         let mut doors = Doors {
             sockets: (0..config.workers).map(|_| Vec::new()).collect(),
             addresses: Vec::new(),
+            shared: Vec::new(),
             inner: servers::INNER,
             shown: Certificates(Vec::new()),
         };
@@ -53,23 +61,43 @@ impl Doors {
                 Some(door) => Offers::Tls(Arc::clone(door)),
                 None => Offers::Plain,
             };
-            check_free(listener.bind).doing(format!("listen on {}", listener.bind))?;
-            let address = doors.add(listener.bind, &offers)?;
+            let doing = || format!("listen on {}", listener.bind);
+            let given = inherited.take(listener.bind).doing(doing())?;
+            if given.is_empty() {
+                check_free(listener.bind).doing(doing())?;
+            }
+            let address = doors.add(listener.bind, given, &offers).doing(doing())?;
             doors.addresses.push(address);
             doors.shown.0.push(door);
         }
-        doors.inner = doors.add(servers::INNER, &Offers::Inner)?;
+        let none = Vec::new();
+        doors.inner = doors
+            .add(servers::INNER, none, &Offers::Inner)
+            .doing(format!("listen on {}", servers::INNER))?;
         Ok(doors)
     }
 
-    /// A socket for every worker on the same address, which it answers.
-    fn add(&mut self, mut address: SocketAddr, offers: &Offers) -> Result<SocketAddr, Failure> {
-        for sockets in &mut self.sockets {
-            let socket =
-                listen_reuseport(address, BACKLOG).doing(format!("listen on {address}"))?;
+    /// A socket for every worker on the same address, which it answers. Of those that are given
+    /// none is left: connections in its queue would wait for ever.
+    fn add(
+        &mut self,
+        mut address: SocketAddr,
+        given: Vec<TcpListener>,
+        offers: &Offers,
+    ) -> std::io::Result<SocketAddr> {
+        let workers = self.sockets.len();
+        let mut given = given.into_iter();
+        for core in (0..workers).cycle().take(workers.max(given.len())) {
+            let socket = match given.next() {
+                Some(socket) => socket,
+                None => listen_reuseport(address, BACKLOG)?,
+            };
             // With port 0, the first socket's port is everyone's.
-            address = socket.local_addr().doing(format!("listen on {address}"))?;
-            sockets.push(Listener {
+            address = socket.local_addr()?;
+            if !matches!(offers, Offers::Inner) {
+                self.shared.push(socket.try_clone()?);
+            }
+            self.sockets[core].push(Listener {
                 socket,
                 offers: offers.clone(),
             });

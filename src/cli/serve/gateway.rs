@@ -1,7 +1,7 @@
 //! The gateway, put together: control plane, recorder, and one worker per core.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -14,13 +14,13 @@ use super::servers::Servers;
 use crate::auth::{Authenticator, SharedTokens};
 use crate::base::clock::Clock;
 use crate::base::counters::{Counters, Labels};
-use crate::base::limits::Limits;
+use crate::base::limits::{Limits, TAKE_OVER_PATIENCE};
 use crate::base::secret::Secret;
 use crate::cli::Failure;
 use crate::cli::failure::Doing;
 use crate::control::config::{self, Changes, Config, Io, Mistakes};
 use crate::control::rules;
-use crate::control::{self, Control, Handles, Parts, Probe, StoreKeeper};
+use crate::control::{self, Control, Handles, Inherited, Parts, Probe, StoreKeeper};
 use crate::exchange::{Core, Journal, Refusal, Rules};
 use crate::mcp::Sealer;
 use crate::record::{Health, Outcome, SessionTable, Sessions, State, Writer};
@@ -43,6 +43,8 @@ pub struct Gateway {
     addresses: Vec<SocketAddr>,
     certificates: Certificates,
     clock: Clock,
+    /// The listening sockets once more, for a process that takes over.
+    sockets: Vec<TcpListener>,
     io: IoChoice,
 }
 
@@ -52,11 +54,20 @@ impl Gateway {
     /// # Errors
     /// The first thing that cannot be used, said so that a person can mend it.
     pub fn start(config: &Config) -> Result<Gateway, Failure> {
+        Gateway::start_with(config, Inherited::default())
+    }
+
+    /// The same with listening sockets that another process has given.
+    ///
+    /// # Errors
+    /// As [`Gateway::start`].
+    pub fn start_with(config: &Config, mut inherited: Inherited) -> Result<Gateway, Failure> {
         let clock = Clock::start();
         recorder::make_private(&config.data)
             .doing(format!("data directory {}", config.data.display()))?;
         // Listening comes first: a port in use is the mistake most often made.
-        let doors = Doors::open(config, clock.now().wall)?;
+        let takes_over = !inherited.is_empty();
+        let mut doors = Doors::open(config, clock.now().wall, &mut inherited)?;
         let workers =
             u16::try_from(config.workers).map_err(|_| Failure::new("too many workers"))?;
         let (recorder, writers) =
@@ -77,9 +88,15 @@ impl Gateway {
             ],
             pins: keeper.pins().clone(),
             servers: servers.states(),
+            inherited,
         };
-        let control =
+        let mut control =
             Control::start(config, clock, parts).map_err(|why| Failure::new(why.to_string()))?;
+        if takes_over {
+            // Callers who come meanwhile are served by the process before.
+            control.settle(TAKE_OVER_PATIENCE);
+        }
+        doors.shared.append(&mut control.sockets());
         let handles = control.handles().clone();
         let key = pseudonyms::key(&config.data)?;
         servers.publish(config, &handles.addresses);
@@ -95,15 +112,7 @@ impl Gateway {
         };
         let (stop, stopped) = watch::channel(false);
         let io = choice(config.io);
-        let mut cores = Vec::new();
-        for (index, (writer, listeners)) in writers.into_iter().zip(doors.sockets).enumerate() {
-            let seed = shared.seed(index, writer, listeners, stopped.clone());
-            let thread = std::thread::Builder::new()
-                .name(format!("core-{index}"))
-                .spawn(move || io.run(seed)?)
-                .doing("worker thread")?;
-            cores.push(thread);
-        }
+        let cores = shared.start(io, writers, doors.sockets, &stopped)?;
         Ok(Gateway {
             config: config.clone(),
             rules: shared.rules,
@@ -118,6 +127,7 @@ impl Gateway {
             addresses: doors.addresses,
             certificates: doors.shown,
             clock,
+            sockets: doors.shared,
             io,
         })
     }
@@ -214,11 +224,24 @@ impl Gateway {
         self.cores.iter().any(JoinHandle::is_finished)
     }
 
+    /// Gives the listening sockets once more, for a process that takes over. Only the first call
+    /// answers any.
+    pub fn sockets(&mut self) -> Vec<TcpListener> {
+        std::mem::take(&mut self.sockets)
+    }
+
+    /// Leaves the control plane's listeners to the process that has taken over.
+    pub fn leave_listeners(&self) {
+        self.control.leave_listeners();
+    }
+
     /// Drains and stops: no new connection, exchanges in flight end, the recording is sealed.
     ///
     /// # Errors
     /// What could not be ended in order.
     pub fn stop(self) -> Result<(), Failure> {
+        // A socket that is open here would still queue connections that nobody takes.
+        drop(self.sockets);
         // Nobody listening any more means that all cores have ended.
         let _ = self.stop.send(true);
         let mut failed = None;
@@ -273,6 +296,25 @@ struct Shared {
 }
 
 impl Shared {
+    /// A thread for each core.
+    fn start(
+        &self,
+        io: IoChoice,
+        writers: Vec<Writer>,
+        sockets: Vec<Vec<Listener>>,
+        stopped: &watch::Receiver<bool>,
+    ) -> Result<Vec<JoinHandle<io::Result<()>>>, Failure> {
+        let cores = writers.into_iter().zip(sockets).enumerate();
+        let threads = cores.map(|(index, (writer, listeners))| {
+            let seed = self.seed(index, writer, listeners, stopped.clone());
+            std::thread::Builder::new()
+                .name(format!("core-{index}"))
+                .spawn(move || io.run(seed)?)
+                .doing("worker thread")
+        });
+        threads.collect()
+    }
+
     fn seed(
         &self,
         index: usize,

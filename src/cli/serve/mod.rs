@@ -2,20 +2,23 @@
 
 mod doors;
 mod gateway;
+mod handover;
 mod pseudonyms;
 mod servers;
+mod signals;
+mod supervisor;
 mod watch;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-
+use self::handover::Taking;
+use self::signals::{Signals, Told};
 use self::watch::Watch;
 use super::Failure;
 use super::failure::Doing;
+use crate::control::Inherited;
 use crate::control::config::{self, Config, Mistakes};
+use crate::recorder;
 
 pub use gateway::Gateway;
 
@@ -24,10 +27,11 @@ pub use gateway::Gateway;
 /// Listens as the configuration says until SIGTERM or Ctrl-C, then drains: no new connection is
 /// taken, calls in flight end, the recording is sealed. When the configuration file changes or a file
 /// that it names, and at SIGHUP, all is read again and taken over whole; what cannot be used leaves
-/// what was before in force.
+/// what was before in force. At SIGUSR2 the program file is started again with --take-over: a newer
+/// version serves, and no connection is lost.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  sluice serve -c sluice.yaml\n  sluice serve -c sluice.yaml --io uring"
+    after_help = "Examples:\n  sluice serve -c sluice.yaml\n  sluice serve -c sluice.yaml --io uring\n  sluice serve -c sluice.yaml --take-over"
 )]
 pub struct ServeArgs {
     /// The configuration file.
@@ -36,6 +40,10 @@ pub struct ServeArgs {
     /// How sockets are driven: tokio, epoll or uring; overrides the configuration.
     #[arg(long, value_name = "DRIVER")]
     io: Option<crate::worker::io::IoChoice>,
+    /// Take the listening sockets of the gateway that serves from the same data directory, and let
+    /// it drain; without one, start as ever.
+    #[arg(long)]
+    take_over: bool,
 }
 
 /// Runs the command.
@@ -44,28 +52,85 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     // Before anything is started: a SIGTERM that comes meanwhile must still drain.
     let mut signals = Signals::listen()?;
     let mut watch = Watch::start(&args.config, &config.files)?;
-    let mut gateway = Gateway::start(&config)?;
+    let (taking, inherited) = match args.take_over {
+        true => take_over(&config)?,
+        false => (None, Inherited::default()),
+    };
+    let mut gateway = Gateway::start_with(&config, inherited)?;
     announce(&gateway, config.workers);
-    let broken = loop {
+    signals.hand_over(&config.data, gateway.sockets())?;
+    if let Some(taking) = taking {
+        taking.taken().doing("the gateway before this one")?;
+        eprintln!("sluice: taken over; the gateway before this one drains");
+    }
+    supervisor::ready();
+    let end = loop {
         match signals.wait(&gateway, &mut watch) {
             Told::Reload => {
                 watch.look();
+                supervisor::reloading();
                 reload(args, &mut gateway, &mut watch);
+                supervisor::ready();
             }
-            Told::Broken => break true,
-            Told::End => break false,
+            Told::Renew => renew(),
+            end => break end,
         }
     };
+    // Its listening sockets close with it.
+    drop(signals);
+    if let Told::TakenOver = end {
+        gateway.leave_listeners();
+        eprintln!("sluice: another process has taken over");
+    } else {
+        supervisor::stopping();
+    }
     eprintln!(
         "sluice: draining; calls in flight may take {} s to end",
         config.limits.drain_time.as_secs()
     );
     gateway.stop()?;
     eprintln!("sluice: stopped, the recording is sealed");
-    if broken {
+    if let Told::Broken = end {
         Err(Failure::new("a core ended on its own; see above"))
     } else {
         Ok(())
+    }
+}
+
+/// The sockets of the gateway that serves from the same data directory, if one does.
+fn take_over(config: &Config) -> Result<(Option<Taking>, Inherited), Failure> {
+    let doing = || format!("take over from the gateway at {}", config.data.display());
+    recorder::make_private(&config.data).doing(doing())?;
+    match Taking::ask(&config.data).doing(doing())? {
+        Some((taking, sockets)) => Ok((Some(taking), Inherited::new(sockets))),
+        None => {
+            eprintln!(
+                "sluice: no gateway serves from {}: starting without",
+                config.data.display()
+            );
+            Ok((None, Inherited::default()))
+        }
+    }
+}
+
+/// Starts the program file once more, as this process was started, to take over from it.
+fn renew() {
+    let mut words = std::env::args_os();
+    let started = words.next().map(|program| {
+        let words: Vec<_> = words.filter(|word| word != "--take-over").collect();
+        std::process::Command::new(program)
+            .args(words)
+            .arg("--take-over")
+            .spawn()
+    });
+    match started {
+        Some(Ok(mut child)) => {
+            eprintln!("sluice: SIGUSR2: process {} is to take over", child.id());
+            // One that fails says why itself, and must not stay a zombie.
+            std::thread::spawn(move || child.wait());
+        }
+        Some(Err(why)) => eprintln!("sluice: SIGUSR2: the program cannot be started: {why}"),
+        None => eprintln!("sluice: SIGUSR2: this process does not know its program"),
     }
 }
 
@@ -114,61 +179,4 @@ fn announce(gateway: &Gateway, workers: usize) {
         );
     }
     eprintln!("sluice: admin on http://{}/readyz", gateway.admin_address());
-}
-
-/// What a running gateway is told from outside.
-enum Told {
-    /// To look at its configuration again.
-    Reload,
-    /// To end.
-    End,
-    /// Nothing; a core has ended.
-    Broken,
-}
-
-/// SIGTERM, Ctrl-C and SIGHUP, listened for on this thread.
-struct Signals {
-    runtime: Runtime,
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Signals, Failure> {
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .doing("wait for signals")?;
-        let inside = runtime.enter();
-        let terminate = signal(SignalKind::terminate()).doing("wait for SIGTERM")?;
-        let interrupt = signal(SignalKind::interrupt()).doing("wait for Ctrl-C")?;
-        let hangup = signal(SignalKind::hangup()).doing("wait for SIGHUP")?;
-        drop(inside);
-        Ok(Signals {
-            runtime,
-            terminate,
-            interrupt,
-            hangup,
-        })
-    }
-
-    /// Waits for a signal or another file, and looks at the cores meanwhile.
-    fn wait(&mut self, gateway: &Gateway, watch: &mut Watch) -> Told {
-        const LOOK: Duration = Duration::from_millis(500);
-        self.runtime.block_on(async {
-            let mut look = tokio::time::interval(LOOK);
-            let changed = watch.changed();
-            tokio::pin!(changed);
-            loop {
-                tokio::select! {
-                    _ = self.terminate.recv() => return Told::End,
-                    _ = self.interrupt.recv() => return Told::End,
-                    _ = self.hangup.recv() => return Told::Reload,
-                    () = &mut changed => return Told::Reload,
-                    _ = look.tick() => if gateway.is_broken() { return Told::Broken },
-                }
-            }
-        })
-    }
 }

@@ -144,6 +144,7 @@ pub fn diff(old: &Config, new: &Config) -> Changes {
         io: _,
         access_log: _,
         files: _,
+        traces: _,
         source: _,
     } = old;
     let connections = connections(old, new);
@@ -196,6 +197,7 @@ fn restart(old: &Config, new: &Config) -> Vec<String> {
         ("workers", old.workers != new.workers),
         ("io", old.io != new.io),
         ("access_log", old.access_log != new.access_log),
+        ("traces", old.traces != new.traces),
         (
             "limits.segment_bytes",
             was.segment_bytes != is.segment_bytes,

@@ -76,9 +76,10 @@ struct Front {
 }
 
 impl Facade {
-    /// Binds the configured address. `client` trusts whoever the issuer's certificates are from.
-    pub fn bind(
+    /// A façade on `listening`. `client` trusts whoever the issuer's certificates are from.
+    pub fn new(
         config: &config::Facade,
+        listening: Listening,
         issuer: Arc<auth::Issuer>,
         client: HttpClient,
         clock: Clock,
@@ -89,7 +90,7 @@ impl Facade {
             per: Duration::from_secs(60),
         };
         Ok(Facade {
-            listening: Listening::bind(config.bind, config.tls.as_ref())?,
+            listening,
             front: Front {
                 public_url: config.public_url.clone(),
                 client_id: config.client_id.clone(),

@@ -5,13 +5,14 @@ use zeroize::Zeroizing;
 
 use crate::base::credential::Credential;
 use crate::base::hex;
+use crate::base::trace::Span;
 use crate::exchange::dialogue::Dialogue;
 use crate::exchange::phase::Judged;
 use crate::exchange::received::Received;
 use crate::exchange::rules::Mcp;
 use crate::exchange::{Core, fields};
 use crate::http::write::CRLF;
-use crate::http::{HeadWriter, Known, WriteError};
+use crate::http::{FieldRef, HeadWriter, Known, WriteError};
 use crate::mcp::inner::{CALLER_HEADER, PRINCIPAL_HEADER, SECRET_HEADER};
 
 /// The head that goes upstream, `Host` first: the caller's listed fields, then the gateway's own.
@@ -22,12 +23,14 @@ pub(in crate::exchange) fn head(
     bytes: &[u8],
     judged: &Judged,
     credential: Option<&Credential>,
+    span: Option<Span>,
     core: &mut Core,
 ) -> Result<Vec<u8>, WriteError> {
     let mut target = core.pool.lend_text();
     write_target(judged, &mut target);
     let mut text = core.pool.lend_text();
-    let written = write_head(&mut text, &target, received, bytes, judged, credential);
+    let ours = Ours { credential, span };
+    let written = write_head(&mut text, &target, received, bytes, judged, &ours);
     core.pool.give_back_text(target);
     match written {
         Ok(()) => Ok(text),
@@ -64,7 +67,7 @@ fn write_head(
     received: &Received,
     caller: &[u8],
     judged: &Judged,
-    credential: Option<&Credential>,
+    ours: &Ours<'_>,
 ) -> Result<(), WriteError> {
     let (head, bytes) = (&received.head, received.bytes(caller));
     let connection = &judged.connection;
@@ -72,17 +75,18 @@ fn write_head(
     writer.field("Host", connection.upstream.authority.as_bytes())?;
     for field in head.entries(bytes).filter(|field| !field.hop_by_hop) {
         let read = connection.masks.is_some() || connection.mcp.is_some();
-        let ours = connection.mcp.is_some() && is_session(field.known);
-        if ours || !fields::request_passes(&field, &connection.forward, read) {
+        let session = connection.mcp.is_some() && is_session(field.known);
+        if session || !fields::request_passes(&field, &connection.forward, read) {
             continue;
         }
-        let replaced =
-            credential.is_some_and(|own| own.field.as_bytes().eq_ignore_ascii_case(field.name));
-        if !replaced {
+        if !ours.replace(&field) {
             writer.copy(&field)?;
         }
     }
-    write_own(&mut writer, credential)?;
+    write_own(&mut writer, ours.credential)?;
+    if let Some(span) = ours.span {
+        writer.field("traceparent", &span.text())?;
+    }
     if let (Some(mcp), Some(dialogue)) = (&connection.mcp, &judged.dialogue) {
         write_inner(&mut writer, mcp, dialogue)?;
         let speaks = mcp.inner.as_ref().is_some_and(|it| it.speaks_for_caller);
@@ -92,6 +96,27 @@ fn write_head(
     }
     writer.body(received.framing())?;
     writer.finish().map(|_| ())
+}
+
+/// What the gateway says in the place of the caller.
+struct Ours<'o> {
+    credential: Option<&'o Credential>,
+    span: Option<Span>,
+}
+
+impl Ours<'_> {
+    /// True for a field of the caller's that one of the gateway's stands for.
+    fn replace(&self, field: &FieldRef<'_>) -> bool {
+        let known = match (self.span, field.known) {
+            (Some(_), Known::Traceparent) => true,
+            // It belongs to a `traceparent`: where that says nothing, it does not either.
+            (Some(span), Known::Tracestate) => span.parent.is_none(),
+            _ => false,
+        };
+        known
+            || (self.credential)
+                .is_some_and(|own| own.field.as_bytes().eq_ignore_ascii_case(field.name))
+    }
 }
 
 /// Fields of MCP that mean the gateway: pages of others were turned away, sessions are sealed.

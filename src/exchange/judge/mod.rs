@@ -144,6 +144,9 @@ impl Judge<'_> {
         let judged = judged?;
         self.account
             .routed(head.method(self.bytes), &judged, self.core);
+        if let Some(sampling) = judged.rules.traces {
+            self.account.traced(head, self.bytes, sampling, self.core);
+        }
         Ok(judged)
     }
 

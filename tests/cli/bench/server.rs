@@ -1,10 +1,12 @@
 //! A server with a thread for each connection, which answers what a function says.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// What is answered.
 pub struct Reply {
@@ -63,12 +65,29 @@ impl Reply {
 
 pub struct Server {
     address: SocketAddr,
+    is_secure: bool,
     connections: Arc<AtomicUsize>,
 }
 
 impl Server {
     /// Answers for as long as the process lives; `answer` is given each request whole.
     pub fn start(answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Server {
+        Server::listen(None, answer)
+    }
+
+    /// The same over TLS.
+    pub fn secure(
+        config: Arc<ServerConfig>,
+        answer: impl Fn(&str) -> Reply + Send + Sync + 'static,
+    ) -> Server {
+        Server::listen(Some(config), answer)
+    }
+
+    fn listen(
+        tls: Option<Arc<ServerConfig>>,
+        answer: impl Fn(&str) -> Reply + Send + Sync + 'static,
+    ) -> Server {
+        let is_secure = tls.is_some();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let connections = Arc::new(AtomicUsize::new(0));
@@ -76,18 +95,31 @@ impl Server {
         std::thread::spawn(move || {
             for socket in listener.incoming().flatten() {
                 counted.fetch_add(1, Ordering::Relaxed);
-                let answer = Arc::clone(&answer);
-                std::thread::spawn(move || serve(socket, &*answer));
+                let (answer, tls) = (Arc::clone(&answer), tls.clone());
+                std::thread::spawn(move || {
+                    socket.set_nodelay(true).expect("a socket");
+                    match tls {
+                        None => serve(socket, &*answer),
+                        Some(config) => {
+                            let session = ServerConnection::new(config).expect("a session");
+                            serve(StreamOwned::new(session, socket), &*answer);
+                        }
+                    }
+                });
             }
         });
         Server {
             address,
+            is_secure,
             connections,
         }
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        match self.is_secure {
+            true => format!("https://localhost:{}", self.address.port()),
+            false => format!("http://{}", self.address),
+        }
     }
 
     /// How many were ever opened.
@@ -96,8 +128,7 @@ impl Server {
     }
 }
 
-fn serve(socket: TcpStream, answer: &dyn Fn(&str) -> Reply) {
-    socket.set_nodelay(true).expect("a socket");
+fn serve(socket: impl Read + Write, answer: &dyn Fn(&str) -> Reply) {
     let mut reader = BufReader::new(socket);
     while let Some(request) = request(&mut reader) {
         let reply = answer(&request);
@@ -113,7 +144,7 @@ fn serve(socket: TcpStream, answer: &dyn Fn(&str) -> Reply) {
 }
 
 /// A head and its body, if there is one more.
-fn request(reader: &mut BufReader<TcpStream>) -> Option<String> {
+fn request(reader: &mut impl BufRead) -> Option<String> {
     let (mut text, mut length) = (String::new(), 0);
     loop {
         let mut line = String::new();

@@ -13,6 +13,7 @@ mod mcp;
 mod policies;
 mod servers;
 mod surface;
+mod traces;
 mod upstreams;
 
 use std::net::IpAddr;
@@ -123,6 +124,7 @@ impl Checker<'_> {
         let workers = self.workers(file.workers);
         let io = self.io(file.io);
         let access_log = self.access_log(file.access_log);
+        let traces = self.perhaps(file.traces, Checker::traces);
         let (listeners, admin, issuers) = (listeners?, admin?, issuers?);
         let mut taken: Vec<_> = listeners.iter().map(|listener| listener.bind).collect();
         taken.push(admin.bind);
@@ -146,6 +148,7 @@ impl Checker<'_> {
             io: io?,
             access_log: access_log?,
             files: self.lookup.files(),
+            traces: traces?,
             source: self.source.clone(),
         })
     }

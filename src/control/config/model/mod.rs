@@ -4,6 +4,7 @@
 mod calls;
 mod credentials;
 mod mcp;
+mod traces;
 mod upstreams;
 
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use crate::base::secret::Secret;
 pub use calls::*;
 pub use credentials::*;
 pub use mcp::*;
+pub use traces::*;
 pub use upstreams::*;
 
 use super::errors::{Mistake, Mistakes};
@@ -58,6 +60,8 @@ pub struct Config {
     pub access_log: AccessLog,
     /// Every file that was read for it, beside its own.
     pub files: Vec<PathBuf>,
+    /// Where traces go, if anywhere.
+    pub traces: Option<Traces>,
     pub(super) source: Source,
 }
 

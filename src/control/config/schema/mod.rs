@@ -66,6 +66,26 @@ section! {
         pub io: Option<Text> => one_of(["uring", "epoll", "tokio"]),
         /// Where the access log goes: `stdout` (the default), `off`, or `file:PATH`.
         pub access_log: Option<Text> => like("^(stdout|off|file:.+)$"),
+        /// Where traces of requests go; by default nowhere.
+        pub traces: Option<At<Traces>>,
+    }
+}
+
+section! {
+    /// A collector of traces that speaks OTLP over HTTP.
+    pub struct Traces {
+        /// Where spans are posted, such as `https://collector.example:4318/v1/traces`; plain `http`
+        /// only to this machine.
+        pub endpoint: Option<Text> => like("^https?://").needed(),
+        /// Further header fields of these posts, by name; values as `env:` or `file:`.
+        pub headers: Option<Named<Text>>,
+        /// The share of requests that is traced of those that come without a `traceparent`, from 0 to
+        /// 1; by default none. Others are traced where their callers say so.
+        pub sample: Option<At<Scalar>>,
+        /// The service that spans say they come from; by default `sluice`.
+        pub service_name: Option<Text>,
+        /// PEM file of the only roots trusted for the collector; by default the system's.
+        pub ca_file: Option<Text>,
     }
 }
 
