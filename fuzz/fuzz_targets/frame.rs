@@ -6,7 +6,7 @@
 use libfuzzer_sys::fuzz_target;
 use sluice::record::block::{Block, frames};
 use sluice::record::frame::{Frame, seal};
-use sluice::record::payload::{Event, write_session_open};
+use sluice::record::payload::{Event, write_part_end, write_session_open};
 
 fuzz_target!(|bytes: &[u8]| {
     // As they stand: lists of frames, a block. Nothing must panic, and frames make progress.
@@ -69,6 +69,16 @@ fn told(event: &Event<'_>, payload: &[u8]) {
         Event::ResponseHead(bytes) => assert_eq!(*bytes, payload),
         Event::RequestChunk { bytes, .. } | Event::ResponseChunk { bytes, .. } => {
             assert!(payload.ends_with(bytes));
+        }
+        Event::Part(part) => {
+            let mut again = Vec::new();
+            part.write(&mut again);
+            assert_eq!((again.len(), again.as_slice()), (part.len(), payload));
+        }
+        Event::PartEnd { id, status } => {
+            let mut again = Vec::new();
+            write_part_end(id, *status, &mut again);
+            assert_eq!(again, payload);
         }
         Event::MaskHit { hits, .. } => assert!(hits.iter().count() * 10 <= payload.len()),
         Event::Refused { reasons, .. } => assert!(reasons.iter().count() * 8 <= payload.len()),

@@ -1,6 +1,8 @@
 //! What is told of an exchange: its frames in the recording and its line in the access log.
 
 mod again;
+mod journal;
+mod parts;
 mod shown;
 mod traced;
 
@@ -8,17 +10,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub(super) use self::again::Asked;
-use self::shown::{Target, show, show_asked, show_fields};
+pub use self::journal::Journal;
+pub(super) use self::parts::Asked as PartAsked;
+use self::parts::Parts;
+pub(super) use self::shown::show;
+use self::shown::{Target, show_asked, show_fields};
 use super::Core;
 use super::phase::Judged;
-use super::refusal::{Published, Refusal};
+use super::refusal::{GraphRefusal, Published, Refusal};
 use super::rules::Connection;
 use super::whence::Whence;
 use crate::auth::Identity;
-use crate::base::access::{AccessEntry, AccessSender};
+use crate::base::access::AccessEntry;
 use crate::base::clock::Now;
-use crate::base::counters::{Counters, Event};
 use crate::base::hex;
+use crate::base::limits::FRAME_BYTES;
 use crate::http::{Known, RequestHead};
 use crate::policy::budget::Slot;
 use crate::policy::{Permit, Rule};
@@ -27,63 +33,6 @@ use crate::record::{
     Timings,
 };
 use crate::tls::Shown;
-
-/// Where finished exchanges of one core are told.
-pub struct Journal {
-    access: AccessSender,
-    counters: Arc<Counters>,
-    worker: usize,
-}
-
-impl Journal {
-    /// Tells `access` and worker `worker`'s part of `counters`, whose labels are
-    /// [`Outcome::NAMES`] and [`Refusal::CODES`].
-    #[must_use]
-    pub fn new(access: AccessSender, counters: Arc<Counters>, worker: usize) -> Journal {
-        Journal {
-            access,
-            counters,
-            worker,
-        }
-    }
-
-    /// Counts something that is not an exchange.
-    pub fn count(&self, event: Event, times: u64) {
-        if let Some(core) = self.counters.core(self.worker) {
-            core.count(event, times);
-        }
-    }
-
-    /// A call of MCP went upstream.
-    fn called(&self, connection: &Arc<str>, entry: &AccessEntry) {
-        let Some(core) = self.counters.core(self.worker) else {
-            return;
-        };
-        // A URI or an id is no name to count by: there are as many as there are things.
-        let tool = match entry.rpc.as_str() {
-            "tools/call" | "prompts/get" => entry.tool.as_str(),
-            _ => "",
-        };
-        core.calls.add(connection, entry.rpc.as_str(), tool);
-        core.callers.add(connection, entry.principal.as_str(), "");
-    }
-
-    fn note(&self, entry: &AccessEntry, outcome: Outcome, refusal: Option<&Refusal>, hits: u64) {
-        self.access.tell(entry);
-        let Some(core) = self.counters.core(self.worker) else {
-            return;
-        };
-        if let Some(connection) = entry.connection {
-            core.exchange(usize::from(connection), outcome as usize, entry.took);
-        }
-        if let Some(refusal) = refusal {
-            core.refused(refusal.index());
-        }
-        core.count(Event::CallerIn, entry.bytes_in);
-        core.count(Event::CallerOut, entry.bytes_out);
-        core.count(Event::Masked, hits);
-    }
-}
 
 /// An exchange's account, from its first byte to its end frame.
 pub struct Account {
@@ -97,6 +46,7 @@ pub struct Account {
     session: Option<Arc<CoreSession>>,
     generation: u64,
     asked: Asked,
+    parts: Parts,
     /// The last configuration under which the call may go on.
     looked: u64,
     hits: u64,
@@ -118,6 +68,7 @@ impl Account {
             session: None,
             generation: 0,
             asked: Asked::Nothing,
+            parts: Parts::default(),
             looked: 0,
             hits: 0,
             slot: None,
@@ -224,6 +175,7 @@ impl Account {
             &judged.connection.name,
             now,
         );
+        self.parts.fit(FRAME_BYTES, core)?;
         let target = Target::shown(judged, core);
         let mut headers = core.pool.lend_text();
         show_fields(&judged.connection, head, bytes, &mut headers);
@@ -248,8 +200,11 @@ impl Account {
         target.give_back(core);
         let (log, pending) = admitted.map_err(|refused| refused.why)?;
         self.entry.exchange = Some(log.exchange());
-        self.log = Some(log);
+        let log = self.log.insert(log);
         self.session = Some(session);
+        // There is room. Without it the exchange has begun, and cannot begin again.
+        let told = self.parts.tell(log, core, now);
+        told.map_err(|_| RecordError::Closed)?;
         Ok(pending)
     }
 
@@ -352,7 +307,11 @@ impl Account {
         show_asked(connection, &self.entry, &mut headers);
         let record = RequestRecord {
             decision: match refusal {
-                Refusal::Denied(_) | Refusal::ApprovalNeeded(_) => Decision::Denied,
+                Refusal::Denied(_)
+                | Refusal::ApprovalNeeded(_)
+                | Refusal::Graph(GraphRefusal::Denied(_) | GraphRefusal::Hidden) => {
+                    Decision::Denied
+                }
                 Refusal::Told { why, .. }
                     if matches!(**why, Refusal::Denied(_) | Refusal::ApprovalNeeded(_)) =>
                 {
@@ -368,7 +327,9 @@ impl Account {
             headers: &headers,
         };
         let end = self.end_record(refusal.outcome(), now);
-        if core.writer.refusal(&session, &record, &end, now).is_err() {
+        let parts = self.parts.records();
+        let told = core.writer.refusal_of(&session, &record, parts, &end, now);
+        if told.is_err() {
             core.writer.refused_unproven(refusal.code(), now);
         }
         core.pool.give_back_text(headers);

@@ -351,8 +351,12 @@ impl Inbound {
         let address = dialogue
             .as_ref()
             .and_then(|it| it.session.as_ref()?.address);
-        if let Some(edited) = dialogue.and_then(|it| it.edited.take()) {
-            received.replace_body(edited, core);
+        let judged_body = judged
+            .errand
+            .as_mut()
+            .map(|it| std::mem::take(&mut it.body));
+        if let Some(body) = dialogue.and_then(|it| it.edited.take()).or(judged_body) {
+            received.replace_body(body, core);
         }
         let (shown, span) = (credential.as_deref(), self.account.span());
         let Ok(text) = forward::head(&received, bytes, &judged, shown, span, core) else {

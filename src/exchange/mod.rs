@@ -29,6 +29,7 @@
 pub mod account;
 mod credential;
 mod dialogue;
+mod errand;
 pub mod fields;
 pub mod forward;
 pub mod inbound;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Core;
 use super::dialogue::Dialogue;
+use super::errand::Errand;
 use super::received::Received;
 use super::refusal::Refusal;
 use super::rules::{Connection, Rules};
@@ -77,6 +78,8 @@ pub(super) struct Judged {
     pub by_host: bool,
     /// Of a connection of protocol `mcp`, once its call was judged.
     pub dialogue: Option<Box<Dialogue>>,
+    /// Of a batch of Microsoft Graph, once its calls were judged.
+    pub errand: Option<Box<Errand>>,
 }
 
 impl Phase {

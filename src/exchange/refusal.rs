@@ -3,6 +3,7 @@
 //! What the caller is told is constant text, save the name of a rule that the operator wrote; which
 //! check failed goes to the log. The replies need no recorder, so they can be sent with it down.
 
+mod body;
 mod fixed;
 mod graph;
 mod mcp;
@@ -239,11 +240,7 @@ impl Refusal {
             return why.in_call().answer(why, ids, close);
         }
         let told = self.told();
-        let body = match self.rule() {
-            Some(rule) => serde_json::json!({"error": {"code": told.code, "message": told.sentence, "rule": &*rule.name}}),
-            None => serde_json::json!({"error": {"code": told.code, "message": told.sentence}}),
-        }
-        .to_string();
+        let body = self.body().to_string();
         let head = format!(
             "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nCache-Control: no-store\r\n{}{}\r\n",
             told.status,

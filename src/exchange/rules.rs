@@ -91,8 +91,8 @@ pub struct Connection {
     pub retry: bool,
     /// The largest body that rules look into.
     pub judged_bytes: u64,
-    /// Paths and queries are those of Microsoft Graph.
-    pub graph: bool,
+    /// Paths and queries are those of Microsoft Graph, and batches are taken apart so.
+    pub graph: Option<Batching>,
     /// Those of the configuration, with what this connection has of its own.
     pub limits: Limits,
     /// When an address is passed over.
@@ -101,6 +101,16 @@ pub struct Connection {
     pub circuit: Tolerance,
     /// What connections of protocol `mcp` have beside.
     pub mcp: Option<Box<Mcp>>,
+}
+
+/// What becomes of a batch of which a part is denied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Batching {
+    /// All of it is refused.
+    #[default]
+    Whole,
+    /// What is denied is answered by the gateway, and the rest goes on.
+    Each,
 }
 
 /// What connections of protocol `mcp` have beside.

@@ -1,6 +1,8 @@
 //! Paths and queries, by table and by chance.
 
 use super::*;
+use crate::http::TargetError;
+use crate::json::Document;
 use proptest::prelude::*;
 
 fn one(path: &str) -> Result<String, PathError> {
@@ -184,6 +186,162 @@ fn expand_is_told_by_names() {
     assert_eq!(expanded("*").as_deref(), Ok("*"));
     assert!(expanded("manager($select=id)").is_err());
     assert!(expanded("").is_err());
+}
+
+fn written(body: &str) -> Result<String, BatchError> {
+    let document = Document::parse(body.as_bytes())?;
+    let batch = Batch::read(document.root(), "/v1.0/$batch")?;
+    let mut out = Vec::new();
+    batch.write(|_| true, |name, _| name != "cookie", &mut out);
+    Ok(String::from_utf8(out).expect("text"))
+}
+
+#[test]
+fn a_batch_is_written_as_it_was_judged() {
+    for (body, want) in [
+        (
+            r#"{ "requests": [ {"url":"Users('4f7a')?$select=id","method":"GET","id":"1"} ] }"#,
+            r#"{"requests":[{"id":"1","method":"GET","url":"/users/4f7a?$select=id"}]}"#,
+        ),
+        (
+            r#"{"requests":[
+                {"id":"a","method":"POST","url":"/users/me/sendMail","headers":{"Content-Type":"application/json","Cookie":"x"},"body":{"a": 1.0, "a2":[]}},
+                {"id":"B","method":"DELETE","url":"/","dependsOn":["A"],"headers":{"cookie":"x"}}
+            ]}"#,
+            r#"{"requests":[{"id":"a","method":"POST","url":"/me/sendMail","headers":{"content-type":"application/json"},"body":{"a": 1.0, "a2":[]}},{"id":"B","method":"DELETE","url":"/","dependsOn":["a"]}]}"#,
+        ),
+        (
+            r#"{"requests":[{"id":"1","method":"PUT","url":"/me/photo/$value","headers":{"content-type":"image/jpeg"},"body":"AAAA"}]}"#,
+            r#"{"requests":[{"id":"1","method":"PUT","url":"/me/photo/$value","headers":{"content-type":"image/jpeg"},"body":"AAAA"}]}"#,
+        ),
+    ] {
+        assert_eq!(written(body).as_deref(), Ok(want), "{body}");
+        assert_eq!(written(want).as_deref(), Ok(want), "and it stays so");
+    }
+}
+
+fn of(members: &str) -> String {
+    format!(r#"{{"requests":[{{{members}}}]}}"#)
+}
+
+const GOOD: &str = r#""id":"1","method":"GET","url":"/me""#;
+
+#[test]
+fn a_batch_that_is_none_is_refused() {
+    for (body, want) in [
+        ("[]", BatchError::Shape),
+        (r#"{"requests":{}}"#, BatchError::Shape),
+        (r#"{"requests":[1]}"#, BatchError::Shape),
+        (r#"{"requests":[]}"#, BatchError::Length),
+        (r#"{"Requests":[]}"#, BatchError::Member),
+        (r#"{"requests":[],"more":1}"#, BatchError::Member),
+    ] {
+        assert_eq!(written(body), Err(want), "{body}");
+    }
+    for body in [r#"{"requests":[],"requests":[]}"#, "\u{feff}{}", "{", ""] {
+        assert!(matches!(written(body), Err(BatchError::Json(_))), "{body}");
+    }
+    let id = |id: usize| format!(r#"{{"id":"{id}","method":"GET","url":"/me"}}"#);
+    let many = |count: usize| {
+        let all: Vec<String> = (0..count).map(id).collect();
+        format!(r#"{{"requests":[{}]}}"#, all.join(","))
+    };
+    assert!(written(&many(20)).is_ok());
+    assert_eq!(written(&many(21)), Err(BatchError::Length));
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_request_that_reads_in_two_ways_refuses_its_batch() {
+    for (members, want) in [
+        (r#""id":"1","method":"GET","URL":"/me""#, BatchError::Member),
+        (r#""id":"1","method":"GET","url":"/me","atomicityGroup":"g""#, BatchError::Member),
+        (r#""method":"GET","url":"/me""#, BatchError::Id),
+        (r#""id":1,"method":"GET","url":"/me""#, BatchError::Id),
+        (r#""id":"","method":"GET","url":"/me""#, BatchError::Id),
+        (r#""id":"1","method":"get","url":"/me""#, BatchError::Method),
+        (r#""id":"1","method":"TRACE","url":"/me""#, BatchError::Method),
+        (r#""id":"1","method":"POST","url":"/$batch""#, BatchError::Path(PathError::System)),
+        (r#""id":"1","method":"POST","url":"/$Batch/""#, BatchError::Path(PathError::System)),
+    ] {
+        assert_eq!(written(&of(members)), Err(want), "{members}");
+    }
+    for (url, want) in [
+        ("https://graph.microsoft.com/v1.0/me", BatchError::Absolute),
+        ("//evil.example/me", BatchError::Absolute),
+        ("/v1.0/me", BatchError::Absolute),
+        ("Beta/me", BatchError::Absolute),
+        ("mailto:me", BatchError::Absolute),
+        ("/../me", BatchError::Target(TargetError::DotSegment)),
+        (r"/me/\u0000", BatchError::Target(TargetError::Byte)),
+        ("/me#x", BatchError::Target(TargetError::Fragment)),
+    ] {
+        let members = format!(r#""id":"1","method":"GET","url":"{url}""#);
+        assert_eq!(written(&of(&members)), Err(want), "{url}");
+    }
+    for (more, want) in [
+        (r#""headers":[]"#, BatchError::Fields),
+        (r#""headers":{"a":1}"#, BatchError::Fields),
+        (r#""headers":{"a":"x\r\nb: c"}"#, BatchError::Fields),
+        (r#""headers":{"a":"x","A":"y"}"#, BatchError::Fields),
+        (r#""headers":{"a b":"x"}"#, BatchError::Fields),
+        (r#""headers":{"content-type":"image/png"},"body":{}"#, BatchError::Body),
+    ] {
+        assert_eq!(written(&of(&format!("{GOOD},{more}"))), Err(want), "{more}");
+    }
+    for (second, want) in [
+        (GOOD, BatchError::Ids),
+        (r#""id":"2","method":"GET","url":"/me","dependsOn":["3"]"#, BatchError::After),
+        (r#""id":"2","method":"GET","url":"/me","dependsOn":["2"]"#, BatchError::After),
+        (r#""id":"2","method":"GET","url":"/me","dependsOn":["1","1"]"#, BatchError::After),
+        (r#""id":"2","method":"GET","url":"/me","dependsOn":"1""#, BatchError::After),
+    ] {
+        assert_eq!(written(&of(&format!("{GOOD}}},{{{second}"))), Err(want), "{second}");
+    }
+}
+
+#[test]
+fn answers_are_read_in_one_way() {
+    let read = |body: &str| {
+        let document = Document::parse(body.as_bytes()).expect("JSON");
+        let read = responses(document.root());
+        read.map(|all| all.iter().map(Response::is_readable).collect::<Vec<_>>())
+    };
+    let body = r#"{"responses":[
+        {"id":"1","status":200,"headers":{"Content-Type":"application/json; odata=minimal"},"body":{"a":1}},
+        {"id":"2","status":200,"headers":{"content-type":"image/jpeg"},"body":"AAAA"},
+        {"id":"3","status":204},
+        {"id":"4","status":200,"body":"AAAA"}
+    ],"@odata.context":"x"}"#;
+    assert_eq!(read(body), Ok(vec![true, false, true, false]));
+    for (body, want) in [
+        ("[]", BatchError::Shape),
+        (r#"{"responses":{}}"#, BatchError::Shape),
+        (r#"{"responses":[],"Responses":[]}"#, BatchError::Member),
+        (
+            r#"{"responses":[{"id":"1","status":99}]}"#,
+            BatchError::Shape,
+        ),
+        (
+            r#"{"responses":[{"id":"1","status":"200"}]}"#,
+            BatchError::Shape,
+        ),
+        (r#"{"responses":[{"status":200}]}"#, BatchError::Id),
+        (
+            r#"{"responses":[{"id":"1","status":200,"Status":403}]}"#,
+            BatchError::Member,
+        ),
+        (
+            r#"{"responses":[{"id":"a","status":200},{"id":"A","status":200}]}"#,
+            BatchError::Ids,
+        ),
+        (
+            r#"{"responses":[{"id":"a","status":200,"headers":{"a":"","A":""}}]}"#,
+            BatchError::Fields,
+        ),
+    ] {
+        assert_eq!(read(body), Err(want), "{body}");
+    }
 }
 
 proptest! {

@@ -17,8 +17,10 @@ mod stride;
 mod tape;
 #[cfg(test)]
 mod tests;
+mod write;
 
 pub use document::{Document, Kind, OwnedDocument, Value};
 pub use error::{JsonError, Problem};
 pub use lexer::{Container, Lexer, Scalar, Sink};
 pub use tape::{Keys, Tape};
+pub use write::write_string;

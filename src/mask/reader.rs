@@ -25,6 +25,10 @@ pub(super) struct Reader {
 struct Place {
     /// How many strings this text stands within; tells how its quotes are escaped.
     level: u8,
+    /// Containers that the place is within.
+    depth: usize,
+    /// Members this deep and less are somebody else's, and are not looked for.
+    envelope: usize,
     /// Names of the members that the place is within, each ended by [`SEPARATOR`], and how long
     /// this was at each container that is open. Kept only where a profile asks for nested names.
     parents: Vec<u8>,
@@ -71,6 +75,8 @@ impl Reader {
         self.lexer = Lexer::new();
         let place = &mut self.place;
         place.level = level;
+        place.depth = 0;
+        place.envelope = 0;
         place.parents.clear();
         place.frames.clear();
         place.named = false;
@@ -81,6 +87,11 @@ impl Reader {
         place.link = None;
         place.number_start = None;
         place.scalar_from = None;
+    }
+
+    /// The text is an envelope, whose own members stand so deep.
+    pub fn within(&mut self, depth: usize) {
+        self.place.envelope = depth;
     }
 
     /// Reads the next piece. A refusal says how many bytes of the piece were read before it.
@@ -192,12 +203,16 @@ impl Place {
 
     /// The name of the member whose value comes next has been read.
     fn named(&mut self, context: &Context<'_>) {
+        if self.depth <= self.envelope {
+            return;
+        }
         self.next = context.masks.names.find(&self.parents, &self.name);
         self.named = true;
     }
 
     /// A container opens that is not hidden.
     fn enter(&mut self, context: &Context<'_>) {
+        self.depth += 1;
         if context.masks.names.are_nested() {
             self.frames.push(self.parents.len());
             if std::mem::take(&mut self.named) {
@@ -209,6 +224,7 @@ impl Place {
 
     /// It closes.
     fn leave(&mut self, context: &Context<'_>) {
+        self.depth = self.depth.saturating_sub(1);
         if context.masks.names.are_nested() {
             self.parents.truncate(self.frames.pop().unwrap_or(0));
             self.named = false;

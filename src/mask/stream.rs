@@ -77,6 +77,12 @@ impl Stream {
         self.joint = None;
     }
 
+    /// Before the first push: the body is an envelope, whose own members stand at most `depth` deep and
+    /// are not looked for by name. What is in it is masked as if it came alone.
+    pub fn within(&mut self, depth: usize) {
+        self.reader.within(depth);
+    }
+
     /// The next chunk of the body. After a refusal every push refuses.
     pub fn push<'a>(&'a mut self, chunk: &'a [u8]) -> Result<Masked<'a>, Unreadable> {
         self.advance(chunk, false)
@@ -266,9 +272,27 @@ impl Work<'_, '_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{masks, spec, stream};
+    use super::super::tests::{masks, run, spec, stream};
     use super::super::{MaskSpec, Recogniser};
     use super::*;
+
+    #[test]
+    fn an_envelope_is_not_what_is_in_it() {
+        let spec = MaskSpec {
+            fields: vec!["id".into(), "body".into(), "manager.mail".into()],
+            ..MaskSpec::default()
+        };
+        let masks = masks(&spec);
+        let body =
+            r#"{"responses":[{"id":"1","body":{"id":2,"manager":{"mail":"m"},"body":[3]}}]}"#;
+        let want = r#"{"responses":[{"id":"1","body":{"id":"[id]","manager":{"mail":"[manager.mail]"},"body":["[body]"]}}]}"#;
+        for size in [body.len(), 1, 7] {
+            let mut stream = stream(&masks, ContentKind::Json);
+            stream.within(3);
+            let (out, _) = run(&mut stream, body.as_bytes().chunks(size)).unwrap();
+            assert_eq!(out, want, "by {size}");
+        }
+    }
 
     #[test]
     fn what_cannot_be_read_as_it_will_be_read_is_withheld() {

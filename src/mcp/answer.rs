@@ -291,7 +291,7 @@ pub fn write_error(id: Option<&str>, code: i32, message: &str, data: &[u8], out:
     }
     // Writing to a Vec does not fail.
     let _ = write!(out, ",\"error\":{{\"code\":{code},\"message\":");
-    super::edit::write_string(message, out);
+    super::write_string(message, out);
     if !data.is_empty() {
         out.extend_from_slice(b",\"data\":");
         out.extend_from_slice(data);

@@ -42,8 +42,9 @@ pub mod tasks;
 mod tests;
 
 pub use crate::base::ids::principal_digest as principal;
+pub use crate::json::write_string;
 pub use answer::{Answer, Answers, Asked, Said, Unreadable, What, same_id, write_error};
-pub use edit::{Edits, write_string};
+pub use edit::Edits;
 pub use envelope::{Post, Reader};
 pub use event::{Events, Frame, Overlong};
 pub use fields::{Fields, NO_PARAMS, Param, Params, param_name};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use ring::digest;
 
-use super::edit::write_string;
+use super::write_string;
 use crate::json::{Kind, Value};
 
 /// SHA-256 over the canonical form of a tool's definition: equal for two definitions exactly when

@@ -40,6 +40,13 @@ impl Policies {
         before.passes(self, &Subject::of(identity.grounds()), wall)
     }
 
+    /// What they say to one call of a batch, by itself.
+    #[must_use]
+    pub fn says(&self, identity: &Identity, asked: Asked<'_>, facts: Facts<'_>) -> Verdict {
+        let question = Question { asked, facts };
+        judge(self, &Subject::of(identity.grounds()), &question).verdict
+    }
+
     /// The same for one call that its exchange has kept: what is not known any more is unknown in
     /// `facts`.
     #[must_use]

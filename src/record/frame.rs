@@ -45,13 +45,17 @@ pub enum Kind {
     /// The request goes upstream once more, from its beginning: the connection it went to had ended, or
     /// the credential that it showed was not taken.
     Repeated = 13,
+    /// One call of a batch: what it asks for, and what was decided about it.
+    Part = 14,
+    /// What one call of a batch was answered with.
+    PartEnd = 15,
 }
 
 impl Kind {
     /// The kind with this number.
     #[must_use]
     pub fn from_number(number: u8) -> Option<Kind> {
-        const ALL: [Kind; 13] = [
+        const ALL: [Kind; 15] = [
             Kind::SessionOpen,
             Kind::SessionEnd,
             Kind::RequestHead,
@@ -65,6 +69,8 @@ impl Kind {
             Kind::Torn,
             Kind::Pruned,
             Kind::Repeated,
+            Kind::Part,
+            Kind::PartEnd,
         ];
         ALL.into_iter().find(|kind| *kind as u8 == number)
     }

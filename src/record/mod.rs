@@ -41,6 +41,8 @@
 //! 11 torn              segment 8, bytes dropped 8
 //! 12 pruned            segment 8, first leaf 8, leaves 8, hash of what is kept 32
 //! 13 repeated          nothing
+//! 14 part of a batch   decision 1, reserved 7, texts: id, rule, method, path with query
+//! 15 end of a part     status 2, reserved 6, text id
 //! ```
 //!
 //! **Block**: up to 256 KiB of frames, one chunk per session ([`block`]). The leaf hash is that of
@@ -93,9 +95,9 @@ mod writer;
 
 pub use self::intake::{Intake, RingFrame, ring_pair};
 pub use self::link::{Health, Link, State};
-pub use self::payload::{Class, Decision, EndRecord, Outcome, RequestRecord, Timings};
+pub use self::payload::{Class, Decision, EndRecord, Outcome, PartRecord, RequestRecord, Timings};
 pub use self::session::{CoreSession, Session, SessionTable, Sessions};
 pub use self::writer::{
     AGAIN_ROOM, Body, ExchangeLog, Pending, Receipt, RecordError, Recorded, Settle, Unrecorded,
-    Writer,
+    Writer, part_end_room, part_room,
 };

@@ -202,10 +202,16 @@ impl Scene {
     }
 
     /// Ends the gateway in order.
-    pub fn stop(mut self) {
+    pub fn stop(self) {
+        drop(self.stop_and_keep());
+    }
+
+    /// The same, and leaves what it wrote as long as what this gives is kept.
+    pub fn stop_and_keep(mut self) -> tempfile::TempDir {
         if let Some(gateway) = self.gateway.take() {
             gateway.stop().unwrap_or_else(|why| panic!("{why}"));
         }
+        std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap())
     }
 }
 

@@ -14,6 +14,7 @@ mod origin;
 #[allow(dead_code, reason = "shared with the tests of MCP")]
 mod scene;
 
+mod batches;
 mod bodies;
 mod directory;
 mod paths;

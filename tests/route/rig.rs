@@ -139,6 +139,8 @@ pub enum What {
     ReplyHead(Vec<u8>),
     Reply(Vec<u8>),
     Hits(usize),
+    /// Of a call of a batch.
+    Part,
     End(EndPayload),
     Refused(Vec<(String, u64)>),
     Session,
@@ -397,6 +399,7 @@ fn read(bytes: &[u8]) -> Told {
         Event::Repeated => What::Repeated,
         Event::ResponseHead(bytes) => What::ReplyHead(bytes.to_vec()),
         Event::ResponseChunk { bytes, .. } => What::Reply(bytes.to_vec()),
+        Event::Part(_) | Event::PartEnd { .. } => What::Part,
         Event::MaskHit { hits, .. } => What::Hits(hits.iter().count()),
         Event::End(end) => What::End(end),
         Event::Refused { reasons, .. } => {
@@ -474,7 +477,7 @@ fn rules(shape: &Shape, credentials: &Arc<Credentials>) -> Rules {
         reply_fields: vec!["x-told".into()],
         retry: true,
         judged_bytes: 4 << 20,
-        graph: false,
+        graph: None,
         limits: shape.limits,
         ejection: TOLERANCE,
         circuit: TOLERANCE,

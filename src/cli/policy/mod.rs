@@ -200,7 +200,7 @@ impl Place {
             )));
         }
         let mut spelled = String::new();
-        let path = match connection.graph {
+        let path = match connection.graph.is_some() {
             true => {
                 let canonical = graph::canonical(path, &mut spelled);
                 canonical.doing(format!("{about} is refused before policy is asked"))?;

@@ -46,7 +46,7 @@ impl Target {
 }
 
 /// Appends `value` as it may be seen: through the connection's masks.
-pub(super) fn show(connection: &Connection, value: &[u8], out: &mut Vec<u8>) -> usize {
+pub(in crate::exchange) fn show(connection: &Connection, value: &[u8], out: &mut Vec<u8>) -> usize {
     match &connection.masks {
         Some(masks) => masks.scrub(value, out),
         None => {

@@ -74,7 +74,8 @@ fn write_head(
     let mut writer = HeadWriter::request(out, head.method(bytes), target)?;
     writer.field("Host", connection.upstream.authority.as_bytes())?;
     for field in head.entries(bytes).filter(|field| !field.hop_by_hop) {
-        let read = connection.masks.is_some() || connection.mcp.is_some();
+        let read =
+            connection.masks.is_some() || connection.mcp.is_some() || judged.errand.is_some();
         let session = connection.mcp.is_some() && is_session(field.known);
         if session || !fields::request_passes(&field, &connection.forward, read) {
             continue;

@@ -57,7 +57,8 @@ impl<'a> Judge<'a> {
     }
 }
 
-fn is_json(head: &RequestHead, bytes: &[u8]) -> bool {
+/// Whether the body says of itself that it is JSON, and nothing hides it.
+pub(super) fn is_json(head: &RequestHead, bytes: &[u8]) -> bool {
     let mut types = head.values(bytes, Known::ContentType);
     let (named, twice) = (types.next(), types.next());
     let coding = fields::coding(head.values(bytes, Known::ContentEncoding));

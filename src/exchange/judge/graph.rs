@@ -6,7 +6,7 @@ use crate::auth::{Identity, KeyWanted};
 use crate::exchange::account::Asked;
 use crate::exchange::phase::Judged;
 use crate::exchange::refusal::{GraphRefusal, Refusal};
-use crate::exchange::rules::Connection;
+use crate::exchange::rules::{Batching, Connection};
 use crate::graph::{self, Query};
 use crate::http::RequestHead;
 use crate::policy::{Call, Facts, GraphCall, Permit};
@@ -17,12 +17,13 @@ impl Judge<'_> {
     pub(super) fn consult(
         &mut self,
         head: &RequestHead,
-        judged: &Judged,
+        judged: &mut Judged,
+        batching: Batching,
         asked: Option<KeyWanted>,
     ) -> Result<Pending<Permit>, Stop> {
         let identity = self.identify(head, asked)?;
         if graph::is_batch(judged.path()) {
-            return Err(Refusal::from(GraphRefusal::Path(graph::PathError::System)).into());
+            return self.consult_on_all(head, judged, batching, identity);
         }
         let permit = self.decide_graph(head, judged, identity)?;
         bounded(head, judged)?;
@@ -55,7 +56,7 @@ impl Judge<'_> {
 }
 
 /// The query, where it can be judged and neither it nor the path tells what is in a hidden member.
-fn readable(connection: &Connection, path: &str, query: &str) -> Result<Query, Refusal> {
+pub(super) fn readable(connection: &Connection, path: &str, query: &str) -> Result<Query, Refusal> {
     let read = Query::read(query).map_err(GraphRefusal::Query)?;
     let masks = connection.masks.as_ref().filter(|_| connection.hides);
     let mut hidden = masks.into_iter().flat_map(|masks| masks.hidden_members());

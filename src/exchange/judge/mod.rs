@@ -3,6 +3,7 @@
 //! Nothing of a judgement survives a wait but the head: it is made again from the start, under the
 //! rules and keys then in force.
 
+mod batch;
 mod body;
 mod graph;
 mod mcp;
@@ -94,8 +95,10 @@ impl Judge<'_> {
         let connection = Arc::clone(&judged.connection);
         let admitted = match &connection.mcp {
             Some(mcp) => self.converse(head, &mut judged, mcp, asked),
-            None if connection.graph => self.consult(head, &judged, asked),
-            None => self.prove_and_admit(head, &judged, asked),
+            None => match connection.graph {
+                Some(batching) => self.consult(head, &mut judged, batching, asked),
+                None => self.prove_and_admit(head, &judged, asked),
+            },
         };
         match admitted {
             Ok(pending) => Ok((judged, pending)),
@@ -165,7 +168,7 @@ impl Judge<'_> {
         let connection = Arc::clone(connection.ok_or(Refusal::NoRoute)?);
         let by_host = route.host.is_some();
         let mut spelled = String::new();
-        let path = match connection.graph {
+        let path = match connection.graph.is_some() {
             true => {
                 canonical(path, &mut spelled).map_err(GraphRefusal::Path)?;
                 &spelled
@@ -193,6 +196,7 @@ impl Judge<'_> {
             link_base,
             by_host,
             dialogue: None,
+            errand: None,
         })
     }
 

@@ -87,6 +87,14 @@ told! {
         "Policy asks for an approval, which this version cannot obtain.";
     HIDDEN_MEMBER: 403 "Forbidden", "hidden_member",
         "Path or query would tell what is in a member that is hidden.";
+    BAD_BATCH: 400 "Bad Request", "bad_batch",
+        "The batch is malformed or ambiguous.";
+    BAD_BATCH_TYPE: 415 "Unsupported Media Type", "bad_batch_type",
+        "Batches are JSON.";
+    BATCH_DENIED: 403 "Forbidden", "batch_denied",
+        "Policy does not allow every request of the batch.";
+    FAILED_DEPENDENCY: 424 "Failed Dependency", "failed_dependency",
+        "A request that this one depends on was not allowed.";
     RECORDER_UNABLE: 503 "Service Unavailable", "recorder_unable",
         "The call cannot be recorded at the moment.";
     CREDENTIAL_UNAVAILABLE: 503 "Service Unavailable", "credential_unavailable",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Pause;
 use super::hearing::{Ear, Hearing};
-use super::speech::Speech;
+use super::speech::{Listener, Speech};
 use super::waits::Waits;
 use crate::base::buffers::Buffer;
 use crate::base::clock::Now;
@@ -158,15 +158,12 @@ impl ReplyBody {
         if let Some(why) = self.withheld.filter(|_| !piece.content.is_empty()) {
             return BodyStep::Idle(Pause::Refuse(Refusal::Unreadable(why)));
         }
-        let until = waits.room();
-        match core.room(masked_room(piece.content.len()), until, now) {
-            Room::There => {}
-            Room::Wait => {
+        if let Err(pause) = self.makes_room(&piece, waits, account, core, now) {
+            if let Pause::NeedRoom(_) = pause {
                 // What was judged stays with the speech.
                 self.gathered = Some(piece).filter(|_| self.speech.is_none());
-                return BodyStep::Idle(Pause::NeedRoom(until));
             }
-            Room::Never => return BodyStep::Idle(Pause::Refuse(Refusal::RecorderUnable)),
+            return BodyStep::Idle(pause);
         }
         let content = match &self.speech {
             None => &upstream.filled()[piece.content],
@@ -202,6 +199,24 @@ impl ReplyBody {
         BodyStep::Piece(line, Some(recorded), tail)
     }
 
+    /// Looks for room for a piece in the recording, and puts what is owed there before it.
+    fn makes_room(
+        &self,
+        piece: &Gathered,
+        waits: &Waits,
+        account: &mut Account,
+        core: &mut Core,
+        now: Now,
+    ) -> Result<(), Pause> {
+        let until = waits.room();
+        let need = masked_room(piece.content.len()) + account.answers_room();
+        match core.room(need, until, now) {
+            Room::There => account.tell_answers(core, now).map_err(Pause::Refuse),
+            Room::Wait => Err(Pause::NeedRoom(until)),
+            Room::Never => Err(Pause::Refuse(Refusal::RecorderUnable)),
+        }
+    }
+
     /// The next piece of what the server said and the caller may hear.
     fn hear(
         &mut self,
@@ -230,7 +245,7 @@ impl ReplyBody {
 
     /// Of MCP, once the body is being read.
     pub(super) fn dialogue(&self) -> Option<&Dialogue> {
-        self.speech.as_ref().map(|speech| speech.hearing.dialogue())
+        Some(self.speech.as_ref()?.hearing()?.dialogue())
     }
 
     /// The caller has the piece that [`ReplyBody::next`] gave last.
@@ -296,5 +311,6 @@ fn speech(
         _ => return Err(Refusal::UpstreamMalformed("neither JSON nor events")),
     };
     let hearing = Hearing::new(Arc::clone(connection), dialogue, link_base);
-    Ok(Some(Box::new(Speech::new(hearing, events, core))))
+    let listener = Listener::Dialogue(hearing);
+    Ok(Some(Box::new(Speech::new(listener, events, core))))
 }

@@ -91,6 +91,10 @@ impl ReplyHalf {
             &mut self.dialogue,
             core,
         )?;
+        if let Some(errand) = self.errand.take_if(|_| head.status() == 200) {
+            self.body
+                .of_batch(errand, &self.connection, &self.link_base, core)?;
+        }
         self.waits.endless = self.body.kind == Some(ContentKind::EventStream);
         Ok(())
     }

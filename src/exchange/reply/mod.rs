@@ -1,5 +1,6 @@
 //! From the upstream's bytes to bytes for the caller: decoded, masked, recorded, released.
 
+mod batch;
 mod body;
 mod challenge;
 mod endpoint;
@@ -22,6 +23,7 @@ pub use self::step::{ReplyEnd, ReplyStep, ToCaller};
 use self::waits::Waits;
 use super::account::Account;
 use super::dialogue::Dialogue;
+use super::errand::Errand;
 use super::forward::{Aside, Return, masked_room};
 use super::phase::Judged;
 use super::refusal::Refusal;
@@ -49,6 +51,8 @@ pub struct ReplyHalf {
     reusable: bool,
     /// Of MCP, until the body begins.
     dialogue: Option<Box<Dialogue>>,
+    /// Of a batch of Microsoft Graph, until the body begins.
+    errand: Option<Box<Errand>>,
     /// What the gateway shows upstream.
     credential: Option<Arc<Credential>>,
     /// What the caller's token has to satisfy before the upstream takes what was got for it.
@@ -82,6 +86,7 @@ impl ReplyHalf {
             credential,
             challenge: None,
             dialogue,
+            errand: judged.errand.take(),
             address: None,
             stage: Stage::Head(core.response_scanner()),
             text: core.pool.lend_text(),
@@ -146,18 +151,17 @@ impl ReplyHalf {
         core: &mut Core,
         now: Now,
     ) -> Result<Option<Aside>, Refusal> {
-        let Some(speech) = &mut self.body.speech else {
-            return Ok(None);
-        };
-        let Some(owed) = speech.hearing.take_owed() else {
+        let speech = self.body.speech.as_mut();
+        let owed = speech.and_then(|it| Some((it.take_owed()?, it.hearing()?)));
+        let Some((owed, hearing)) = owed else {
             return Ok(None);
         };
         let back = Return {
             connection: &self.connection,
-            dialogue: speech.hearing.dialogue(),
+            dialogue: hearing.dialogue(),
             credential: self.credential.as_ref(),
             address: self.address,
-            path: speech.hearing.path(),
+            path: hearing.path(),
             until: now.mono.after(self.waits.limits.wait_time),
         };
         back.aside(owed, account, core, now).map(Some)

@@ -1,10 +1,12 @@
-//! What an MCP server says on its way to the caller, judged message by message.
+//! What an MCP server says on its way to the caller, judged message by message; and what a batch of
+//! Microsoft Graph is answered with.
 //!
 //! A JSON reply is one message and is held until it is whole. An event stream is handed on event by
 //! event, each as soon as the empty line that ends it is there.
 
 use std::ops::Range;
 
+use super::batch::Responses;
 use super::hearing::{Ear, Hearing};
 use crate::base::limits::BUFFER_BYTES;
 use crate::exchange::{Core, Refusal};
@@ -13,12 +15,36 @@ use crate::mcp::Events;
 
 /// A reply's messages on their way.
 pub(super) struct Speech {
-    pub(super) hearing: Hearing,
+    listener: Listener,
     form: Form,
     /// What the caller may hear; so many bytes of it are with the caller.
     out: Vec<u8>,
     at: usize,
     over: bool,
+}
+
+/// Who judges what is said.
+pub(super) enum Listener {
+    /// Of MCP.
+    Dialogue(Hearing),
+    /// Of Microsoft Graph.
+    Batch(Responses),
+}
+
+impl Listener {
+    fn message_bytes(&self) -> usize {
+        match self {
+            Listener::Dialogue(hearing) => hearing.message_bytes(),
+            Listener::Batch(responses) => responses.message_bytes(),
+        }
+    }
+
+    fn whole(&mut self, body: &[u8], out: &mut Vec<u8>, ear: &mut Ear<'_>) -> Result<(), Refusal> {
+        match self {
+            Listener::Dialogue(hearing) => hearing.whole(body, out, ear),
+            Listener::Batch(responses) => responses.whole(body, out, ear),
+        }
+    }
 }
 
 /// How messages are told apart.
@@ -31,18 +57,34 @@ enum Form {
 
 impl Speech {
     /// `events` says that the reply is an event stream.
-    pub(super) fn new(hearing: Hearing, events: bool, core: &mut Core) -> Speech {
-        let bound = hearing.message_bytes();
+    pub(super) fn new(listener: Listener, events: bool, core: &mut Core) -> Speech {
+        let bound = listener.message_bytes();
         let (form, out) = match events {
             true => (Form::Events(Events::new(bound)), Vec::new()),
             false => (Form::Json(core.pool.lend_text()), core.pool.lend_text()),
         };
         Speech {
             form,
-            hearing,
+            listener,
             out,
             at: 0,
             over: false,
+        }
+    }
+
+    /// Of MCP: who hears the server.
+    pub(super) fn hearing(&self) -> Option<&Hearing> {
+        match &self.listener {
+            Listener::Dialogue(hearing) => Some(hearing),
+            Listener::Batch(_) => None,
+        }
+    }
+
+    /// Of MCP: what the server is still to be told in the caller's place.
+    pub(super) fn take_owed(&mut self) -> Option<Vec<u8>> {
+        match &mut self.listener {
+            Listener::Dialogue(hearing) => hearing.take_owed(),
+            Listener::Batch(_) => None,
         }
     }
 
@@ -86,16 +128,19 @@ impl Speech {
         ear: &mut Ear<'_>,
     ) -> Result<(), Refusal> {
         let Speech {
-            hearing, form, out, ..
+            listener,
+            form,
+            out,
+            ..
         } = self;
         match form {
             Form::Json(message) => {
-                if message.len() + bytes.len() > hearing.message_bytes() {
+                if message.len() + bytes.len() > listener.message_bytes() {
                     return Err(Refusal::UpstreamMalformed("a message beyond its bound"));
                 }
                 message.extend_from_slice(bytes);
                 if last {
-                    hearing.whole(message, out, ear)?;
+                    listener.whole(message, out, ear)?;
                 }
             }
             Form::Events(events) => {
@@ -105,7 +150,9 @@ impl Speech {
                 }
                 let too_long = |_| Refusal::UpstreamMalformed("an event beyond its bound");
                 while let Some(frame) = events.frame().map_err(too_long)? {
-                    hearing.event(&frame, out, ear)?;
+                    if let Listener::Dialogue(hearing) = listener {
+                        hearing.event(&frame, out, ear)?;
+                    }
                 }
             }
         }

@@ -59,6 +59,9 @@ impl Reading<'_, '_> {
     }
 
     fn whole_name(&mut self, name: &[u8]) {
+        if self.place.depth <= self.place.envelope {
+            return;
+        }
         let names = &self.context.masks.names;
         self.place.next = names.find(&self.place.parents, name);
         if names.are_nested() {

@@ -1,7 +1,9 @@
 //! What frames carry: the payload of each kind, written by a worker and read by everybody.
 
+mod part;
 mod read;
 
+pub use self::part::{PartRecord, write_part_end};
 pub use self::read::{Event, Hits, Reasons};
 
 /// How an exchange's frames reach the disk.

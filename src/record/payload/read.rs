@@ -4,7 +4,8 @@ use crate::base::clock::Wall;
 use crate::record::frame::{Frame, FrameError, Kind};
 
 use super::{
-    Class, Decision, EndPayload, EndRecord, Outcome, RequestRecord, SessionOver, Side, Timings,
+    Class, Decision, EndPayload, EndRecord, Outcome, PartRecord, RequestRecord, SessionOver, Side,
+    Timings,
 };
 
 /// A frame's payload, taken apart.
@@ -61,6 +62,10 @@ pub enum Event<'a> {
     },
     /// See [`Kind::Repeated`].
     Repeated,
+    /// See [`Kind::Part`].
+    Part(PartRecord<'a>),
+    /// See [`Kind::PartEnd`].
+    PartEnd { id: &'a str, status: u16 },
 }
 
 /// The hits of one frame: rule and offset each.
@@ -136,6 +141,13 @@ impl<'a> Event<'a> {
                 digest: *fields.array()?,
             },
             Kind::Repeated => Event::Repeated,
+            Kind::Part => Event::Part(fields.part()?),
+            Kind::PartEnd => {
+                let status = u16::from_le_bytes(*fields.array()?);
+                fields.zeros(6)?;
+                let id = fields.text()?;
+                Event::PartEnd { id, status }
+            }
         };
         if fields.0.is_empty() {
             Ok(event)
@@ -218,6 +230,18 @@ impl<'a> Fields<'a> {
             class,
             principal,
             connection,
+        })
+    }
+
+    fn part(&mut self) -> Result<PartRecord<'a>, FrameError> {
+        let decision = known(Decision::from_number(self.byte()?))?;
+        self.zeros(7)?;
+        Ok(PartRecord {
+            decision,
+            id: self.text()?,
+            rule: self.text()?,
+            method: self.text()?,
+            target: self.text()?,
         })
     }
 

@@ -19,12 +19,14 @@ use super::refusals::Refusals;
 use super::session::{Ended, Session};
 
 mod exchange;
+mod parts;
 mod ring;
 
 use self::exchange::{END_ROOM, Room};
 use self::ring::Stamp;
 
 pub use self::exchange::{ExchangeLog, RecordError, Unrecorded};
+pub use self::parts::{part_end_room, part_room};
 
 /// In the recording, or on its way to the disk: what a [`Receipt`] will vouch for.
 #[must_use]

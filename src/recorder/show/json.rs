@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::time;
 use crate::base::ids::{SessionId, WriterId};
-use crate::record::RequestRecord;
 use crate::record::frame::Frame;
 use crate::record::payload::{Class, EndPayload, Event, Hits, Side};
+use crate::record::{PartRecord, RequestRecord};
 
 pub(super) fn json(
     writer: WriterId,
@@ -76,6 +76,8 @@ fn detail(event: &Event<'_>) -> (&'static str, Value) {
         ),
         Event::MaskHit { side, hits } => ("mask_hit", hits_json(*side, hits)),
         Event::End(end) => ("end", end_json(end)),
+        Event::Part(part) => ("part", part_json(part)),
+        Event::PartEnd { id, status } => ("part_end", json!({ "id": id, "status": status })),
         Event::Refused { since, reasons } => (
             "refused",
             json!({
@@ -118,6 +120,16 @@ fn request_json(
         "path": request.path,
         "query": request.query,
         "headers": bytes_json(request.headers),
+    })
+}
+
+fn part_json(part: &PartRecord<'_>) -> Value {
+    json!({
+        "decision": part.decision.name(),
+        "id": part.id,
+        "rule": part.rule,
+        "method": part.method,
+        "target": part.target,
     })
 }
 

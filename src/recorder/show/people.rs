@@ -46,6 +46,18 @@ pub(super) fn print(frame: &Frame<'_>, event: &Event<'_>, out: &mut impl Write) 
             writeln!(out, "masked in the {side}: {} places", hits.iter().count())
         }
         Event::End(end) => print_end(end, out),
+        Event::Part(part) => writeln!(
+            out,
+            "part {} {} by {}: {} {}",
+            printable(part.id),
+            part.decision.name(),
+            printable(part.rule),
+            printable(part.method),
+            printable(part.target)
+        ),
+        Event::PartEnd { id, status } => {
+            writeln!(out, "part {} answered: status {status}", printable(id))
+        }
         Event::Refused { reasons, .. } => {
             let list: Vec<_> = reasons
                 .iter()

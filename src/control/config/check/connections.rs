@@ -9,6 +9,7 @@ use super::mcp::only_mcp;
 use super::{Checker, is_loopback, place};
 use crate::control::config::Place;
 use crate::exchange::fields;
+use crate::exchange::rules::Batching;
 use crate::policy::Protocol;
 
 impl Checker<'_> {
@@ -37,6 +38,7 @@ impl Checker<'_> {
         let links = connection.links.take().is_none_or(|links| links.value);
         let care = self.care(&mut connection);
         let retry = connection.retry.take().is_none_or(|retry| retry.value);
+        let batching = self.batching(connection.batch.take());
         let mcp = self.mcp(&mut connection);
         let (reach_at, reach) = reach?;
         if let Reach::Upstream(upstream) = &reach
@@ -62,7 +64,7 @@ impl Checker<'_> {
             reach,
             judged_bytes: mcp.message_bytes,
             mcp: Some(mcp).filter(|_| is_mcp),
-            graph: protocol == Protocol::Graph,
+            graph: batching?.filter(|_| protocol == Protocol::Graph),
             credential: credential?,
             masks: masks?,
             record: record?,
@@ -90,12 +92,20 @@ impl Checker<'_> {
     /// Refuses keys that a connection of this protocol, or one that goes there, does not have.
     fn belongs(&mut self, protocol: Protocol, connection: &schema::Connection) -> Option<()> {
         match protocol {
-            Protocol::Http => return self.foreign("the protocol `http`", &only_mcp(connection)),
+            Protocol::Http => {
+                let batch = self.foreign("the protocol `http`", &only_graph(connection));
+                return self
+                    .foreign("the protocol `http`", &only_mcp(connection))
+                    .and(batch);
+            }
             Protocol::Graph => return self.foreign("the protocol `graph`", &only_mcp(connection)),
             Protocol::Mcp => {}
         }
         let links = place(&connection.links);
-        let good = self.foreign("the protocol `mcp`", &[("links", links)]);
+        let batch = self.foreign("the protocol `mcp`", &only_graph(connection));
+        let good = self
+            .foreign("the protocol `mcp`", &[("links", links)])
+            .and(batch);
         let own = match (&connection.stdio, &connection.r#virtual) {
             (Some(_), _) => "a server that the gateway starts",
             (_, Some(_)) => "a virtual connection",
@@ -176,6 +186,14 @@ impl Checker<'_> {
         Some((urls_at, Reach::Upstream(upstream)))
     }
 
+    fn batching(&mut self, batch: Option<Text>) -> Option<Option<Batching>> {
+        let ways = [("whole", Batching::Whole), ("each", Batching::Each)];
+        match batch {
+            Some(word) => self.one_of(&word, "way with batches", &ways).map(Some),
+            None => Some(Some(Batching::default())),
+        }
+    }
+
     fn record(
         &mut self,
         protocol: Option<Protocol>,
@@ -238,6 +256,10 @@ impl Checker<'_> {
         }
         good.map(|()| lower)
     }
+}
+
+fn only_graph(connection: &schema::Connection) -> [(&'static str, Option<Place>); 1] {
+    [("batch", place(&connection.batch))]
 }
 
 /// Whether a base path ends in a version of Graph's.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Care, Host, Mcp, Roots, Stdio, TlsIdentity};
 use crate::control::config::Spot;
+use crate::exchange::rules::Batching;
 use crate::mask::{Recogniser, Replace};
 use crate::policy::Protocol;
 
@@ -18,8 +19,8 @@ pub struct Connection {
     pub reach: Reach,
     /// What only connections of protocol `mcp` have; without it and `graph` it is `http`.
     pub mcp: Option<Mcp>,
-    /// Whether it is one of protocol `graph`.
-    pub graph: bool,
+    /// Of one of protocol `graph`: what becomes of a batch of which a part is denied.
+    pub graph: Option<Batching>,
     /// Index into [`Config::credentials`](super::Config::credentials).
     pub credential: Option<usize>,
     /// Indices into [`Config::masks`](super::Config::masks).
@@ -55,8 +56,8 @@ impl Connection {
     pub fn protocol(&self) -> Protocol {
         match (&self.mcp, self.graph) {
             (Some(_), _) => Protocol::Mcp,
-            (None, true) => Protocol::Graph,
-            (None, false) => Protocol::Http,
+            (None, Some(_)) => Protocol::Graph,
+            (None, None) => Protocol::Http,
         }
     }
 

@@ -47,6 +47,9 @@ section! {
         pub health: Option<At<HealthCheck>>,
         /// http, graph: whether links back to the upstream are rewritten to the gateway; by default yes.
         pub links: Option<At<bool>>,
+        /// graph: what becomes of a `$batch` of which a part is denied: `whole` (the default) refuses all of
+        /// it, `each` answers that part with 403 and lets the rest go on.
+        pub batch: Option<Text> => one_of(["whole", "each"]),
         /// mcp: the scopes that clients are told to ask for.
         pub scopes: Option<At<Vec<Text>>>,
         /// mcp: web pages that may call, by `Origin`; by default none.
@@ -58,7 +61,7 @@ section! {
         /// mcp: how much each principal may do.
         pub budgets: Option<At<Vec<At<Budget>>>>,
         /// mcp: the size of one message, either way. http, graph: the size of a body that rules look
-        /// into. By default `4MiB`.
+        /// into, and of a batch and its answer. By default `4MiB`.
         pub message_bytes: Option<At<Scalar>> => like(SIZE),
     }
 }

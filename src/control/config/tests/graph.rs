@@ -1,6 +1,7 @@
 //! Connections of protocol `graph`: what is understood, and what is wrong with them.
 
 use super::*;
+use crate::exchange::rules::Batching;
 use crate::policy::Protocol;
 
 /// The good file with its first connection to Microsoft Graph, and a rule that expands.
@@ -35,6 +36,10 @@ fn a_connection_to_graph_is_understood() {
     );
     let config = judge(directory.path(), &larger).unwrap();
     assert_eq!(config.connections[0].judged_bytes, 1 << 20);
+    assert_eq!(config.connections[0].graph, Some(Batching::Whole));
+    let each = good().replace("record: durable", "record: durable\n    batch: each");
+    let config = judge(directory.path(), &each).unwrap();
+    assert_eq!(config.connections[0].graph, Some(Batching::Each));
 }
 
 #[test]
@@ -65,6 +70,11 @@ fn what_is_wrong_with_it_is_shown_where_it_is() {
             "record: durable",
             "record: durable\n    message_bytes: 1B",
             "s.yaml:23: a message's bound is from 1KiB to 64MiB",
+        ),
+        (
+            "protocol: graph",
+            "protocol: http\n    batch: each",
+            "s.yaml:19: `batch` does not belong to the protocol `http`",
         ),
         (
             "record: durable",

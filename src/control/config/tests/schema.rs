@@ -170,6 +170,12 @@ const PLACES: &[(&str, &str, &str, &str)] = &[
         "protocol: zzzzzzzz,",
     ),
     (
+        "/connections/batch",
+        GOOD,
+        "protocol: http",
+        "batch: zzzzzzzz\n    protocol: http",
+    ),
+    (
         "/connections/record",
         GOOD,
         "record: durable",
