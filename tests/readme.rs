@@ -212,6 +212,30 @@ fn the_examples_in_the_documents_are_good() -> Result<(), Box<dyn std::error::Er
     Ok(())
 }
 
+/// The page of limits has every one that the schema knows, with its default and its meaning, and no
+/// other.
+#[test]
+fn the_page_of_limits_is_what_the_schema_says() {
+    const PAGE: &str = include_str!("../docs/limits.md");
+    let schema = config::json_schema();
+    let known = schema["properties"]["limits"]["properties"].as_object();
+    let mut missing = String::new();
+    for (name, limit) in known.expect("limits") {
+        let told = limit["description"].as_str().expect("a description");
+        let (about, default) = told.split_once(" By default ").expect("a default");
+        let row = format!(
+            "| `{name}` | {} | {about} |\n",
+            default.trim_end_matches('.')
+        );
+        if !PAGE.contains(&row) {
+            missing += &row;
+        }
+    }
+    assert!(missing.is_empty(), "docs/limits.md has no\n{missing}");
+    let rows = PAGE.lines().filter(|line| line.starts_with("| `"));
+    assert_eq!(rows.count(), known.map_or(0, serde_json::Map::len));
+}
+
 fn merge(whole: &mut Value, part: Value) {
     match (whole, part) {
         (Value::Object(whole), Value::Object(part)) => {

@@ -1,7 +1,7 @@
 //! What the access log says of a request: plain data of fixed size, so that telling the log costs a
 //! core one copy and no allocation.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -70,6 +70,8 @@ pub struct AccessEntry {
     pub at: Wall,
     /// Where the caller's connection came from.
     pub peer: Option<SocketAddr>,
+    /// Where the request came from, by the word of a trusted proxy.
+    pub source: Option<IpAddr>,
     /// Its name in the recording, when it has one.
     pub exchange: Option<ExchangeId>,
     /// Where it stands in a trace, where the gateway takes part in traces.
@@ -115,6 +117,7 @@ impl AccessEntry {
         AccessEntry {
             at,
             peer: None,
+            source: None,
             exchange: None,
             span: None,
             connection: None,
@@ -142,6 +145,7 @@ impl AccessEntry {
         let AccessEntry {
             at,
             peer,
+            source,
             exchange,
             span,
             connection,
@@ -171,7 +175,7 @@ impl AccessEntry {
         rule.clear();
         detail.clear();
         (*at, *took, *outcome) = (now, Duration::ZERO, "");
-        (*peer, *exchange, *connection) = (None, None, None);
+        (*peer, *source, *exchange, *connection) = (None, None, None, None);
         *span = None;
         (*hidden, *status, *bytes_in, *bytes_out) = (0, 0, 0, 0);
     }

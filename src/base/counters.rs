@@ -95,11 +95,23 @@ pub enum Event {
     Masked,
     /// A connection's task panicked.
     Panicked,
+    /// A caller's connection was turned away: there were too many.
+    TurnedAwayFull,
+    /// The same: too many from its address.
+    TurnedAwayAddress,
+    /// The same: too many handshakes in a second.
+    TurnedAwayRate,
+    /// The same, or a request was: memory was short.
+    TurnedAwayMemory,
+    /// A caller's connection ended before its handshake was complete.
+    HandshakeFailed,
+    /// The same: it took too long.
+    HandshakeLate,
 }
 
 impl Event {
     /// All events, in the order of their counters.
-    pub const ALL: [Event; 13] = [
+    pub const ALL: [Event; 19] = [
         Event::CallerOpened,
         Event::CallerClosed,
         Event::UpstreamOpened,
@@ -113,6 +125,12 @@ impl Event {
         Event::CallerOut,
         Event::Masked,
         Event::Panicked,
+        Event::TurnedAwayFull,
+        Event::TurnedAwayAddress,
+        Event::TurnedAwayRate,
+        Event::TurnedAwayMemory,
+        Event::HandshakeFailed,
+        Event::HandshakeLate,
     ];
 }
 

@@ -13,6 +13,8 @@ pub mod hex;
 pub mod ids;
 pub mod limits;
 pub mod mailbox;
+pub mod memory;
+pub mod network;
 pub mod secret;
 pub mod strikes;
 pub mod tally;

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+mod backup;
 mod bench;
 mod check;
 mod completions;
@@ -48,6 +49,8 @@ enum Command {
     Sessions(sessions::SessionsArgs),
     Token(token::TokenArgs),
     Tools(tools::ToolsArgs),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     Bench(bench::BenchArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
@@ -74,6 +77,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sessions(args) => sessions::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Tools(args) => tools::run(&args),
+        Command::Backup(args) => backup::backup(&args),
+        Command::Restore(args) => backup::restore(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),

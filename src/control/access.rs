@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `at` | Unix time in seconds, with milliseconds |
 //! | `trace` | the trace it belongs to, where the gateway takes part in traces |
+//! | `peer` | the other end of the connection, as a trusted proxy introduced it where one did |
+//! | `source` | where the request came from, where a trusted proxy told; absent when that is `peer` |
 //! | `exchange` | its name in the recording; absent when it has none |
 //! | `connection` | configured name; absent when none matched |
 //! | `method`, `path` | of the request; the path masked and without query; `path_cut` when too long |
@@ -18,7 +20,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Stdout, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -136,6 +138,8 @@ struct Line<'l> {
     #[serde(skip_serializing_if = "Option::is_none")]
     peer: Option<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     exchange: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<String>,
@@ -176,6 +180,7 @@ fn write(out: &mut impl Write, entry: &AccessEntry, connections: &[Arc<str>]) ->
     let line = Line {
         at: (entry.at.0 / 1_000_000) as f64 / 1_000.0,
         peer: entry.peer,
+        source: entry.source,
         exchange: entry.exchange.map(|id| id.to_string()),
         trace: entry.span.map(|span| format!("{:032x}", span.trace)),
         connection: connection.map(|name| &**name),
@@ -212,6 +217,7 @@ mod tests {
         AccessEntry {
             at: Wall(1_700_000_000_123_000_000),
             peer: Some(([127, 0, 0, 1], 40000).into()),
+            source: None,
             exchange: Some(ExchangeId::new(1, 2)),
             span: None,
             connection: Some(0),

@@ -16,6 +16,7 @@ use super::standing::Standing;
 use crate::base::access::AccessSender;
 use crate::base::clock::Clock;
 use crate::base::counters::{Counters, Event, LATENCY_BUCKETS};
+use crate::base::memory::Memory;
 use crate::mcp::pins::Pins;
 
 /// All that is shown.
@@ -31,6 +32,7 @@ pub(super) struct Sources {
     pub pins: Pins,
     pub servers: OwnServers,
     pub clock: Clock,
+    pub memory: Arc<Memory>,
 }
 
 impl fmt::Debug for Sources {
@@ -77,6 +79,20 @@ impl Collector for Sources {
         count(&mut dropped, self.access.dropped())?;
         let mut dropped = counter(&mut encoder, "spans_dropped", "Spans of traces lost")?;
         count(&mut dropped, self.access.dropped_spans())?;
+        let (used, most) = self.memory.figures();
+        let figures = [
+            ("memory_bytes", "Memory in use", used),
+            (
+                "memory_limit_bytes",
+                "Memory beyond which nothing new begins",
+                most,
+            ),
+        ];
+        for (name, help, bytes) in figures {
+            encoder
+                .encode_descriptor(name, help, None, MetricType::Gauge)?
+                .encode_gauge(&bytes)?;
+        }
         let uptime = self.clock.now().mono.0 as f64 / 1e9;
         encoder
             .encode_descriptor("uptime_seconds", "Since start", None, MetricType::Gauge)?
@@ -308,5 +324,26 @@ fn described(event: Event) -> (&'static str, &'static str) {
         Event::CallerOut => ("caller_out_bytes", "Bytes to callers"),
         Event::Masked => ("masked_values", "Values masked"),
         Event::Panicked => ("panics", "Connections ended by a defect of ours"),
+        Event::TurnedAwayFull => (
+            "turned_away_full",
+            "Connections turned away because there were too many",
+        ),
+        Event::TurnedAwayAddress => (
+            "turned_away_address",
+            "Connections turned away because there were too many from their address",
+        ),
+        Event::TurnedAwayRate => (
+            "turned_away_rate",
+            "Connections turned away because there were too many handshakes",
+        ),
+        Event::TurnedAwayMemory => (
+            "turned_away_memory",
+            "Connections and requests turned away because memory was short",
+        ),
+        Event::HandshakeFailed => ("handshakes_failed", "Handshakes of callers that failed"),
+        Event::HandshakeLate => (
+            "handshakes_late",
+            "Handshakes of callers that took too long",
+        ),
     }
 }

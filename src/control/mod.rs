@@ -25,6 +25,7 @@ mod inherited;
 pub mod jwks;
 mod keeper;
 mod listen;
+mod memory;
 mod metrics;
 mod pace;
 mod ready;
@@ -65,6 +66,7 @@ use crate::base::counters::Counters;
 use crate::base::credential::{CredentialWanted, Credentials};
 use crate::base::limits::{QUESTIONS, RELOAD_PATIENCE};
 use crate::base::mailbox::{Ask, Inbox, mailbox};
+use crate::base::memory::Memory;
 use crate::mcp::pins::Pins;
 use crate::tls;
 
@@ -90,6 +92,8 @@ pub struct Handles {
     pub counters: Arc<Counters>,
     /// The access log.
     pub access: AccessSender,
+    /// How much memory there is.
+    pub memory: Arc<Memory>,
 }
 
 /// What the rest of the process gives the control plane.
@@ -192,6 +196,7 @@ impl Control {
             addresses: Arc::new(standing.places()),
             counters: parts.counters.clone(),
             access,
+            memory: memory::start(&config.limits),
         };
         let standing = Arc::new(ArcSwap::from_pointee(standing));
         let reloads = Arc::new(Reloads::new());
@@ -234,6 +239,7 @@ impl Control {
         self.handles.credentials = Arc::new(standing.shelves());
         self.handles.addresses = Arc::new(standing.places());
         self.standing.store(Arc::new(standing));
+        self.handles.memory.allow(memory::allowed(&config.limits));
         for (certificate, server) in shown {
             certificate.show(server);
         }
@@ -341,6 +347,7 @@ fn pages(
         pins: parts.pins,
         servers: parts.servers.clone(),
         clock,
+        memory: handles.memory.clone(),
     };
     Pages {
         metrics: Metrics::new(sources),

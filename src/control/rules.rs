@@ -12,6 +12,7 @@ use super::config::{
 };
 use crate::base::credential::Credentials;
 use crate::base::secret::Secret;
+use crate::exchange::Cors;
 use crate::exchange::Rules;
 use crate::exchange::rules::{self, ForwardFields, InnerWay, Route};
 use crate::mask::{self, Links, MaskSpec, Masks};
@@ -238,6 +239,7 @@ fn route(route: &config::Route) -> Option<Route> {
         path: PathPattern::parse(&format!("{}/**", route.prefix)).ok()?,
         prefix: route.prefix.as_str().into(),
         connection: route.connection,
+        cors: route.cors.as_ref().map(Cors::new),
     })
 }
 

@@ -1,12 +1,12 @@
 //! What is told of an exchange: its frames in the recording and its line in the access log.
 
 mod again;
+mod came;
 mod journal;
 mod parts;
 mod shown;
 mod traced;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub(super) use self::again::Asked;
@@ -16,10 +16,11 @@ use self::parts::Parts;
 pub(super) use self::shown::show;
 use self::shown::{Target, show_asked, show_fields};
 use super::Core;
+use super::cors::Crossing;
 use super::phase::Judged;
 use super::refusal::{GraphRefusal, Published, Refusal};
 use super::rules::Connection;
-use super::whence::Whence;
+use super::whence::{Hops, Whence};
 use crate::auth::Identity;
 use crate::base::access::AccessEntry;
 use crate::base::clock::Now;
@@ -32,7 +33,6 @@ use crate::record::{
     CoreSession, Decision, EndRecord, ExchangeLog, Outcome, Pending, RecordError, RequestRecord,
     Timings,
 };
-use crate::tls::Shown;
 
 /// An exchange's account, from its first byte to its end frame.
 pub struct Account {
@@ -40,6 +40,8 @@ pub struct Account {
     /// In a place of its own: it is large, and the account moves.
     entry: Box<AccessEntry>,
     whence: Whence,
+    hops: Option<Arc<Hops>>,
+    crossing: Option<Arc<Crossing>>,
     identity: Option<Identity>,
     connection: Option<Arc<Connection>>,
     log: Option<ExchangeLog>,
@@ -62,6 +64,8 @@ impl Account {
             opened: now,
             entry: core.entry(now.wall),
             whence: Whence::default(),
+            hops: None,
+            crossing: None,
             identity: None,
             connection: None,
             log: None,
@@ -74,25 +78,6 @@ impl Account {
             slot: None,
             timings: Timings::default(),
         }
-    }
-
-    /// Says where the caller's connection came from, and what its handshake has shown where it came
-    /// over TLS.
-    pub fn came_from(&mut self, peer: SocketAddr, shown: Option<Shown>) {
-        self.entry.peer = Some(peer);
-        if let Some(certificate) = shown.as_ref().and_then(Shown::certificate) {
-            let name = certificate.spiffe().unwrap_or(certificate.thumbprint());
-            self.entry.certificate.set(name);
-        }
-        self.whence = Whence {
-            ip: Some(peer.ip()),
-            shown,
-        };
-    }
-
-    /// Where the caller comes from.
-    pub(super) fn whence(&self) -> &Whence {
-        &self.whence
     }
 
     /// The head is whole: durations count from here, not from the end of the last exchange.

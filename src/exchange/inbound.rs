@@ -135,6 +135,10 @@ impl Inbound {
     ) -> Turn {
         match scanner.scan(bytes) {
             Err(why) => Turn::Refuse(Phase::Head(scanner), Refusal::Head(why)),
+            // What has begun may need more of it.
+            Ok(Some(_)) if core.is_short() => {
+                Turn::Refuse(Phase::Head(scanner), Refusal::Overloaded)
+            }
             Ok(Some(head)) => {
                 self.until = now.mono.after(core.rules.load().limits.wait_time);
                 self.envelope = Some(Envelope {
@@ -249,6 +253,7 @@ impl Inbound {
                     asked: None,
                 })
             }
+            Ok(false) if core.is_short() => Turn::Refuse(waiting(received), Refusal::Overloaded),
             Ok(false) if now.mono >= until => Turn::Refuse(waiting(received), Refusal::BodyTimeout),
             Ok(false) if received.head.expects_continue() && !self.proceed_sent => {
                 self.proceed_sent = true;

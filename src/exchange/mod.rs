@@ -27,6 +27,7 @@
 //! and until when.
 
 pub mod account;
+mod cors;
 mod credential;
 mod dialogue;
 mod errand;
@@ -51,6 +52,8 @@ use crate::auth::Authenticator;
 use crate::base::access::AccessEntry;
 use crate::base::buffers::Pool;
 use crate::base::clock::{Mono, Now, Wall};
+use crate::base::counters::Event;
+use crate::base::memory::Memory;
 use crate::base::trace::SpanIds;
 use crate::http::{HeadLimits, RequestScanner, ResponseScanner, Spare};
 use crate::mask::{self, ContentKind, Masks};
@@ -59,12 +62,14 @@ use crate::policy::Permit;
 use crate::record::{self, State};
 
 pub use account::{Account, Journal};
+pub use cors::{Cors, CorsSpec, Crossing};
 pub use forward::{Aside, AsideStep, RequestHalf, RequestStep, ToUpstream};
 pub use inbound::Inbound;
-pub use refusal::{Fixed, GraphRefusal, McpRefusal, Published, Refusal};
+pub use refusal::{EdgeRefusal, Fixed, GraphRefusal, McpRefusal, Published, Refusal};
 pub use reply::{Challenge, ReplyEnd, ReplyHalf, ReplyStep, ToCaller};
 pub use rules::Rules;
 pub use step::{Envelope, Forwarding, Step, Way};
+pub use whence::{Arrival, Hops};
 
 /// What the exchanges of one core share. Never shared between cores.
 pub struct Core {
@@ -82,6 +87,8 @@ pub struct Core {
     span_ids: SpanIds,
     /// Buffers lent while bytes are in flight.
     pub pool: Pool,
+    /// How much memory there is.
+    pub memory: Arc<Memory>,
     /// Reads what callers say to MCP servers.
     reader: mcp::Reader,
     /// Reads what they say, and what is left of it.
@@ -126,6 +133,7 @@ impl Core {
             journal,
             span_ids: SpanIds::new(),
             pool: Pool::default(),
+            memory: Arc::default(),
             reader: mcp::Reader::new(),
             answers: mcp::Answers::new(),
             rewriter: mcp::Rewriter::new(),
@@ -141,6 +149,15 @@ impl Core {
     #[must_use]
     pub fn lent(&self) -> usize {
         self.pool.texts_lent() + self.spares_lent + self.streams_lent
+    }
+
+    /// Whether memory is short: nothing new begins then, and no body is waited for that is held whole.
+    fn is_short(&self) -> bool {
+        let is_short = self.memory.is_short();
+        if is_short {
+            self.journal.count(Event::TurnedAwayMemory, 1);
+        }
+        is_short
     }
 
     /// Whether the recording has room for `need` bytes; who needs them can wait until `until`.

@@ -4,6 +4,7 @@
 //! check failed goes to the log. The replies need no recorder, so they can be sent with it down.
 
 mod body;
+mod edge;
 mod fixed;
 mod graph;
 mod mcp;
@@ -13,6 +14,7 @@ mod told;
 use std::borrow::Cow;
 use std::time::Duration;
 
+pub use self::edge::EdgeRefusal;
 pub use self::fixed::{Fixed, Published};
 pub use self::graph::GraphRefusal;
 pub use self::mcp::McpRefusal;
@@ -62,13 +64,9 @@ pub enum Refusal {
     /// section 9.3.8).
     #[error("TRACE would show the upstream credential")]
     Trace,
-    /// The certificate that the caller's connection began with is taken no more.
-    #[error("the caller's certificate is taken no more")]
-    CertificateRefused,
-    /// The `Host` is not the name that TLS was asked for, or the certificate shown is not for it (RFC
-    /// 9110, section 7.4).
-    #[error("TLS was not asked for this host")]
-    Misdirected,
+    /// The way that a request has come says something against it.
+    #[error("{0}")]
+    Edge(EdgeRefusal),
     /// No route covers this host and path.
     #[error("no route")]
     NoRoute,
@@ -200,8 +198,7 @@ impl Refusal {
             Refusal::BodyTooLarge(_) => &told::BODY_TOO_LARGE,
             Refusal::Upgrade => &told::UPGRADE_REFUSED,
             Refusal::Trace => told::of_head(501),
-            Refusal::CertificateRefused => &told::CERTIFICATE_REFUSED,
-            Refusal::Misdirected => &told::MISDIRECTED,
+            Refusal::Edge(why) => why.told(),
             Refusal::NoRoute => &told::NO_ROUTE,
             Refusal::Mcp(why) => why.told(),
             Refusal::Graph(why) => why.told(),
@@ -344,8 +341,7 @@ impl Refusal {
             | Refusal::HeadTimeout
             | Refusal::Upgrade
             | Refusal::Trace
-            | Refusal::CertificateRefused
-            | Refusal::Misdirected
+            | Refusal::Edge(_)
             | Refusal::NoRoute
             | Refusal::Mcp(_)
             | Refusal::Graph(_)
@@ -375,7 +371,7 @@ impl Refusal {
                 | Refusal::PlainText
                 | Refusal::Target(_)
                 | Refusal::HeadTimeout
-                | Refusal::CertificateRefused
+                | Refusal::Edge(EdgeRefusal::Certificate)
                 | Refusal::Body(_)
                 | Refusal::BodyTimeout
                 | Refusal::BodyTooLarge(_)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 
+use super::cors::Cors;
 use super::metadata::Metadata;
 use crate::base::addresses::Place;
 use crate::base::credential::Credentials;
@@ -58,6 +59,8 @@ pub struct Route {
     pub prefix: Box<str>,
     /// Index into [`Rules::connections`].
     pub connection: usize,
+    /// Pages of other origins that may read replies; `None` says nothing of them.
+    pub cors: Option<Cors>,
 }
 
 /// A named upstream with everything that is done to calls and replies on the way.

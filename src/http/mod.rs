@@ -13,6 +13,7 @@
 //! - [`known`]: field names recognised once, and what follows from a name; `lookup` finds them.
 //! - [`challenge`]: what `WWW-Authenticate` asks for.
 //! - [`framing`]: where a body ends; `chunked` is its largest part.
+//! - [`proxy`] and [`forwarded`]: where a connection or a request comes from, as proxies tell it.
 //! - [`uri`]: canonical targets.
 //! - [`mod@write`]: the only place where heads are made.
 //! - [`error`]: one variant per refused head.
@@ -25,10 +26,12 @@ pub mod challenge;
 mod chunked;
 pub mod error;
 mod fields;
+pub mod forwarded;
 pub mod framing;
 pub mod head;
 pub mod known;
 mod lookup;
+pub mod proxy;
 mod request;
 mod response;
 pub mod scan;

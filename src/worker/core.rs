@@ -11,7 +11,7 @@ use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, watch};
 
 use super::io::{CoreMain, Driver};
-use super::listener;
+use super::listener::{self, Pace};
 use super::seats::{Flag, Seats};
 use super::turn::Row;
 use super::upstream::Upstreams;
@@ -23,6 +23,7 @@ use crate::base::counters::Event;
 use crate::base::credential::CredentialWanted;
 use crate::base::limits::Limits;
 use crate::base::mailbox::Ask;
+use crate::base::memory::Memory;
 use crate::exchange::Core;
 use crate::record::Link;
 use crate::worker::Listener;
@@ -64,6 +65,10 @@ pub(super) struct Worker<D: Driver> {
     pub drain: Flag,
     /// Draining took too long: what is still under way is cut off.
     pub cut: Flag,
+    /// How much memory there is.
+    pub memory: Arc<Memory>,
+    /// Handshakes that begin.
+    pub handshakes: Pace,
     connections: Cell<u64>,
     listeners: Cell<u64>,
     gone: Notify,
@@ -223,6 +228,8 @@ impl CoreMain for Seed {
         } = self;
         let worker = Rc::new(Worker::<D> {
             link: Arc::clone(core.writer.link()),
+            memory: Arc::clone(&core.memory),
+            handshakes: Pace::default(),
             core: RefCell::new(core),
             pool: RefCell::default(),
             clock: CoreClock::new(clock),
@@ -247,7 +254,7 @@ impl CoreMain for Seed {
             worker.spawn(listener::accept(
                 Rc::clone(&worker),
                 socket,
-                listener.offers,
+                listener.entrance,
                 present,
             ));
         }

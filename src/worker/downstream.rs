@@ -1,23 +1,24 @@
 //! A caller's connection: its exchanges one after the other, and how it ends.
 
+mod begin;
+
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::Offers;
 use super::core::{Present, Worker};
+use super::crowd::Place;
 use super::directions::{Ear, send};
 use super::io::{Driver, Stream};
 use super::pump;
 use super::transport::Transport;
 use super::turn::Turn;
 use super::wait::either;
+use super::{Entrance, Offers};
 use crate::auth::LastBearer;
 use crate::base::buffers::Buffer;
 use crate::base::clock::Mono;
-use crate::exchange::{Account, Fixed, Refusal, ToCaller, Way};
-use crate::tls::{Shown, TlsError};
+use crate::exchange::{Arrival, Fixed, Refusal, ToCaller, Way};
 
 /// How long bytes that nobody will read are taken after the last answer, so that a reset does not
 /// overtake it (RFC 9112, section 9.6).
@@ -33,8 +34,8 @@ pub(super) struct Caller<S> {
     pub buffer: Buffer,
     /// It comes from a server of the gateway's own.
     inner: bool,
-    /// What its handshake has shown.
-    shown: Option<Shown>,
+    /// How it has come.
+    arrival: Arrival,
     /// The last bearer token, so that the next is compared before it is judged.
     pub last: LastBearer,
     /// Exchanges, the one under way included.
@@ -69,14 +70,9 @@ impl<S: Stream> Caller<S> {
         }
     }
 
-    /// Where it comes from.
-    pub(super) fn peer(&self) -> SocketAddr {
-        self.transport.peer()
-    }
-
-    /// What its handshake has shown.
-    pub(super) fn shown(&self) -> Option<Shown> {
-        self.shown.clone()
+    /// How it has come.
+    pub(super) fn arrival(&self) -> &Arrival {
+        &self.arrival
     }
 
     /// The two directions, for use side by side.
@@ -131,33 +127,45 @@ async fn send_constant<D: Driver, S: Stream>(
 ///
 /// What it keeps while nothing is under way is its socket, what TLS knows, and this task, which is
 /// small: room for an exchange is made when bytes come, and given up when no more follow.
-pub(super) async fn serve<D: Driver>(present: Present<D>, stream: D::Stream, offers: Offers) {
+pub(super) async fn serve<D: Driver>(
+    present: Present<D>,
+    mut place: Place,
+    stream: D::Stream,
+    entrance: Rc<Entrance>,
+) {
     let worker = present.worker();
-    let (tls, inner) = match offers {
+    let (tls, inner) = match &entrance.offers {
         Offers::Plain => (None, false),
         Offers::Tls(tls) => (Some(tls), false),
         Offers::Inner => (None, true),
     };
-    let Ok(transport) = Transport::server(stream, tls.as_ref()) else {
+    let Ok(transport) = Transport::server(stream, tls) else {
         return;
     };
     let mut caller = Caller {
+        arrival: Arrival {
+            peer: transport.peer(),
+            shown: None,
+            hops: entrance.hops.clone(),
+        },
         transport,
         buffer: Buffer::default(),
         inner,
-        shown: None,
         last: LastBearer::default(),
         served: 0,
         idle_since: worker.now().mono,
     };
     // Boxed, like the end: a connection in between keeps no room for either.
-    if let Err(error) = Box::pin(handshake(worker, &mut caller)).await {
-        if is_plain_text(&error) {
-            Box::pin(answer_plain_text(worker, caller.transport.without_tls())).await;
+    if let Err(error) = Box::pin(begin::all(worker, &mut caller, &mut place, entrance)).await {
+        if begin::is_plain_text(&error) {
+            Box::pin(begin::answer_plain_text(
+                worker,
+                caller.transport.without_tls(),
+            ))
+            .await;
         }
         return;
     }
-    caller.shown = caller.transport.shown();
     let after = loop {
         let keep_alive_time = worker.limit(|limits| limits.keep_alive_time);
         match next_request(worker, &mut caller, keep_alive_time).await {
@@ -199,51 +207,6 @@ async fn serve_busy<D: Driver>(
             Next::None => return None,
             Next::Never => return Some(After::Close),
         }
-    }
-}
-
-async fn handshake<D: Driver>(
-    worker: &Worker<D>,
-    caller: &mut Caller<D::Stream>,
-) -> io::Result<()> {
-    if !caller.is_secure() {
-        return Ok(());
-    }
-    worker.pool.borrow_mut().fill_vacancy(&mut caller.buffer);
-    let head_time = worker.limit(|limits| limits.head_time);
-    let until = worker.now().mono.after(head_time);
-    let handshake = async {
-        let handshake = caller.transport.handshake(&mut caller.buffer, &worker.pool);
-        worker
-            .within(until, handshake)
-            .await
-            .unwrap_or(Err(io::ErrorKind::TimedOut.into()))
-    };
-    // No request has begun, so a drain need not wait for one.
-    let drained = async {
-        worker.drain.raised().await;
-        Err(io::ErrorKind::ConnectionAborted.into())
-    };
-    either(handshake, drained).await
-}
-
-/// True when the peer spoke HTTP where TLS was expected.
-fn is_plain_text(error: &io::Error) -> bool {
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
-    matches!(cause, Some(TlsError::PlainText))
-}
-
-/// Says in plain text that this is no place for it. Nothing of what came has been judged.
-async fn answer_plain_text<D: Driver>(worker: &Worker<D>, transport: Transport<D::Stream>) {
-    let now = worker.now();
-    {
-        let core = &mut *worker.core.borrow_mut();
-        Account::open(core, now).refuse(&Refusal::PlainText, core, now);
-    }
-    let answer = Refusal::PlainText.answer(true);
-    let sent = send_constant(&transport, worker, &answer, false).await;
-    if sent.is_ok() {
-        close(worker, &transport).await;
     }
 }
 
@@ -327,9 +290,11 @@ mod tests {
     #[test]
     fn an_idle_connection_keeps_little() {
         type Stream = <Tokio as Driver>::Stream;
-        type Comes = (Present<Tokio>, Stream, Offers);
+        type Comes = (Present<Tokio>, Place, Stream, Rc<Entrance>);
         type Asks = (&'static Rc<Worker<Tokio>>, &'static mut Caller<Stream>);
-        let idle = room(|(present, stream, offers): Comes| serve(present, stream, offers));
+        let idle = room(|(present, place, stream, entrance): Comes| {
+            serve(present, place, stream, entrance)
+        });
         assert!(idle <= 1024, "the task of an idle connection: {idle} bytes");
         let busy = room(|(worker, caller): Asks| serve_busy(worker, caller));
         assert!(busy <= 6 * 1024, "one exchange: {busy} bytes");

@@ -2,12 +2,13 @@
 //!
 //! A request comes in at `listener`, is moved through its exchange by `pump`, goes out over a
 //! connection of `upstream`, and its reply leaves by `downstream`. `transport` lays TLS
-//! between bytes and sockets, [`io`] are the runtimes, `core` is what the connections of one core
-//! share, `seats` how their tasks wait for time and for what is told to all, `turn` in which order
-//! they get theirs. Nothing here judges anything: the exchange says what it needs, the worker waits
-//! for it.
+//! between bytes and sockets, [`io`] are the runtimes, `crowd` is who is connected, `core` what the
+//! connections of one core share, `seats` how their tasks wait for time and for what is told to all,
+//! `turn` in which order they get theirs. Nothing here judges anything: the exchange says what it
+//! needs, the worker waits for it.
 
 mod core;
+mod crowd;
 mod directions;
 mod downstream;
 pub mod io;
@@ -19,9 +20,13 @@ mod turn;
 mod upstream;
 mod wait;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use self::core::Seed;
+pub use self::crowd::Crowd;
+use crate::base::network::Network;
+use crate::exchange::Hops;
 use crate::tls::Door;
 
 /// A listening socket of one core. Every core has its own on each address (`SO_REUSEPORT`).
@@ -29,7 +34,27 @@ pub struct Listener {
     /// Bound and listening.
     pub socket: std::net::TcpListener,
     /// Who comes there, and how.
+    pub entrance: Entrance,
+}
+
+/// How a listener is entered. Clones share it.
+#[derive(Clone)]
+pub struct Entrance {
+    /// What it offers.
     pub offers: Offers,
+    /// Who is there.
+    pub crowd: Arc<Crowd>,
+    /// Proxies, which begin with where a connection comes from (the PROXY protocol).
+    pub introduces: Arc<[Network]>,
+    /// Who is believed about where requests come from.
+    pub hops: Option<Arc<Hops>>,
+}
+
+impl Entrance {
+    /// Whether a connection from there begins with where it comes from.
+    fn is_introduced(&self, ip: IpAddr) -> bool {
+        self.introduces.iter().any(|network| network.contains(ip))
+    }
 }
 
 /// What a listener offers.

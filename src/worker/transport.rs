@@ -92,6 +92,20 @@ impl<S: Stream> Transport<S> {
         self.stream.peer_addr()
     }
 
+    /// Moves bytes that have arrived to `into` as they are, before there is TLS.
+    pub(super) fn try_read_ahead(&self, into: &mut Buffer) -> io::Result<usize> {
+        let count = self.stream.try_read(into.spare())?;
+        into.fill(count);
+        Ok(count)
+    }
+
+    /// Where TLS lies between, takes what was read ahead for its own.
+    pub(super) fn begin_with(&self, ahead: &mut Buffer) {
+        if let Some(sealed) = &self.tls {
+            sealed.borrow_mut().cipher = std::mem::take(ahead);
+        }
+    }
+
     /// Completes the TLS handshake; done at once without TLS.
     pub(super) async fn handshake(
         &self,

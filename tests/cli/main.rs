@@ -1,5 +1,6 @@
 //! The command line as a user meets it: the built binary, its output and its exit codes.
 
+mod backup;
 mod bench;
 mod config;
 mod conversation;

@@ -31,8 +31,8 @@ fn name(refusal: &Refusal) -> &'static str {
         Refusal::Upgrade => "Upgrade",
         Refusal::Trace => "Trace",
         Refusal::NoRoute => "NoRoute",
-        // What a handshake has shown is at hand where there are sockets.
-        Refusal::CertificateRefused | Refusal::Misdirected => "Shown",
+        // Listeners and routes of tests that have sockets know of these.
+        Refusal::Edge(_) => "Edge",
         // They have cases of their own.
         Refusal::Mcp(_) | Refusal::Graph(_) | Refusal::Told { .. } => "Mcp",
         Refusal::NoToken => "NoToken",

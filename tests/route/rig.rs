@@ -490,6 +490,7 @@ fn rules(shape: &Shape, credentials: &Arc<Credentials>) -> Rules {
             path: PathPattern::parse("/up/**").expect("a pattern"),
             prefix: "/up".into(),
             connection: 0,
+            cors: None,
         }],
         connections: vec![Arc::new(connection)],
         limits: shape.limits,

@@ -50,6 +50,12 @@ impl Caller {
         Caller::over(Box::new(connect(address)))
     }
 
+    /// On a connection that is there already.
+    pub fn on(stream: TcpStream) -> Caller {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Caller::over(Box::new(stream))
+    }
+
     /// Under TLS, which is negotiated before this returns.
     pub fn secure(address: SocketAddr, config: Arc<ClientConfig>) -> Caller {
         let name = "localhost".try_into().unwrap();

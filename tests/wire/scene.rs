@@ -95,6 +95,10 @@ pub struct Plan<'a> {
     pub further: &'a str,
     /// Port of the plain listener; 0 takes a free one.
     pub port: u16,
+    /// Further keys of the route.
+    pub route: &'a str,
+    /// Further keys of both listeners.
+    pub door: &'a str,
     /// Further keys of the TLS listener's `tls`.
     pub tls: &'a str,
     /// Further rules, each whole lines.
@@ -121,6 +125,8 @@ impl Plan<'_> {
             reserve: "1",
             further: "",
             port: 0,
+            route: "",
+            door: "",
             tls: "",
             rules: "",
             files: Vec::new(),
@@ -156,6 +162,8 @@ impl Plan<'_> {
             port,
             drain_time,
             reserve,
+            route,
+            door,
             tls,
             rules,
             further,
@@ -181,8 +189,8 @@ impl Plan<'_> {
         };
         format!(
             "listeners:
-  - bind: 127.0.0.1:{port}
-  - {{ bind: 127.0.0.2:0, tls: {{ cert: file:tls.crt, key: file:tls.key {tls} }} }}
+  - {{ bind: \"127.0.0.1:{port}\" {door} }}
+  - {{ bind: 127.0.0.2:0, tls: {{ cert: file:tls.crt, key: file:tls.key {tls} }} {door} }}
 admin: {{ bind: 127.0.0.1:0 }}
 data: {data}
 io: {io}
@@ -204,7 +212,7 @@ credentials:
     ca_file: issuer.pem
 connections:
   up: {{ protocol: {protocol}, upstream: {upstream}, credential: reader, record: {class}{ca_file} {connection} }}
-routes: [{{ path: /up/**, connection: up }}]
+routes: [{{ path: /up/**, connection: up {route} }}]
 policies:
   - name: callers
     connection: up
@@ -230,6 +238,15 @@ policies:
             data,
             directory,
         }
+    }
+}
+
+/// Waits until something is so.
+pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(15);
+    while !is_so() {
+        assert!(Instant::now() < until, "never: {what}");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -291,6 +308,14 @@ impl Scene {
     /// Puts another text into a file beside the configuration.
     pub fn rewrite(&self, name: &str, text: &str) {
         std::fs::write(self.directory.path().join(name), text).unwrap();
+    }
+
+    /// Changes the configuration's file.
+    pub fn edit(&self, from: &str, to: &str) {
+        let path = self.directory.path().join("sluice.yaml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{text}");
+        std::fs::write(&path, text.replace(from, to)).unwrap();
     }
 
     /// Offers the configuration again, as its files are now.

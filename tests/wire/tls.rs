@@ -21,6 +21,7 @@ on_every_driver!(
     plain_http_on_the_tls_port_is_told_so,
     large_bodies_pass_through_tls_both_ways,
     tls_that_is_cut_off_is_no_end,
+    http_2_is_refused_clearly,
 );
 
 fn provider() -> Arc<rustls::crypto::CryptoProvider> {
@@ -141,4 +142,34 @@ fn tls_that_is_cut_off_is_no_end(io: IoChoice) {
     let mut rest = Vec::new();
     let _ = socket.read_to_end(&mut rest);
     assert_eq!(scene.access_log(2)[1]["outcome"], "caller_gone");
+}
+
+fn http_2_is_refused_clearly(io: IoChoice) {
+    const PREFACE: &str = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let origin = Origin::answering(|_| reply("200 OK", "hi"));
+    let scene = Scene::start(io, &origin);
+    for mut caller in [scene.caller(), scene.secure_caller()] {
+        let told = caller.ask(PREFACE);
+        assert_eq!((told.status, told.code().as_str()), (505, "version"));
+        assert!(caller.ends_within(Duration::from_secs(5)));
+    }
+    for (offers, is_taken) in [(&["h2"][..], false), (&["h2", "http/1.1"], true)] {
+        let mut config = ClientConfig::clone(&client(&TLS13));
+        config.alpn_protocols = offers.iter().map(|it| it.as_bytes().to_vec()).collect();
+        let name = "localhost".try_into().unwrap();
+        let mut session = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut socket = std::net::TcpStream::connect(scene.secure).unwrap();
+        let shaken = loop {
+            match session.complete_io(&mut socket) {
+                Ok(_) if session.is_handshaking() => {}
+                Ok(_) => break Ok(()),
+                Err(why) => break Err(why.to_string()),
+            }
+        };
+        match is_taken {
+            true => assert_eq!(session.alpn_protocol(), Some(&b"http/1.1"[..])),
+            false => assert!(shaken.unwrap_err().contains("NoApplicationProtocol")),
+        }
+    }
+    assert!(origin.requests().is_empty());
 }

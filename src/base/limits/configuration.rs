@@ -47,6 +47,16 @@ pub struct Limits {
     pub requests_per_connection: u64,
     /// See [`CONNECTIONS_PER_WORKER`].
     pub connections_per_worker: u64,
+    /// See [`HANDSHAKE_TIME`].
+    pub handshake_time: Duration,
+    /// See [`HANDSHAKES_PER_WORKER`].
+    pub handshakes_per_worker: u64,
+    /// See [`CONNECTIONS_PER_LISTENER`].
+    pub connections_per_listener: u64,
+    /// See [`CONNECTIONS_PER_ADDRESS`].
+    pub connections_per_address: u64,
+    /// See [`MEMORY_BYTES`].
+    pub memory_bytes: u64,
     /// See [`UPSTREAM_IDLE_TIME`].
     pub upstream_idle_time: Duration,
     /// See [`SEGMENT_BYTES`].
@@ -74,6 +84,11 @@ impl Default for Limits {
             drain_time: DRAIN_TIME,
             requests_per_connection: REQUESTS_PER_CONNECTION,
             connections_per_worker: CONNECTIONS_PER_WORKER,
+            handshake_time: HANDSHAKE_TIME,
+            handshakes_per_worker: HANDSHAKES_PER_WORKER,
+            connections_per_listener: CONNECTIONS_PER_LISTENER,
+            connections_per_address: CONNECTIONS_PER_ADDRESS,
+            memory_bytes: MEMORY_BYTES,
             upstream_idle_time: UPSTREAM_IDLE_TIME,
             segment_bytes: SEGMENT_BYTES,
             retention_bytes: RETENTION_BYTES,

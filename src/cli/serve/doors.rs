@@ -12,7 +12,7 @@ use crate::control::Inherited;
 use crate::control::config::{Config, ListenerTls, TlsIdentity};
 use crate::tls::{Certificate, ClientSpec, Door, Server, TlsConfigError, Validity};
 use crate::worker::io::{check_free, listen_reuseport};
-use crate::worker::{Listener, Offers};
+use crate::worker::{Entrance, Listener, Offers};
 
 /// The listening sockets, a set for each worker.
 pub(super) struct Doors {
@@ -66,13 +66,18 @@ impl Doors {
             if given.is_empty() {
                 check_free(listener.bind).doing(doing())?;
             }
-            let address = doors.add(listener.bind, given, &offers).doing(doing())?;
+            let entrance = Entrance {
+                introduces: listener.proxy_protocol.clone().into(),
+                hops: listener.forwarded.clone().map(Arc::new),
+                ..entrance(offers)
+            };
+            let address = doors.add(listener.bind, given, &entrance).doing(doing())?;
             doors.addresses.push(address);
             doors.shown.0.push(door);
         }
         let none = Vec::new();
         doors.inner = doors
-            .add(servers::INNER, none, &Offers::Inner)
+            .add(servers::INNER, none, &entrance(Offers::Inner))
             .doing(format!("listen on {}", servers::INNER))?;
         Ok(doors)
     }
@@ -83,7 +88,7 @@ impl Doors {
         &mut self,
         mut address: SocketAddr,
         given: Vec<TcpListener>,
-        offers: &Offers,
+        entrance: &Entrance,
     ) -> std::io::Result<SocketAddr> {
         let workers = self.sockets.len();
         let mut given = given.into_iter();
@@ -94,12 +99,12 @@ impl Doors {
             };
             // With port 0, the first socket's port is everyone's.
             address = socket.local_addr()?;
-            if !matches!(offers, Offers::Inner) {
+            if !matches!(entrance.offers, Offers::Inner) {
                 self.shared.push(socket.try_clone()?);
             }
             self.sockets[core].push(Listener {
                 socket,
-                offers: offers.clone(),
+                entrance: entrance.clone(),
             });
         }
         Ok(address)
@@ -140,6 +145,16 @@ impl Certificates {
                 door.renew(server);
             }
         }
+    }
+}
+
+/// A listener that trusts nobody's word.
+fn entrance(offers: Offers) -> Entrance {
+    Entrance {
+        offers,
+        crowd: Arc::default(),
+        introduces: Arc::default(),
+        hops: None,
     }
 }
 

@@ -326,8 +326,10 @@ impl Shared {
         let journal = Journal::new(handles.access.clone(), Arc::clone(&handles.counters), index);
         let authenticator = Authenticator::new(&handles.keys, self.tokens.clone());
         let sessions = Sessions::new(Arc::clone(&self.sessions));
+        let mut core = Core::new(&self.rules, authenticator, writer, sessions, journal);
+        core.memory = Arc::clone(&handles.memory);
         Seed {
-            core: Core::new(&self.rules, authenticator, writer, sessions, journal),
+            core,
             clock: self.clock,
             ask_key: handles.ask_key.clone(),
             ask_credential: handles.ask_credential.clone(),

@@ -9,9 +9,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::model::{
-    Admin, Config, Connection, Facade, Issuer, ListenerTls, Mask, Policy, Reach, Route, TlsIdentity,
+    Admin, Config, Connection, Facade, Issuer, Listener, ListenerTls, Mask, Policy, Reach, Route,
+    TlsIdentity,
 };
 use crate::base::limits::Limits;
+use crate::exchange::CorsSpec;
 
 /// What is different in a new configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -179,9 +181,17 @@ pub fn diff(old: &Config, new: &Config) -> Changes {
 
 /// The keys whose values are read once, when the process starts.
 fn restart(old: &Config, new: &Config) -> Vec<String> {
-    let binds = |config: &Config| -> Vec<(SocketAddr, bool)> {
-        let doors = config.listeners.iter();
-        doors.map(|door| (door.bind, door.tls.is_some())).collect()
+    // All but what is shown: see `certificates`.
+    let binds = |config: &Config| -> Vec<Listener> {
+        let doors = config.listeners.iter().cloned();
+        doors.map(|door| Listener { tls: None, ..door }).collect()
+    };
+    let secure = |config: &Config| -> Vec<bool> {
+        config
+            .listeners
+            .iter()
+            .map(|door| door.tls.is_some())
+            .collect()
     };
     let admin = |config: &Config| Admin {
         tls: None,
@@ -191,7 +201,10 @@ fn restart(old: &Config, new: &Config) -> Vec<String> {
         admin(old) == admin(new) && old.admin.tls.is_some() == new.admin.tls.is_some();
     let (was, is) = (&old.limits, &new.limits);
     let keys = [
-        ("listeners", binds(old) != binds(new)),
+        (
+            "listeners",
+            binds(old) != binds(new) || secure(old) != secure(new),
+        ),
         ("admin", !is_same_admin),
         ("data", old.data != new.data),
         ("workers", old.workers != new.workers),
@@ -340,13 +353,22 @@ fn is_own_server(config: &Config, name: &str) -> bool {
     connections.any(|it| *it.name == *name && it.upstream().is_none())
 }
 
+/// Host, path and connection of a route, and the pages that may call by it.
+type Way<'c> = (
+    (Option<&'c str>, &'c str, Option<&'c str>),
+    Option<&'c CorsSpec>,
+);
+
 /// Routes with the names of their connections, in an order of their own.
-fn routes(config: &Config) -> Vec<(Option<&str>, &str, Option<&str>)> {
+fn routes(config: &Config) -> Vec<Way<'_>> {
     let of = |route: &'_ Route| name_of(config, route.connection);
     let mut routes: Vec<_> = (config.routes.iter())
-        .map(|route| (route.host.as_deref(), route.prefix.as_str(), of(route)))
+        .map(|route| {
+            let key = (route.host.as_deref(), route.prefix.as_str(), of(route));
+            (key, route.cors.as_ref())
+        })
         .collect();
-    routes.sort_unstable();
+    routes.sort_unstable_by_key(|(key, _)| *key);
     routes
 }
 

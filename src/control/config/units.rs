@@ -63,6 +63,38 @@ pub fn rate(text: &str) -> Result<(NonZeroU32, Duration), String> {
     Ok((count, Duration::from_secs(seconds)))
 }
 
+/// A duration as [`duration`] reads it, in the largest unit that leaves nothing over.
+#[must_use]
+pub fn shown_duration(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    let units = [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1_000, "s"),
+    ];
+    let unit = units
+        .iter()
+        .find(|(unit, _)| millis > 0 && millis.is_multiple_of(*unit));
+    match unit {
+        Some((unit, name)) => format!("{}{name}", millis / unit),
+        None => format!("{millis}ms"),
+    }
+}
+
+/// A size as [`size`] reads it, in the largest unit that leaves nothing over.
+#[must_use]
+pub fn shown_size(bytes: u64) -> String {
+    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let unit = units
+        .iter()
+        .find(|(unit, _)| bytes > 0 && bytes.is_multiple_of(*unit));
+    match unit {
+        Some((unit, name)) => format!("{}{name}", bytes / unit),
+        None => bytes.to_string(),
+    }
+}
+
 fn split(text: &str) -> Option<(u64, &str)> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let count = text[..digits].parse().ok()?;
@@ -77,6 +109,13 @@ mod tests {
     fn reads_what_people_write() {
         assert_eq!(duration("25s"), Ok(Duration::from_secs(25)));
         assert_eq!(duration("1500 ms"), Ok(Duration::from_millis(1500)));
+        for text in ["1ms", "1500ms", "25s", "90s", "15m", "36h", "7d"] {
+            assert_eq!(shown_duration(duration(text).unwrap()), text);
+        }
+        assert_eq!(shown_duration(Duration::from_secs(120)), "2m");
+        for text in ["1", "1023", "64KiB", "65KiB", "16MiB", "1024GiB"] {
+            assert_eq!(shown_size(size(text).unwrap()), text);
+        }
         assert_eq!(size("64KiB"), Ok(65_536));
         assert_eq!(size("512"), Ok(512));
         let per_minute = (NonZeroU32::new(60).unwrap(), Duration::from_secs(60));

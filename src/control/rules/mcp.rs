@@ -90,6 +90,7 @@ pub(super) fn inner_way(config: &Config, shared: &Shared) -> InnerWay {
             path: PathPattern::parse(&prefix).ok()?,
             prefix: prefix.into(),
             connection: index,
+            cors: None,
         })
     };
     InnerWay {

@@ -7,6 +7,7 @@ use crate::auth::Identity;
 use crate::base::access::Short;
 use crate::base::clock::Now;
 use crate::base::limits::ASKED_BYTES;
+use crate::exchange::refusal::EdgeRefusal;
 use crate::exchange::rules::{Connection, Rules};
 use crate::exchange::{Core, Refusal};
 use crate::json::{Document, Value};
@@ -265,7 +266,7 @@ impl Account {
         }
         let shown = self.whence.shown.as_ref();
         if shown.is_some_and(|shown| !shown.is_welcome(now.wall)) {
-            return Err(Refusal::CertificateRefused);
+            return Err(EdgeRefusal::Certificate.into());
         }
         let call = (&self.entry.method, self.whence.source());
         match (&self.connection, &self.identity) {

@@ -11,9 +11,10 @@ mod mcp;
 use std::sync::Arc;
 
 use super::account::Asked;
+use super::cors::Cross;
 use super::metadata::{self, Reply, Seen};
 use super::phase::Judged;
-use super::refusal::{GraphRefusal, McpRefusal, Published, Refusal};
+use super::refusal::{EdgeRefusal, GraphRefusal, McpRefusal, Published, Refusal};
 use super::rules::{Route, Rules, without_port};
 use super::step::Way;
 use super::whence::Whence;
@@ -131,12 +132,13 @@ impl Judge<'_> {
             return Err(Refusal::Trace.into());
         }
         let host = without_port(head.host(self.bytes));
+        self.account.came_through(head, self.bytes)?;
         if let Some(shown) = &self.account.whence().shown {
             if !shown.is_welcome(self.now.wall) {
-                return Err(Refusal::CertificateRefused.into());
+                return Err(Refusal::from(EdgeRefusal::Certificate).into());
             }
             if !shown.is_for(host) {
-                return Err(Refusal::Misdirected.into());
+                return Err(Refusal::from(EdgeRefusal::Misdirected).into());
             }
         }
         let mut scratch = self.core.pool.lend_text();
@@ -164,6 +166,12 @@ impl Judge<'_> {
             Way::Plain | Way::Secure => rules.route(host, target.path()),
         };
         let (route, path) = found.ok_or(Refusal::NoRoute)?;
+        match route.cors.as_ref().map(|cors| cors.judge(head, self.bytes)) {
+            None | Some(Ok(Cross::No)) => self.account.crosses(None),
+            Some(Ok(Cross::Allowed(crossing))) => self.account.crosses(Some(crossing)),
+            Some(Ok(Cross::Preflight(answer))) => return Err(Stop::Answer(answer)),
+            Some(Err(refusal)) => return Err(refusal.into()),
+        }
         let connection = rules.connections.get(route.connection);
         let connection = Arc::clone(connection.ok_or(Refusal::NoRoute)?);
         let by_host = route.host.is_some();

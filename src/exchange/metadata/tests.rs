@@ -9,6 +9,7 @@ fn route(host: Option<&str>, prefix: &str, connection: usize) -> Route {
         path: PathPattern::parse(&format!("{prefix}/**")).expect("a pattern"),
         prefix: prefix.into(),
         connection,
+        cors: None,
     }
 }
 

@@ -35,6 +35,21 @@ impl Fixed {
         }
     }
 
+    /// The same with further fields in its head, whole lines each.
+    pub fn beside(self, fields: &str) -> Fixed {
+        let text = match &self.text {
+            Text::Static(text) => str::from_utf8(text).unwrap_or_default(),
+            Text::Owned(text) => text,
+        };
+        match text.split_at_checked(self.head) {
+            Some((head, body)) if head.ends_with("\r\n\r\n") => {
+                let lines = &head[..head.len() - 2];
+                Fixed::whole(&format!("{lines}{fields}\r\n"), body)
+            }
+            _ => self,
+        }
+    }
+
     /// The bytes to send; without the body when the request was HEAD (RFC 9110, section 9.3.2).
     #[must_use]
     pub fn bytes(&self, head_only: bool) -> &[u8] {

@@ -73,6 +73,8 @@ told! {
         "Requests from this origin are not allowed.";
     METHOD_NOT_ALLOWED: 405 "Method Not Allowed", "method_not_allowed",
         "This connection takes POST, GET and DELETE.";
+    BAD_HOPS: 400 "Bad Request", "bad_hops",
+        "A proxy's field of where the request comes from is malformed.";
     CERTIFICATE_REFUSED: 403 "Forbidden", "certificate_refused",
         "The certificate of this connection is no longer accepted.";
     NO_TOKEN: 401 "Unauthorized", "no_token",

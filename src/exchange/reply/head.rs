@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::body::Framing;
 use super::{challenge, session};
 use crate::base::clock::Now;
+use crate::exchange::cors::Crossing;
 use crate::exchange::dialogue::Dialogue;
 use crate::exchange::rules::Connection;
 use crate::exchange::{Account, Core, Refusal, fields};
@@ -44,11 +45,12 @@ impl HeadParts<'_> {
         now: Now,
     ) -> Result<Recorded<'t>, Refusal> {
         let malformed = |_| Refusal::UpstreamMalformed("head cannot be passed on");
+        let crossing = account.crossing().map(|it| &**it);
         let written = match self.challenge {
             Some(claims) => challenge::head(claims, self.close, text, scratch),
             None => {
                 let session = session::sealed(self, now)?;
-                self.write(session.as_deref(), text, scratch)
+                self.write(session.as_deref(), crossing, text, scratch)
             }
         };
         let masked = written.map_err(malformed)?;
@@ -62,6 +64,7 @@ impl HeadParts<'_> {
     fn write<'t>(
         &self,
         session: Option<&str>,
+        crossing: Option<&Crossing>,
         text: &'t mut Vec<u8>,
         scratch: &mut Vec<u8>,
     ) -> Result<Masked<'t>, WriteError> {
@@ -71,11 +74,16 @@ impl HeadParts<'_> {
             .as_deref()
             .filter(|_| self.connection.hides);
         masked_head(text, scratch, masks, self.head.status(), |head| {
-            self.fill(session, head)
+            self.fill(session, crossing, head)
         })
     }
 
-    fn fill(&self, session: Option<&str>, head: &mut MaskedHead<'_>) -> Result<(), WriteError> {
+    fn fill(
+        &self,
+        session: Option<&str>,
+        crossing: Option<&Crossing>,
+        head: &mut MaskedHead<'_>,
+    ) -> Result<(), WriteError> {
         let Connection {
             hides,
             reply_fields,
@@ -86,7 +94,9 @@ impl HeadParts<'_> {
         for field in fields.filter(|field| !field.hop_by_hop) {
             let replaced = *hides && field.known == Known::CacheControl;
             let ours = self.connection.mcp.is_some() && field.known == Known::McpSessionId;
-            if replaced || ours || !fields::reply_passes(&field, reply_fields) {
+            // Who may read it is ours to say.
+            let crosses = crossing.is_some() && is_cors(field.text());
+            if replaced || ours || crosses || !fields::reply_passes(&field, reply_fields) {
                 continue;
             }
             let is_link = field.known == Known::Location;
@@ -94,6 +104,9 @@ impl HeadParts<'_> {
                 Some(path) => head.joined(field.text(), &[self.link_base, path])?,
                 None => head.copy(&field)?,
             }
+        }
+        for (name, value) in crossing.into_iter().flat_map(Crossing::fields) {
+            head.field(name, value.as_bytes())?;
         }
         if let Some(session) = session {
             head.field("Mcp-Session-Id", session.as_bytes())?;
@@ -110,4 +123,11 @@ impl HeadParts<'_> {
             Framing::Chunked => BodyLength::Chunked,
         })
     }
+}
+
+/// Whether a field speaks of pages of other origins.
+fn is_cors(name: &str) -> bool {
+    const FAMILY: &str = "access-control-";
+    let start = name.get(..FAMILY.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(FAMILY))
 }

@@ -10,6 +10,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::backup::Backup;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
@@ -23,6 +24,9 @@ pub const FILE: &str = "store.sqlite";
 
 /// How long one process waits for another's transaction. They take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Between two attempts to copy, when another process has the store.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// A store in a file of its own.
 pub struct Embedded {
@@ -81,6 +85,29 @@ impl Embedded {
         database.pragma_update(None, "synchronous", "FULL")?;
         schema::migrate(&mut database)?;
         Ok(Embedded { database })
+    }
+
+    /// Copies the store, as it is at one moment, to a file that is new; others may write meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then a file may be left that is no whole store.
+    pub fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
+        let made = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path);
+        let file = made.map_err(|error| StoreError::File(path.to_owned(), error))?;
+        let mut copy = Connection::open(path)?;
+        copy.busy_timeout(PATIENCE)?;
+        // All pages in one step: whoever writes meanwhile would have it begin again for ever.
+        Backup::new(&self.database, &mut copy)?.run_to_completion(i32::MAX, PAUSE, None)?;
+        // A file that needs none beside it.
+        copy.pragma_update(None, "journal_mode", "DELETE")?;
+        schema::check(&copy)?;
+        drop(copy);
+        file.sync_all()
+            .map_err(|error| StoreError::File(path.to_owned(), error))
     }
 
     /// Does something whole: it takes the lock at its beginning, so that what it reads is what it

@@ -111,7 +111,7 @@ async fn admit<D: Driver>(
     // Whoever a server of our own speaks for came from elsewhere; conditions must not take this
     // machine for where.
     if caller.way() != Way::Inner {
-        inbound.account.came_from(caller.peer(), caller.shown());
+        inbound.account.came(caller.arrival());
     }
     let judged = judge(worker, caller, &mut inbound).await;
     let envelope = inbound.envelope();
@@ -208,9 +208,12 @@ async fn refuse<D: Driver>(
     refusal: Refusal,
     last: bool,
 ) -> After {
+    let crossing = account.crossing().map(|crossing| crossing.text());
     account.refuse(&refusal, &mut worker.core.borrow_mut(), worker.now());
     let close = closes(worker, envelope, last) || refusal.loses_framing();
-    say(worker, caller, envelope, &refusal.answer(close), close).await
+    let answer = refusal.answer(close);
+    let answer = answer.beside(&crossing.unwrap_or_default());
+    say(worker, caller, envelope, &answer, close).await
 }
 
 /// Whether the connection ends with an answer of the gateway's own.

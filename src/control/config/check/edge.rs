@@ -9,9 +9,12 @@ use super::super::errors::Mistake;
 use super::super::model::{Admin, Clients, Connection, Listener, ListenerTls, Reach, Route};
 use super::super::schema::{self, At, Text};
 use super::{Checker, values};
-use crate::base::limits::LISTENER_CERTIFICATES;
+use crate::base::limits::{LISTENER_CERTIFICATES, TRUSTED_NETWORKS};
+use crate::base::network::Network;
 use crate::base::secret::Secret;
 use crate::control::config::Place;
+use crate::exchange::Hops;
+use crate::http::forwarded::HopField;
 use crate::tls;
 
 /// The admin listener's address where the file has no `admin`.
@@ -48,12 +51,53 @@ impl Checker<'_> {
             .need(value.bind, at, "bind")
             .and_then(|bind| self.address(&bind));
         let tls = self.perhaps(value.tls, |checker, tls| checker.listener_tls(tls));
+        let proxy_protocol = self.perhaps(value.proxy_protocol, |checker, proxies| {
+            checker.networks(proxies.value.from, proxies.at)
+        });
+        let forwarded = self.perhaps(value.forwarded, Checker::hops);
         let (bind, place) = bind?;
         Some(Listener {
             bind,
             tls: tls?,
+            proxy_protocol: proxy_protocol?.unwrap_or_default(),
+            forwarded: forwarded?,
             place: place.into(),
         })
+    }
+
+    /// Who is believed about where requests come from.
+    fn hops(&mut self, forwarded: At<schema::Forwarded>) -> Option<Hops> {
+        let At { value, at } = forwarded;
+        let from = self.networks(value.from, at);
+        let known = [
+            ("x-forwarded-for", HopField::XForwardedFor),
+            ("forwarded", HopField::Forwarded),
+        ];
+        let field = match &value.field {
+            Some(field) => self.one_of(field, "field", &known),
+            None => Some(HopField::XForwardedFor),
+        };
+        Some(Hops {
+            from: from?,
+            field: field?,
+        })
+    }
+
+    fn networks(&mut self, list: Option<At<Vec<Text>>>, owner: Place) -> Option<Vec<Network>> {
+        let At { value, at } = self.need(list, owner, "from")?;
+        if value.is_empty() || value.len() > TRUSTED_NETWORKS {
+            return self.refuse(at, format!("expected 1 to {TRUSTED_NETWORKS} networks"));
+        }
+        let read = |text: &Text| {
+            let network = text.value.parse::<Network>();
+            self.found(text.at, network.map_err(|why| why.to_string()))
+        };
+        value
+            .iter()
+            .map(read)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .collect()
     }
 
     fn listener_tls(&mut self, tls: At<schema::ListenerTls>) -> Option<ListenerTls> {
@@ -234,10 +278,12 @@ impl Checker<'_> {
             Some(path) => self.prefix(&path),
             None => Some(String::new()),
         };
+        let cors = self.perhaps(value.cors, Checker::cors);
         Some(Route {
             host: host?,
             prefix: prefix?,
             connection: connection?,
+            cors: cors?,
             place: at.into(),
         })
     }

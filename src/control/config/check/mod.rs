@@ -4,6 +4,7 @@
 //! no mistake was noted.
 
 mod connections;
+mod cors;
 mod credentials;
 mod edge;
 mod identity;
@@ -19,7 +20,7 @@ mod upstreams;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub(super) use limits::limit_names;
+pub(super) use limits::limits;
 
 use super::errors::Mistake;
 use super::model::{AccessLog, Config, Io, Roots, TlsIdentity};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Care, Host, Mcp, Roots, Stdio, TlsIdentity};
 use crate::control::config::Spot;
+use crate::exchange::CorsSpec;
 use crate::exchange::rules::Batching;
 use crate::mask::{Recogniser, Replace};
 use crate::policy::Protocol;
@@ -157,6 +158,8 @@ pub struct Route {
     pub prefix: String,
     /// Index into [`Config::connections`](super::Config::connections).
     pub connection: usize,
+    /// Pages of other origins that may read replies.
+    pub cors: Option<CorsSpec>,
     /// Where it stands in the file.
     pub place: Spot,
 }

@@ -14,7 +14,9 @@ use std::sync::Arc;
 use crate::auth;
 pub use crate::auth::Algorithm;
 use crate::base::limits::Limits;
+use crate::base::network::Network;
 use crate::base::secret::Secret;
+use crate::exchange::Hops;
 pub use calls::*;
 pub use credentials::*;
 pub use mcp::*;
@@ -117,6 +119,10 @@ pub struct Listener {
     pub bind: SocketAddr,
     /// What it shows under TLS; `None` speaks plain HTTP.
     pub tls: Option<ListenerTls>,
+    /// Proxies whose connections begin with where they come from (the PROXY protocol).
+    pub proxy_protocol: Vec<Network>,
+    /// Who is believed about where requests come from, and in which field.
+    pub forwarded: Option<Hops>,
     /// Where it stands in the file.
     pub place: Spot,
 }

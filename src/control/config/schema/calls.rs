@@ -131,6 +131,26 @@ section! {
         pub path: Option<Text> => like("^/(.*/)?\\*\\*$"),
         /// Name of the connection.
         pub connection: Option<Text> => needed(),
+        /// Pages of other origins that may call and read replies; by default none.
+        pub cors: Option<At<Cors>>,
+    }
+}
+
+section! {
+    /// Pages of other origins that may call and read replies. Browsers are answered by the gateway.
+    pub struct Cors {
+        /// Origins as browsers write them, such as `https://app.example`, or `"*"` for every one.
+        pub origins: Option<At<Vec<Text>>> => needed(),
+        /// Methods beside GET, HEAD and POST, which need no leave.
+        pub methods: Option<Vec<Text>>,
+        /// Request fields; by default `authorization` and `content-type`.
+        pub headers: Option<Vec<Text>>,
+        /// Reply fields that pages may read beside the plainest.
+        pub expose: Option<Vec<Text>>,
+        /// How long browsers may remember; by default `10m`.
+        pub max_age: Option<At<Scalar>> => like(DURATION),
+        /// Whether cookies and client certificates may come along; by default no.
+        pub credentials: Option<At<bool>>,
     }
 }
 

@@ -11,7 +11,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_saphyr::Spanned;
 
 use self::shape::{REFERENCE, Shape as _, keys, like, needed, one_of, section};
-use super::check::limit_names;
+use super::check::limits;
 use super::source::Place;
 
 mod calls;
@@ -59,7 +59,7 @@ section! {
         /// What is hidden from callers and from the recording, by name.
         pub masks: Option<Named<Mask>>,
         /// Bounds on what others may ask of the gateway, by name.
-        pub limits: Option<Named<At<Scalar>>> => keys(limit_names()),
+        pub limits: Option<Named<At<Scalar>>> => keys(limits()),
         /// Worker threads; by default one per core.
         pub workers: Option<At<Scalar>>,
         /// How sockets are driven: `uring`, `epoll` or `tokio`; by default the best that works here.
@@ -96,6 +96,29 @@ section! {
         pub bind: Option<Text> => needed(),
         /// Certificates and what else TLS needs; without it the listener speaks plain HTTP.
         pub tls: Option<At<ListenerTls>>,
+        /// Proxies whose connections begin with where they come from (the PROXY protocol, versions 1
+        /// and 2).
+        pub proxy_protocol: Option<At<ProxyProtocol>>,
+        /// Proxies that are believed about where requests come from.
+        pub forwarded: Option<At<Forwarded>>,
+    }
+}
+
+section! {
+    /// Who is trusted to begin with where a connection comes from; others are taken as they come.
+    pub struct ProxyProtocol {
+        /// Addresses and networks, such as `10.0.0.0/8`.
+        pub from: Option<At<Vec<Text>>> => needed(),
+    }
+}
+
+section! {
+    /// Who is believed about where a request comes from; of others the field means nothing.
+    pub struct Forwarded {
+        /// Addresses and networks, such as `10.0.0.0/8`.
+        pub from: Option<At<Vec<Text>>> => needed(),
+        /// The field that they write: `x-forwarded-for` (the default) or `forwarded`.
+        pub field: Option<Text> => one_of(["x-forwarded-for", "forwarded"]),
     }
 }
 

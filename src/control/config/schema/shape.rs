@@ -62,7 +62,7 @@ pub struct How {
     needed: bool,
     words: Vec<&'static str>,
     pattern: Option<&'static str>,
-    keys: Vec<&'static str>,
+    keys: Vec<(&'static str, String)>,
 }
 
 /// A key that the product cannot do without.
@@ -86,8 +86,8 @@ pub fn like(pattern: &'static str) -> How {
     }
 }
 
-/// A mapping in which only these keys can stand.
-pub fn keys(keys: Vec<&'static str>) -> How {
+/// A mapping in which only these keys can stand, each with what it means.
+pub fn keys(keys: Vec<(&'static str, String)>) -> How {
     How {
         keys,
         ..How::default()
@@ -124,11 +124,12 @@ impl How {
         }
         if !self.keys.is_empty() {
             let each = shape["additionalProperties"].take();
-            let each = self
-                .keys
-                .iter()
-                .map(|key| ((*key).to_owned(), each.clone()));
-            shape["properties"] = Value::Object(each.collect());
+            let told = |(key, about): &(&str, String)| {
+                let mut each = each.clone();
+                each["description"] = json!(about);
+                ((*key).to_owned(), each)
+            };
+            shape["properties"] = Value::Object(self.keys.iter().map(told).collect());
             shape["additionalProperties"] = json!(false);
         }
     }

@@ -174,6 +174,16 @@ fn what_takes_a_restart_is_refused_by_name() {
     for (from, to, key) in [
         ("127.0.0.1:8443", "127.0.0.1:8442", "listeners"),
         (
+            "127.0.0.1:8443",
+            "127.0.0.1:8443, proxy_protocol: { from: [10.0.0.0/8] }",
+            "listeners",
+        ),
+        (
+            "127.0.0.1:8443",
+            "127.0.0.1:8443, forwarded: { from: [10.0.0.0/8] }",
+            "listeners",
+        ),
+        (
             "data: data\n",
             "data: data\nadmin: { bind: 127.0.0.1:9 }\n",
             "admin",

@@ -206,6 +206,12 @@ const PLACES: &[(&str, &str, &str, &str)] = &[
         "key: file:tls.key, client_ca: ca.pem, client_certificates: zzzzzzzz }",
     ),
     (
+        "/listeners/forwarded/field",
+        GOOD,
+        "bind: 127.0.0.1:8443,",
+        "bind: 127.0.0.1:8443, forwarded: { from: [\"::1\"], field: zzzzzzzz },",
+    ),
+    (
         "/masks/recognise",
         GOOD,
         "recognise: [email]",
