@@ -7,6 +7,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
@@ -18,8 +19,12 @@ use axum::routing::get;
 use super::config::Admin;
 use super::inherited::Inherited;
 use super::listen::{Certificate, Listening};
-use super::metrics::Metrics;
+use super::metrics::{Metrics, Sources};
 use super::ready::Readiness;
+use super::reloads::Reloads;
+use super::standing::Standing;
+use super::{Handles, Parts};
+use crate::base::clock::Clock;
 use crate::base::limits::ADMIN_CONNECTIONS;
 use crate::base::secret::{Secret, constant_time_eq};
 
@@ -27,6 +32,39 @@ use crate::base::secret::{Secret, constant_time_eq};
 pub(super) struct Pages {
     pub metrics: Metrics,
     pub readiness: Readiness,
+}
+
+impl Pages {
+    /// Made of what the control plane has.
+    pub fn new(
+        handles: &Handles,
+        standing: &Arc<ArcSwap<Standing>>,
+        reloads: &Arc<Reloads>,
+        clock: Clock,
+        parts: Parts,
+    ) -> Pages {
+        let sources = Sources {
+            counters: handles.counters.clone(),
+            standing: standing.clone(),
+            reloads: reloads.clone(),
+            access: handles.access.clone(),
+            pins: parts.pins,
+            servers: parts.servers.clone(),
+            clock,
+            memory: handles.memory.clone(),
+        };
+        Pages {
+            metrics: Metrics::new(sources),
+            readiness: Readiness {
+                clock,
+                keys: handles.keys.clone(),
+                standing: standing.clone(),
+                reloads: reloads.clone(),
+                servers: parts.servers,
+                probes: parts.probes,
+            },
+        }
+    }
 }
 
 /// A bound listener that does not answer yet.

@@ -53,8 +53,6 @@ use self::beside::{Facades, Listed, Listeners, facades, tracer};
 use self::config::{Config, Mistakes};
 use self::http_client::ClientError;
 use self::listen::Certificate;
-use self::metrics::{Metrics, Sources};
-use self::ready::Readiness;
 use self::reloads::Reloads;
 use self::standing::{Prepared, Standing};
 use self::traces::{Tracer, TracesError};
@@ -202,7 +200,7 @@ impl Control {
         let reloads = Arc::new(Reloads::new());
         tokio::spawn(hand_out_keys(standing.clone(), key_questions));
         tokio::spawn(hand_out_credentials(standing.clone(), credential_questions));
-        let pages = pages(&handles, &standing, &reloads, clock, parts);
+        let pages = Pages::new(&handles, &standing, &reloads, clock, parts);
         let answering = tokio::spawn(admin.serve(pages));
         listening.accepting.push(answering.abort_handle());
         drop(guard);
@@ -330,37 +328,6 @@ impl Control {
 
 /// What a listener shows, and is to show.
 type Shows = (Certificate, Option<Arc<tls::Server>>);
-
-/// What the admin listener shows.
-fn pages(
-    handles: &Handles,
-    standing: &Arc<ArcSwap<Standing>>,
-    reloads: &Arc<Reloads>,
-    clock: Clock,
-    parts: Parts,
-) -> Pages {
-    let sources = Sources {
-        counters: handles.counters.clone(),
-        standing: standing.clone(),
-        reloads: reloads.clone(),
-        access: handles.access.clone(),
-        pins: parts.pins,
-        servers: parts.servers.clone(),
-        clock,
-        memory: handles.memory.clone(),
-    };
-    Pages {
-        metrics: Metrics::new(sources),
-        readiness: Readiness {
-            clock,
-            keys: handles.keys.clone(),
-            standing: standing.clone(),
-            reloads: reloads.clone(),
-            servers: parts.servers,
-            probes: parts.probes,
-        },
-    }
-}
 
 /// Hands every question to the keeper of its issuer.
 async fn hand_out_keys(standing: Arc<ArcSwap<Standing>>, mut questions: Inbox<KeyWanted>) {
