@@ -90,11 +90,15 @@ impl<'d> Claims<'d> {
     /// Whether the token says that this claim is not in it but to be asked for somewhere (OpenID
     /// Connect Core, section 5.6.2): it is not known then, which is not the same as empty.
     pub(super) fn is_elsewhere(self, name: &str) -> Result<bool, AuthError> {
-        match self.get("_claim_names") {
-            None => Ok(false),
-            Some(names) if names.kind() == Kind::Object => Ok(names.get(name).is_some()),
-            Some(_) => Err(AuthError::ClaimMalformed(Claim::Overage)),
+        let Some(names) = self.get("_claim_names") else {
+            return Ok(false);
+        };
+        // Each member names a source; where that is does not matter, since nobody is asked there.
+        let names_sources = |(_, source): (&str, Value<'_>)| source.as_str().is_some();
+        if names.kind() != Kind::Object || !names.members().all(names_sources) {
+            return Err(AuthError::ClaimMalformed(Claim::Overage));
         }
+        Ok(names.get(name).is_some())
     }
 
     /// The issuer that the token says it is from. Only a name to look up until it is verified.

@@ -66,6 +66,9 @@ impl Tenant {
                 false => AuthError::ClaimMissing(Claim::Tenant),
             });
         }
+        if claims.is_elsewhere("roles")? {
+            return Err(AuthError::ClaimMalformed(Claim::Roles));
+        }
         let object =
             guid(claims, "oid", Claim::Object)?.ok_or(AuthError::ClaimMissing(Claim::Object))?;
         let kind = kind(claims)?;

@@ -33,14 +33,14 @@ pub struct IssuerSpec {
 }
 
 impl IssuerSpec {
-    /// A specification with RS256, PS256 and ES256, and the bounds of [`crate::base::limits`].
+    /// A specification with the usual algorithms and the bounds of [`crate::base::limits`].
     #[must_use]
     pub fn new(name: &str, kind: IssuerKind, audiences: Vec<String>) -> IssuerSpec {
         IssuerSpec {
             name: name.to_owned(),
             kind,
             audiences,
-            algorithms: Algorithm::ALL.to_vec(),
+            algorithms: Algorithm::USUAL.to_vec(),
             skew: CLOCK_SKEW,
             key_age: KEY_SET_AGE,
         }

@@ -7,7 +7,8 @@ use thiserror::Error;
 
 use super::error::AuthError;
 use super::issuer::Issuer;
-use super::keyset::{Key, Keys};
+use super::key::Key;
+use super::keyset::Keys;
 use crate::base::clock::Mono;
 
 /// The configured issuers and their keys, at one moment.

@@ -5,14 +5,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;
 use ring::rsa::PublicKeyComponents;
 use ring::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
-    RsaEncoding, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
+    EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
+    RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
 };
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use sluice::auth::{
-    Authenticator, Issuer, IssuerKind, IssuerSpec, LastBearer, PublishedKeys, SharedTokens,
+    Algorithm, Authenticator, Issuer, IssuerKind, IssuerSpec, LastBearer, PublishedKeys, SharedTokens,
     Verdict, parse_jwks,
 };
 use sluice::base::clock::{Mono, Now, Wall};
@@ -44,6 +45,9 @@ pub struct Keyring {
     other_rsa: RsaKeyPair,
     ec: EcdsaKeyPair,
     other_ec: EcdsaKeyPair,
+    ec_384: EcdsaKeyPair,
+    ed: Ed25519KeyPair,
+    other_ed: Ed25519KeyPair,
 }
 
 pub static KEYS: LazyLock<Keyring> = LazyLock::new(|| {
@@ -52,16 +56,22 @@ pub static KEYS: LazyLock<Keyring> = LazyLock::new(|| {
         let der = PrivatePkcs8KeyDer::from_pem_slice(pem).unwrap();
         RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).unwrap()
     };
-    let ec = || {
-        let alg = &ECDSA_P256_SHA256_FIXED_SIGNING;
+    let ec = |alg: &'static EcdsaSigningAlgorithm| {
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(alg, &rng).unwrap();
         EcdsaKeyPair::from_pkcs8(alg, pkcs8.as_ref(), &rng).unwrap()
+    };
+    let ed = || {
+        let pkcs8 = Ed25519KeyPair::generate_pkcs8(&rng).unwrap();
+        Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap()
     };
     Keyring {
         rsa: rsa(include_bytes!("../data/throw-away-rsa-2048.pem")),
         other_rsa: rsa(include_bytes!("../data/throw-away-rsa-2048-other.pem")),
-        ec: ec(),
-        other_ec: ec(),
+        ec: ec(&ECDSA_P256_SHA256_FIXED_SIGNING),
+        other_ec: ec(&ECDSA_P256_SHA256_FIXED_SIGNING),
+        ec_384: ec(&ECDSA_P384_SHA384_FIXED_SIGNING),
+        ed: ed(),
+        other_ed: ed(),
         rng,
     }
 });
@@ -69,10 +79,17 @@ pub static KEYS: LazyLock<Keyring> = LazyLock::new(|| {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signer {
     Rs256,
+    Rs384,
+    Rs512,
     Ps256,
+    Ps384,
+    Ps512,
     Es256,
+    Es384,
+    EdDsa,
     OtherRs256,
     OtherEs256,
+    OtherEdDsa,
     Nobody,
 }
 
@@ -87,10 +104,17 @@ impl Keyring {
         let ec = |key: &EcdsaKeyPair| key.sign(&self.rng, signed).unwrap().as_ref().to_vec();
         match signer {
             Signer::Rs256 => rsa(&self.rsa, &RSA_PKCS1_SHA256),
+            Signer::Rs384 => rsa(&self.rsa, &RSA_PKCS1_SHA384),
+            Signer::Rs512 => rsa(&self.rsa, &RSA_PKCS1_SHA512),
             Signer::Ps256 => rsa(&self.rsa, &RSA_PSS_SHA256),
+            Signer::Ps384 => rsa(&self.rsa, &RSA_PSS_SHA384),
+            Signer::Ps512 => rsa(&self.rsa, &RSA_PSS_SHA512),
             Signer::OtherRs256 => rsa(&self.other_rsa, &RSA_PKCS1_SHA256),
             Signer::Es256 => ec(&self.ec),
             Signer::OtherEs256 => ec(&self.other_ec),
+            Signer::Es384 => ec(&self.ec_384),
+            Signer::EdDsa => self.ed.sign(signed).as_ref().to_vec(),
+            Signer::OtherEdDsa => self.other_ed.sign(signed).as_ref().to_vec(),
             Signer::Nobody => Vec::new(),
         }
     }
@@ -106,11 +130,25 @@ impl Keyring {
         json!({"kty": "EC", "crv": "P-256", "kid": kid, "use": "sig", "x": x, "y": y})
     }
 
+    pub fn ec_384_jwk(&self, kid: &str) -> Value {
+        let point = self.ec_384.public_key().as_ref();
+        let (x, y) = (b64(&point[1..49]), b64(&point[49..]));
+        json!({"kty": "EC", "crv": "P-384", "kid": kid, "use": "sig", "x": x, "y": y})
+    }
+
+    pub fn ed_jwk(&self, kid: &str) -> Value {
+        let x = b64(self.ed.public_key());
+        json!({"kty": "OKP", "crv": "Ed25519", "kid": kid, "use": "sig", "x": x})
+    }
+
     /// What the issuers publish: one key of each type, and the RSA key again for PS256 only.
     pub fn jwks(&self) -> Value {
         let mut ps_only = self.rsa_jwk("rsa-ps");
         ps_only["alg"] = json!("PS256");
-        json!({"keys": [self.rsa_jwk("rsa"), self.ec_jwk("ec"), ps_only]})
+        json!({"keys": [
+            self.rsa_jwk("rsa"), self.ec_jwk("ec"), ps_only, self.ec_384_jwk("ec-384"),
+            self.ed_jwk("ed"),
+        ]})
     }
 }
 
@@ -186,6 +224,18 @@ impl Draft {
         self
     }
 
+    /// A claim with a value as it is spelled, where a `Value` would spell it otherwise or not at all.
+    pub fn spell(&mut self, claim: &str, raw: &str) {
+        self.without(claim);
+        self.claims_text = Some(spelled(&self.claims, claim, raw));
+    }
+
+    /// The same in the header.
+    pub fn spell_header(&mut self, member: &str, raw: &str) {
+        self.header.as_object_mut().unwrap().remove(member);
+        self.header_text = Some(spelled(&self.header, member, raw));
+    }
+
     pub fn without(&mut self, claim: &str) {
         self.claims.as_object_mut().unwrap().remove(claim);
     }
@@ -205,6 +255,12 @@ impl Draft {
         let signature = b64(KEYS.sign(self.signer, signed.as_bytes()));
         (self.then)(format!("{signed}.{signature}"))
     }
+}
+
+fn spelled(object: &Value, name: &str, raw: &str) -> String {
+    let rest = object.to_string();
+    let comma = if rest == "{}" { "" } else { "," };
+    rest.replacen('{', &format!("{{\"{name}\":{raw}{comma}"), 1)
 }
 
 pub fn entra_spec() -> IssuerSpec {
@@ -254,6 +310,14 @@ impl Gate {
         };
         gate.publish(&KEYS.jwks(), at(0));
         gate
+    }
+
+    /// Issuers for whom every algorithm is configured.
+    pub fn wide() -> Gate {
+        Gate::of([entra_spec(), oidc_spec()].map(|mut spec| {
+            spec.algorithms = Algorithm::ALL.to_vec();
+            spec
+        }))
     }
 
     pub fn publish(&self, jwks: &Value, now: Now) {

@@ -29,6 +29,31 @@ fn each_algorithm_verifies() {
 }
 
 #[test]
+fn further_algorithms_verify_where_they_are_configured() {
+    for (alg, kid, signer) in [
+        ("RS384", "rsa", Signer::Rs384),
+        ("RS512", "rsa", Signer::Rs512),
+        ("PS384", "rsa", Signer::Ps384),
+        ("PS512", "rsa", Signer::Ps512),
+        ("ES384", "ec-384", Signer::Es384),
+        ("EdDSA", "ed", Signer::EdDsa),
+        ("Ed25519", "ed", Signer::EdDsa),
+    ] {
+        for draft in [Draft::entra_app(), Draft::oidc()] {
+            let token = draft.by(alg, kid, signer).token();
+            let by_default = Gate::new().judge(&token, at(0));
+            let not = AuthError::AlgorithmNotAllowed;
+            assert!(
+                matches!(by_default, Verdict::Refused(why) if why == not),
+                "{alg}"
+            );
+            let configured = Gate::wide().judge(&token, at(0));
+            assert!(matches!(configured, Verdict::Proven(_)), "{alg}");
+        }
+    }
+}
+
+#[test]
 fn an_application_of_entra() {
     let v2 = proven(&Draft::entra_app());
     let v1 = proven(&Draft::entra_app_v1());

@@ -11,7 +11,7 @@ fn parse(jwks: &Value) -> Result<sluice::auth::Keys, JwksError> {
 #[test]
 fn a_good_set() {
     let keys = parse(&KEYS.jwks()).unwrap();
-    assert_eq!(keys.len(), 3);
+    assert_eq!(keys.len(), 5);
     assert!(keys.left_out().is_empty());
     assert!(keys.find("rsa").is_some() && keys.find("RSA").is_none());
 }
@@ -70,6 +70,8 @@ fn keys_that_cannot_be_used_are_left_out() {
     };
     let rsa = || KEYS.rsa_jwk("x");
     let ec = || KEYS.ec_jwk("x");
+    let ec_384 = || KEYS.ec_384_jwk("x");
+    let ed = || KEYS.ed_jwk("x");
     let mut weak = [0xff; 128];
     weak[127] = 1;
     for (key, twist, reason) in [
@@ -79,9 +81,24 @@ fn keys_that_cannot_be_used_are_left_out() {
         (ec(), vec![("use", json!(["sig"]))], Unusable::Use),
         (ec(), vec![("key_ops", json!(["sign"]))], Unusable::Use),
         (ec(), vec![("key_ops", json!([]))], Unusable::Use),
-        (ec(), vec![("kty", json!("OKP"))], Unusable::Type),
+        (ec(), vec![("key_ops", json!("verify"))], Unusable::Use),
+        (ec(), vec![("key_ops", json!(["verify", 1]))], Unusable::Use),
+        (
+            ec(),
+            vec![("key_ops", json!(["verify", "verify"]))],
+            Unusable::Use,
+        ),
+        (
+            ec(),
+            vec![("use", json!("enc")), ("key_ops", json!(["verify"]))],
+            Unusable::Use,
+        ),
+        (ec(), vec![("kty", json!("OKP"))], Unusable::Curve),
         (ec(), vec![("kty", json!("ec"))], Unusable::Type),
-        (ec(), vec![("crv", json!("P-384"))], Unusable::Curve),
+        (ec(), vec![("kty", json!("oct"))], Unusable::Type),
+        (ec(), vec![("crv", json!("P-384"))], Unusable::Parameter),
+        (ec(), vec![("crv", json!("P-521"))], Unusable::Curve),
+        (ec(), vec![("crv", json!("p-256"))], Unusable::Curve),
         (ec(), vec![("crv", json!("secp256k1"))], Unusable::Curve),
         (ec(), vec![("x", json!(b64([1; 31])))], Unusable::Parameter),
         (ec(), vec![("y", json!(b64([1; 33])))], Unusable::Parameter),
@@ -92,7 +109,33 @@ fn keys_that_cannot_be_used_are_left_out() {
             vec![("alg", json!("RS256"))],
             Unusable::AlgorithmForType,
         ),
-        (ec(), vec![("alg", json!("ES384"))], Unusable::Algorithm),
+        (
+            ec(),
+            vec![("alg", json!("ES384"))],
+            Unusable::AlgorithmForType,
+        ),
+        (ec(), vec![("alg", json!("ES512"))], Unusable::Algorithm),
+        (ec(), vec![("alg", json!("none"))], Unusable::Algorithm),
+        (
+            ec_384(),
+            vec![("alg", json!("ES256"))],
+            Unusable::AlgorithmForType,
+        ),
+        (ec_384(), vec![("crv", json!("P-256"))], Unusable::Parameter),
+        (
+            ec_384(),
+            vec![("y", json!(b64([1; 49])))],
+            Unusable::Parameter,
+        ),
+        (ed(), vec![("crv", json!("Ed448"))], Unusable::Curve),
+        (ed(), vec![("crv", json!("X25519"))], Unusable::Curve),
+        (ed(), vec![("kty", json!("EC"))], Unusable::Curve),
+        (ed(), vec![("x", json!(b64([1; 31])))], Unusable::Parameter),
+        (
+            ed(),
+            vec![("alg", json!("ES256"))],
+            Unusable::AlgorithmForType,
+        ),
         (ec(), vec![("alg", json!(null))], Unusable::Algorithm),
         (
             rsa(),

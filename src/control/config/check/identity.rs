@@ -63,13 +63,9 @@ impl Checker<'_> {
     }
 
     fn algorithms(&mut self, algorithms: Option<Vec<Text>>) -> Option<Vec<Algorithm>> {
-        let known = [
-            ("RS256", Algorithm::Rs256),
-            ("PS256", Algorithm::Ps256),
-            ("ES256", Algorithm::Es256),
-        ];
+        let known = Algorithm::ALL.map(|algorithm| (algorithm.name(), algorithm));
         let Some(algorithms) = algorithms.filter(|list| !list.is_empty()) else {
-            return Some(Algorithm::ALL.to_vec());
+            return Some(Algorithm::USUAL.to_vec());
         };
         let judged: Vec<_> = algorithms
             .iter()

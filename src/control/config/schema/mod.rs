@@ -13,6 +13,7 @@ use serde_saphyr::Spanned;
 use self::shape::{REFERENCE, Shape as _, keys, like, needed, one_of, section};
 use super::check::limits;
 use super::source::Place;
+use crate::auth::Algorithm;
 
 mod calls;
 mod credentials;
@@ -182,8 +183,8 @@ section! {
         pub ca_file: Option<Text>,
         /// oidc: where the keys are, when the discovery document is not to be asked.
         pub jwks_uri: Option<Text> => like("^https://"),
-        /// Signature algorithms accepted: RS256, PS256, ES256; by default all three.
-        pub algorithms: Option<Vec<Text>> => one_of(["RS256", "PS256", "ES256"]),
+        /// Signature algorithms accepted; by default RS256, PS256 and ES256.
+        pub algorithms: Option<Vec<Text>> => one_of(Algorithm::ALL.map(Algorithm::name)),
         /// oidc: the claim that lists roles; by default `roles`.
         pub roles_claim: Option<Text>,
         /// oidc: the claim that lists groups; by default `groups`.
