@@ -18,6 +18,7 @@ use std::time::Duration;
 use issuer::{Behaviour, LocalIssuer, TENANT};
 use scene::{SECRET, Scene, configuration, request};
 use sluice::auth::{Authenticator, LastBearer, SharedTokens, Verdict};
+use sluice::auth::{Issuer, IssuerKind, IssuerSpec};
 use sluice::base::clock::Clock;
 use sluice::base::counters::{Counters, Event, Labels};
 use sluice::base::credential::CredentialWanted;
@@ -39,11 +40,16 @@ fn roots(issuer: &LocalIssuer) -> Roots {
 async fn fetch(issuer: &LocalIssuer) -> Result<usize, KeysError> {
     let client = HttpClient::new(Some(&roots(issuer))).unwrap();
     let name = format!("{}/{TENANT}/v2.0", issuer.url());
-    let origin = Origin::Discovery {
-        url: format!("{name}/.well-known/openid-configuration"),
+    let kind = IssuerKind::Oidc {
         issuer: name,
+        roles: "roles".to_owned(),
+        groups: "groups".to_owned(),
     };
-    fetch_keys(&client, &origin).await.map(|keys| keys.len())
+    let spec = IssuerSpec::new("local", kind, vec!["api://sluice".to_owned()]);
+    let issuer = Issuer::new(spec).unwrap();
+    let origin = Origin::of(&issuer, None);
+    let keys = fetch_keys(&client, &issuer, &origin).await;
+    keys.map(|keys| keys.len())
 }
 
 #[tokio::test]

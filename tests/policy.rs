@@ -70,6 +70,8 @@ fn a_judgement_allocates_nothing() {
         roles: &roles,
         groups: Some(&[]),
         scopes: &[],
+        agent: None,
+        blueprint: None,
     };
     let call = McpCall {
         arguments: Arguments::Known(Some(arguments.root())),

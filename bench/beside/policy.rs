@@ -91,6 +91,8 @@ fn judgements(criterion: &mut Criterion) {
         roles: &roles,
         groups: Some(&[]),
         scopes: &[],
+        agent: None,
+        blueprint: None,
     };
     let question = Question {
         asked: Asked::Mcp(McpCall {

@@ -145,6 +145,8 @@ fn ask(when: &When, protocol: Protocol, arguments: Arguments<'_>) -> Truth {
         roles: &roles,
         groups: None,
         scopes: &roles,
+        agent: None,
+        blueprint: None,
     };
     let call = McpCall {
         arguments,

@@ -226,6 +226,7 @@ fn prove(sets: &KeySets, token: &[u8], now: Now) -> Result<Identity, Stop> {
             generation: sets.generation(),
         }));
     };
+    issuer.rules.check_key(key, claims)?;
     let verified = verify::signature(header.algorithm, key, compact.signed, &signature)?;
     let subject = subject(issuer, claims, now.wall)?;
     Ok(Identity::prove(

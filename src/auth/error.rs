@@ -61,6 +61,10 @@ pub enum AuthError {
     KeyTypeDisagrees,
     #[error("the key is published for another algorithm than the header's `alg`")]
     KeyAlgorithmDisagrees,
+    #[error("the key, one that many tenants share, does not say whose tokens it signs")]
+    KeyWithoutIssuer,
+    #[error("the key does not sign for the tenant that the token's `iss` names")]
+    KeyIssuerDisagrees,
     #[error("the signature does not verify")]
     BadSignature,
 
@@ -87,11 +91,11 @@ pub enum AuthError {
     // What only an issuer of one kind is asked.
     #[error("`ver` disagrees with the version that the token's `iss` belongs to")]
     VersionDisagrees,
-    #[error("`tid` is not the configured tenant")]
+    #[error("`tid` is not the tenant that `iss` names")]
     WrongTenant,
     #[error("neither `idtyp` nor `scp` says whether this is an application or a user")]
     KindUnclear,
-    #[error("`idtyp` and `scp` contradict each other")]
+    #[error("what says whether this is an application or a user contradicts itself")]
     KindContradicts,
     #[error("`azp` and `client_id` name different clients")]
     ClientsDisagree,
@@ -147,6 +151,10 @@ pub enum Claim {
     Overage,
     #[error("`jti` or `uti`")]
     TokenId,
+    #[error("`xms_act_fct` or `xms_sub_fct`")]
+    Facets,
+    #[error("`xms_par_app_azp`")]
+    Blueprint,
 }
 
 impl AuthError {
@@ -177,6 +185,8 @@ impl AuthError {
             AuthError::UnknownKey => "unknown_key",
             AuthError::KeyTypeDisagrees => "key_type_disagrees",
             AuthError::KeyAlgorithmDisagrees => "key_algorithm_disagrees",
+            AuthError::KeyWithoutIssuer => "key_without_issuer",
+            AuthError::KeyIssuerDisagrees => "key_issuer_disagrees",
             AuthError::BadSignature => "bad_signature",
             AuthError::ClaimMissing(_) => "claim_missing",
             AuthError::ClaimMalformed(_) => "claim_malformed",

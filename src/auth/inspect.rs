@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::authenticator::subject;
 use super::claims::Claims;
+use super::entra::Version;
 use super::error::{AuthError, Part};
 use super::issuer::{Issuer, Rules, is_graph};
 use super::jwt::{Compact, Header};
@@ -73,10 +74,9 @@ pub fn assumed(issuers: &[Arc<Issuer>], claims: &[u8]) -> Result<Grounds, AuthEr
     let document = Document::parse(claims).map_err(|_| AuthError::NotJson(Part::Payload))?;
     let claims = Claims::of(&document)?;
     let iss = claims.issuer()?;
-    let goes_by = |issuer: &&Arc<Issuer>| issuer.accepted().any(|accepted| accepted == iss);
     let issuer = issuers
         .iter()
-        .find(goes_by)
+        .find(|issuer| issuer.goes_by(iss))
         .ok_or(AuthError::UnknownIssuer)?;
     let subject = issuer.rules.judge(issuer, claims, 0)?;
     Ok(subject.into_parts().0)
@@ -110,6 +110,7 @@ impl Inspection {
             }
             let key = trust.keys(now.mono);
             if let Some(key) = key.ok().and_then(|keys| keys.find(&header.kid)) {
+                self.note(issuer.rules.check_key(key, claims));
                 let signature = compact.signature()?;
                 let outcome = verify::signature(header.algorithm, key, compact.signed, &signature);
                 self.signature = match self.note(outcome) {
@@ -177,6 +178,15 @@ fn claim_note(name: &str, value: Value<'_>, sets: &KeySets, now: Now) -> Option<
         "scp" => "a user's token: the client alone authorises nothing",
         "azp" | "appid" | "client_id" => "the client it was issued to",
         "oid" => "the object that acts",
+        "xms_act_fct" | "xms_sub_fct"
+            if text.is_some_and(|text| text.split(' ').any(|facet| facet == "11")) =>
+        {
+            "an agent"
+        }
+        "xms_sub_fct" if text.is_some_and(|text| text.split(' ').any(|facet| facet == "13")) => {
+            "an agent's own user account"
+        }
+        "xms_par_app_azp" => "the agent's blueprint: to look into, never to authorise",
         "_claim_names" | "hasgroups" => "the groups may be too many to be listed: then unknown",
         "email" | "upn" | "preferred_username" | "unique_name" => "never used to authorise",
         "cnf" => "bound to its holder's key: not a bearer token",
@@ -191,8 +201,10 @@ fn issuer_note(iss: &str, sets: &KeySets) -> Option<String> {
         return Some("not a configured issuer".to_owned());
     };
     let form = match &trust.issuer().rules {
-        Rules::Entra(tenant) if iss == tenant.v1() => ", version 1",
-        Rules::Entra(_) => ", version 2",
+        Rules::Entra(entra) => match entra.tenant_of(iss) {
+            Some((_, Version::One)) => ", version 1",
+            _ => ", version 2",
+        },
         Rules::Oidc(_) => "",
     };
     Some(format!(

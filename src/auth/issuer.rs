@@ -6,8 +6,11 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::claims::Claims;
-use super::entra::{GRAPH_AUDIENCES, Guid, Tenant};
+use super::entra::{self, Entra, GRAPH_AUDIENCES};
 use super::error::AuthError;
+use super::guid::Guid;
+use super::key::{Key, Unusable};
+use super::keyset::{JwksError, Keys, parse_jwks_where};
 use super::oidc::Oidc;
 use super::subject::Subject;
 use super::verify::Algorithm;
@@ -50,12 +53,12 @@ impl IssuerSpec {
 /// The kinds of issuers.
 #[derive(Clone, Debug)]
 pub enum IssuerKind {
-    /// One tenant of Microsoft Entra; both forms of its `iss` derive from the authority.
+    /// Tenants of Microsoft Entra; both forms of their `iss` derive from the authority.
     Entra {
         /// `https://login.microsoftonline.com`, another cloud's, or a local issuer's base.
         authority: String,
-        /// The tenant's GUID.
-        tenant: String,
+        /// Whose tokens are believed.
+        tenants: Tenants,
     },
     /// Any issuer of JWT access tokens.
     Oidc {
@@ -68,6 +71,17 @@ pub enum IssuerKind {
     },
 }
 
+/// The tenants of Entra whose tokens are believed, by their GUIDs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Tenants {
+    /// This one, by the keys that it publishes itself.
+    One(String),
+    /// These, by the keys that all tenants share; at least one.
+    Listed(Vec<String>),
+    /// Any, by the same keys.
+    Any,
+}
+
 /// A configuration of an issuer that cannot be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[allow(missing_docs, reason = "each variant's message says what it is")]
@@ -76,7 +90,7 @@ pub enum IssuerError {
     Name,
     #[error("the authority or issuer is not an https:// URL without user, query and fragment")]
     Url,
-    #[error("the tenant is not a GUID; `common` and `organizations` are not supported")]
+    #[error("a tenant is not a GUID, or none is named")]
     Tenant,
     #[error("at least one audience must be named, and at most {TOKEN_AUDIENCES}")]
     Audiences,
@@ -108,7 +122,7 @@ pub struct Issuer {
 /// What only one kind of issuer is asked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Rules {
-    Entra(Tenant),
+    Entra(Entra),
     Oidc(Oidc),
 }
 
@@ -121,8 +135,16 @@ impl Rules {
         expires: u64,
     ) -> Result<Subject, AuthError> {
         match self {
-            Rules::Entra(tenant) => tenant.judge(issuer, claims, expires),
+            Rules::Entra(entra) => entra.judge(issuer, claims, expires),
             Rules::Oidc(oidc) => oidc.judge(issuer, claims, expires),
+        }
+    }
+
+    /// Whether that key of the issuer's set may sign a token that says it is from there.
+    pub(super) fn check_key(&self, key: &Key, claims: Claims<'_>) -> Result<(), AuthError> {
+        match self {
+            Rules::Entra(entra) => entra.check_key(key, claims),
+            Rules::Oidc(_) => Ok(()),
         }
     }
 }
@@ -150,12 +172,12 @@ impl Issuer {
             return Err(IssuerError::KeyAge);
         }
         let rules = match spec.kind {
-            IssuerKind::Entra { authority, tenant } => {
+            IssuerKind::Entra { authority, tenants } => {
                 if spec.audiences.iter().any(|aud| is_graph(aud)) {
                     return Err(IssuerError::GraphAudience);
                 }
-                let tenant = Guid::parse(&tenant).ok_or(IssuerError::Tenant)?;
-                Rules::Entra(Tenant::new(https(&authority)?, tenant))
+                let tenants = tenants.judged().ok_or(IssuerError::Tenant)?;
+                Rules::Entra(Entra::new(https(&authority)?, tenants))
             }
             IssuerKind::Oidc {
                 issuer,
@@ -185,22 +207,56 @@ impl Issuer {
         &self.name
     }
 
-    /// The `iss` values that are this issuer's.
-    pub fn accepted(&self) -> impl Iterator<Item = &str> {
-        let both = match &self.rules {
-            Rules::Entra(tenant) => [Some(tenant.v2()), Some(tenant.v1())],
-            Rules::Oidc(oidc) => [Some(oidc.issuer()), None],
-        };
-        both.into_iter().flatten()
+    /// Whether a token with that `iss` says that it is this issuer's. Compared exactly.
+    #[must_use]
+    pub fn goes_by(&self, iss: &str) -> bool {
+        match &self.rules {
+            Rules::Entra(entra) => entra.tenant_of(iss).is_some(),
+            Rules::Oidc(oidc) => oidc.issuer() == iss,
+        }
+    }
+
+    /// Whether some `iss` would be both's.
+    #[must_use]
+    pub fn overlaps(&self, other: &Issuer) -> bool {
+        match (&self.rules, &other.rules) {
+            (Rules::Entra(entra), Rules::Entra(other)) => entra.overlaps(other),
+            (Rules::Oidc(oidc), _) => other.goes_by(oidc.issuer()),
+            (_, Rules::Oidc(oidc)) => self.goes_by(oidc.issuer()),
+        }
     }
 
     /// Where the issuer describes itself: the address of its discovery document, whose `issuer`
-    /// must be the first of [`Issuer::accepted`] and whose `jwks_uri` leads to the keys.
+    /// must be [`Issuer::metadata_issuer`] and whose `jwks_uri` leads to the keys.
     #[must_use]
     pub fn discovery_url(&self) -> String {
-        let base = self.accepted().next().unwrap_or_default();
-        let base = base.strip_suffix('/').unwrap_or(base);
+        let base = match &self.rules {
+            Rules::Entra(entra) => entra.metadata_base(),
+            Rules::Oidc(oidc) => oidc.issuer().to_owned(),
+        };
+        let base = base.strip_suffix('/').unwrap_or(&base);
         format!("{base}/.well-known/openid-configuration")
+    }
+
+    /// What its discovery document must name as `issuer`, exactly.
+    #[must_use]
+    pub fn metadata_issuer(&self) -> String {
+        match &self.rules {
+            Rules::Entra(entra) => entra.metadata_issuer(),
+            Rules::Oidc(oidc) => oidc.issuer().to_owned(),
+        }
+    }
+
+    /// Reads its key set, as [`parse_jwks`](super::parse_jwks) does. `cloud` is what its metadata
+    /// names as `cloud_instance_name`: keys of another are left out.
+    ///
+    /// # Errors
+    /// What casts doubt on the whole set.
+    pub fn parse_keys(&self, jwks: &[u8], cloud: Option<&str>) -> Result<Keys, JwksError> {
+        parse_jwks_where(jwks, |key| match &self.rules {
+            Rules::Entra(entra) if !entra.is_of_cloud(cloud, key.cloud()) => Err(Unusable::Cloud),
+            Rules::Entra(_) | Rules::Oidc(_) => Ok(()),
+        })
     }
 
     /// The audiences that are ours.
@@ -225,6 +281,20 @@ impl Issuer {
     #[must_use]
     pub fn key_age(&self) -> Duration {
         self.key_age
+    }
+}
+
+impl Tenants {
+    fn judged(&self) -> Option<entra::Tenants> {
+        match self {
+            Tenants::One(one) => Guid::parse(one).map(entra::Tenants::One),
+            Tenants::Listed(listed) if listed.is_empty() => None,
+            Tenants::Listed(listed) => {
+                let listed: Option<_> = listed.iter().map(|one| Guid::parse(one)).collect();
+                listed.map(entra::Tenants::Listed)
+            }
+            Tenants::Any => Some(entra::Tenants::Any),
+        }
     }
 }
 

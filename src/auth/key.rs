@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::jwt::{decode, is_usable_kid};
 use super::verify::Algorithm;
-use crate::base::limits::{RSA_BITS, RSA_EXPONENT};
+use crate::base::limits::{CLAIM_TEXT_BYTES, RSA_BITS, RSA_EXPONENT};
 use crate::json::{Kind, Value};
 
 /// One public key.
@@ -13,6 +13,8 @@ pub struct Key {
     kid: Box<str>,
     algorithm: Option<Algorithm>,
     material: Material,
+    issuer: Option<Box<str>>,
+    cloud: Option<Box<str>>,
 }
 
 impl Key {
@@ -41,6 +43,8 @@ impl Key {
             kid: kid.into(),
             algorithm,
             material,
+            issuer: label(jwk, "issuer")?,
+            cloud: label(jwk, "cloud_instance_name")?,
         })
     }
 
@@ -54,6 +58,17 @@ impl Key {
     #[must_use]
     pub fn algorithm(&self) -> Option<Algorithm> {
         self.algorithm
+    }
+
+    /// Whose tokens it signs, where many issuers share a set: an `iss`, or with `{tenantid}` in it one
+    /// for every tenant.
+    pub(super) fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
+    /// The cloud that it belongs to, as Entra names them.
+    pub(super) fn cloud(&self) -> Option<&str> {
+        self.cloud.as_deref()
     }
 
     pub(super) fn material(&self) -> &Material {
@@ -96,6 +111,10 @@ pub enum Unusable {
     RsaExponent,
     #[error("its `alg` does not go with its type")]
     AlgorithmForType,
+    #[error("its `issuer` or `cloud_instance_name` is not a short text")]
+    Label,
+    #[error("it is of another cloud than the issuer's metadata")]
+    Cloud,
 }
 
 /// An issuer that shows a private key has lost it: nothing signed by it proves anything. `k` is a
@@ -191,6 +210,14 @@ fn parameter(jwk: Value<'_>, name: &str) -> Result<Vec<u8>, Unusable> {
     text(jwk, name)
         .and_then(|text| decode(text.as_bytes()))
         .ok_or(Unusable::Parameter)
+}
+
+fn label(jwk: Value<'_>, name: &str) -> Result<Option<Box<str>>, Unusable> {
+    let Some(value) = jwk.get(name) else {
+        return Ok(None);
+    };
+    let label = value.as_str().filter(|text| text.len() <= CLAIM_TEXT_BYTES);
+    Ok(Some(label.ok_or(Unusable::Label)?.into()))
 }
 
 fn text<'d>(jwk: Value<'d>, name: &str) -> Option<&'d str> {

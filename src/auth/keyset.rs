@@ -72,6 +72,14 @@ pub enum JwksError {
 /// What casts doubt on the whole document refuses it; a key that we merely cannot use (another
 /// curve, for encryption, too short) is left out.
 pub fn parse_jwks(bytes: &[u8]) -> Result<Keys, JwksError> {
+    parse_jwks_where(bytes, |_| Ok(()))
+}
+
+/// The same, of keys that are also good for something.
+pub(super) fn parse_jwks_where(
+    bytes: &[u8],
+    is_good: impl Fn(&Key) -> Result<(), Unusable>,
+) -> Result<Keys, JwksError> {
     if bytes.len() > JWKS_BYTES {
         return Err(JwksError::TooLarge);
     }
@@ -94,7 +102,7 @@ pub fn parse_jwks(bytes: &[u8]) -> Result<Keys, JwksError> {
         if has_private_material(jwk) {
             return Err(JwksError::PrivateKey(index));
         }
-        match Key::parse(jwk) {
+        match Key::parse(jwk).and_then(|key| is_good(&key).map(|()| key)) {
             Ok(key) if keys.find(key.kid()).is_some() => {
                 return Err(JwksError::DuplicateKid(index));
             }

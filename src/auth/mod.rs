@@ -28,6 +28,7 @@ mod cache;
 mod claims;
 mod entra;
 mod error;
+mod guid;
 pub mod inspect;
 mod issuer;
 mod jwt;
@@ -44,14 +45,14 @@ use std::sync::Arc;
 
 pub use authenticator::{Authenticator, KeyWanted, Verdict};
 pub use cache::{LastBearer, SharedTokens};
-pub use entra::is_guid;
 pub use error::{AuthError, Claim, Part};
-pub use issuer::{Issuer, IssuerError, IssuerKind, IssuerSpec};
+pub use guid::is_guid;
+pub use issuer::{Issuer, IssuerError, IssuerKind, IssuerSpec, Tenants};
 pub use jwt::bearer;
 pub use key::{Key, Unusable};
 pub use keyset::{JwksError, Keys, LeftOut, parse_jwks};
 pub use snapshot::{KeySets, PublishedKeys, Superseded, Trust};
-pub use subject::{Grounds, Groups, Principal, PrincipalKind};
+pub use subject::{Agent, Grounds, Groups, Principal, PrincipalKind};
 pub use verify::Algorithm;
 
 /// A door: the caller is known, by a token that verified.

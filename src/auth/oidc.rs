@@ -56,6 +56,8 @@ impl Oidc {
             roles: claims.list(&self.roles, Claim::Roles)?,
             groups: self.groups(claims)?,
             scopes: scopes(claims)?,
+            agent: None,
+            blueprint: None,
             token_id: claims.text("jti", Claim::TokenId)?.map(str::to_owned),
             expires,
         })

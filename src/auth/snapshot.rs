@@ -47,8 +47,7 @@ impl KeySets {
 
     /// The issuer that goes by exactly that `iss`.
     pub(super) fn by_iss(&self, iss: &str) -> Option<&Trust> {
-        let goes_by = |trust: &&Trust| trust.issuer.accepted().any(|accepted| accepted == iss);
-        self.issuers.iter().find(goes_by)
+        self.issuers.iter().find(|trust| trust.issuer.goes_by(iss))
     }
 }
 

@@ -27,6 +27,17 @@ pub enum PrincipalKind {
     User,
 }
 
+impl PrincipalKind {
+    /// A short constant name, for conditions and the access log.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            PrincipalKind::Application => "application",
+            PrincipalKind::User => "user",
+        }
+    }
+}
+
 impl Principal {
     /// Its text, made once: sessions are keyed by it.
     #[must_use]
@@ -113,6 +124,29 @@ impl fmt::Display for Principal {
     }
 }
 
+/// How an agent takes part in a call, as Entra tells agents from other applications.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Agent {
+    /// An agent that acts for itself.
+    Itself,
+    /// An agent that acts for a person.
+    OnBehalf,
+    /// A user account that is an agent's own.
+    Account,
+}
+
+impl Agent {
+    /// A short constant name, for conditions and the access log.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Agent::Itself => "itself",
+            Agent::OnBehalf => "on_behalf",
+            Agent::Account => "account",
+        }
+    }
+}
+
 /// What of a caller a policy may go by.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Grounds {
@@ -120,6 +154,8 @@ pub struct Grounds {
     roles: Arc<[Box<str>]>,
     groups: Membership,
     scopes: Arc<[Box<str>]>,
+    agent: Option<Agent>,
+    blueprint: Option<Box<str>>,
 }
 
 /// The groups of a caller, as far as its token tells.
@@ -159,6 +195,19 @@ impl Grounds {
         &self.scopes
     }
 
+    /// How an agent takes part, where one does.
+    #[must_use]
+    pub fn agent(&self) -> Option<Agent> {
+        self.agent
+    }
+
+    /// The blueprint that the agent was made from, for those who look into what happened. Entra
+    /// does not mean it as a right.
+    #[must_use]
+    pub fn blueprint(&self) -> Option<&str> {
+        self.blueprint.as_deref()
+    }
+
     /// The client, where it may authorise: only of an application that acts for itself.
     #[must_use]
     pub fn client(&self) -> Option<&str> {
@@ -187,6 +236,8 @@ pub(super) struct Subject {
     pub(super) roles: Vec<Box<str>>,
     pub(super) groups: Membership,
     pub(super) scopes: Vec<Box<str>>,
+    pub(super) agent: Option<Agent>,
+    pub(super) blueprint: Option<Box<str>>,
     pub(super) token_id: Option<String>,
     pub(super) expires: u64,
 }
@@ -205,6 +256,8 @@ impl Subject {
             roles: self.roles.into(),
             groups: self.groups,
             scopes: self.scopes.into(),
+            agent: self.agent,
+            blueprint: self.blueprint,
         };
         (grounds, self.token_id, self.expires)
     }

@@ -146,3 +146,6 @@ fn rsa(
     };
     RsaPublicKeyComponents { n, e }.verify(parameters, signed, signature)
 }
+
+#[cfg(test)]
+mod by_wycheproof;

@@ -94,6 +94,14 @@ pub struct AccessEntry {
     pub principal: Short<160>,
     /// Whom the caller's certificate names: its SPIFFE id, else its SHA-256 in base64url.
     pub certificate: Short<160>,
+    /// The client that showed its token, where the token names one.
+    pub client: Short<64>,
+    /// Whether it acts for itself, in a word.
+    pub kind: &'static str,
+    /// How an agent took part, in a word.
+    pub agent: &'static str,
+    /// What the agent was made from.
+    pub blueprint: Short<40>,
     /// The policy and rule that decided.
     pub rule: Short<96>,
     /// The status that the caller got; 0 when none was sent.
@@ -129,6 +137,10 @@ impl AccessEntry {
             path: Short::new(""),
             principal: Short::new(""),
             certificate: Short::new(""),
+            client: Short::new(""),
+            kind: "",
+            agent: "",
+            blueprint: Short::new(""),
             rule: Short::new(""),
             status: 0,
             outcome: "",
@@ -157,6 +169,10 @@ impl AccessEntry {
             path,
             principal,
             certificate,
+            client,
+            kind,
+            agent,
+            blueprint,
             rule,
             status,
             outcome,
@@ -172,6 +188,9 @@ impl AccessEntry {
         path.clear();
         principal.clear();
         certificate.clear();
+        client.clear();
+        blueprint.clear();
+        (*kind, *agent) = ("", "");
         rule.clear();
         detail.clear();
         (*at, *took, *outcome) = (now, Duration::ZERO, "");

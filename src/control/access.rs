@@ -11,6 +11,10 @@
 //! | `method`, `path` | of the request; the path masked and without query; `path_cut` when too long |
 //! | `principal` | who called; absent when not proven |
 //! | `certificate` | whom the caller's certificate names: its SPIFFE id, else its SHA-256; absent without one |
+//! | `client` | the client that showed the token; absent when the token names none |
+//! | `kind` | `application` or `user`; absent when not proven |
+//! | `agent` | `itself`, `on_behalf` or `account`; absent when no agent takes part |
+//! | `blueprint` | what the agent was made from; absent when the token does not say |
 //! | `rule` | the policy and rule that decided; absent when none did |
 //! | `status` | what the caller got; absent when nothing was sent |
 //! | `outcome` | how it ended, or why it was refused |
@@ -162,6 +166,14 @@ struct Line<'l> {
     #[serde(skip_serializing_if = "str::is_empty")]
     certificate: &'l str,
     #[serde(skip_serializing_if = "str::is_empty")]
+    client: &'l str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    kind: &'l str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    agent: &'l str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    blueprint: &'l str,
+    #[serde(skip_serializing_if = "str::is_empty")]
     rule: &'l str,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
@@ -193,6 +205,10 @@ fn write(out: &mut impl Write, entry: &AccessEntry, connections: &[Arc<str>]) ->
         hidden: entry.hidden,
         principal: entry.principal.as_str(),
         certificate: entry.certificate.as_str(),
+        client: entry.client.as_str(),
+        kind: entry.kind,
+        agent: entry.agent,
+        blueprint: entry.blueprint.as_str(),
         rule: entry.rule.as_str(),
         status: (entry.status != 0).then_some(entry.status),
         outcome: entry.outcome,
@@ -229,6 +245,10 @@ mod tests {
             path: Short::new(path),
             principal: Short::new(""),
             certificate: Short::new(""),
+            client: Short::new(""),
+            kind: "",
+            agent: "",
+            blueprint: Short::new(""),
             rule: Short::new("readers/allow: GET /x"),
             status: 200,
             outcome: "done",

@@ -1,7 +1,7 @@
 //! Fetches an issuer's keys: discovery document, then key set, everything about both in doubt.
 
 use super::http_client::{FetchError, Fetched, HttpClient};
-use crate::auth::{Issuer, JwksError, Keys, parse_jwks};
+use crate::auth::{Issuer, JwksError, Keys};
 use crate::base::limits::{DISCOVERY_BYTES, JWKS_BYTES};
 use crate::json::{Document, JsonError};
 
@@ -27,7 +27,7 @@ impl Origin {
             Some(uri) => Origin::KeySet(uri.to_owned()),
             None => Origin::Discovery {
                 url: issuer.discovery_url(),
-                issuer: issuer.accepted().next().unwrap_or_default().to_owned(),
+                issuer: issuer.metadata_issuer(),
             },
         }
     }
@@ -66,16 +66,20 @@ const KEY_SET: &str = "key set";
 ///
 /// # Errors
 /// Any doubt about either document.
-pub async fn fetch_keys(client: &HttpClient, origin: &Origin) -> Result<Keys, KeysError> {
-    let uri = match origin {
-        Origin::KeySet(uri) => uri.clone(),
+pub async fn fetch_keys(
+    client: &HttpClient,
+    issuer: &Issuer,
+    origin: &Origin,
+) -> Result<Keys, KeysError> {
+    let (uri, cloud) = match origin {
+        Origin::KeySet(uri) => (uri.clone(), None),
         Origin::Discovery { url, issuer } => {
             let document = client.get(url, DISCOVERY_BYTES).await;
-            jwks_uri(&good(DISCOVERY, document)?.body, issuer)?
+            told(&good(DISCOVERY, document)?.body, issuer)?
         }
     };
     let set = client.get(&uri, JWKS_BYTES).await;
-    Ok(parse_jwks(&good(KEY_SET, set)?.body)?)
+    Ok(issuer.parse_keys(&good(KEY_SET, set)?.body, cloud.as_deref())?)
 }
 
 fn good(what: &'static str, answer: Result<Fetched, FetchError>) -> Result<Fetched, KeysError> {
@@ -86,8 +90,9 @@ fn good(what: &'static str, answer: Result<Fetched, FetchError>) -> Result<Fetch
     }
 }
 
-/// What the discovery document says of its keys, if it is the expected issuer's.
-fn jwks_uri(document: &[u8], expected: &str) -> Result<String, KeysError> {
+/// Where the keys are that the discovery document tells of, and of which cloud, if it is the expected
+/// issuer's.
+fn told(document: &[u8], expected: &str) -> Result<(String, Option<String>), KeysError> {
     let document = Document::parse(document)?;
     let text = |name: &'static str| {
         let value = document.root().get(name).and_then(|value| value.as_str());
@@ -99,9 +104,13 @@ fn jwks_uri(document: &[u8], expected: &str) -> Result<String, KeysError> {
         return Err(KeysError::OtherIssuer);
     }
     let uri = text("jwks_uri")?;
+    let cloud = match document.root().get("cloud_instance_name") {
+        None => None,
+        Some(_) => Some(text("cloud_instance_name")?),
+    };
     let is_https = url::Url::parse(&uri).is_ok_and(|uri| uri.scheme() == "https");
     if is_https {
-        Ok(uri)
+        Ok((uri, cloud))
     } else {
         Err(KeysError::JwksUri)
     }
@@ -113,9 +122,15 @@ mod tests {
 
     #[test]
     fn only_the_expected_issuer_says_where_its_keys_are() {
-        let judge = |text: &str| jwks_uri(text.as_bytes(), "https://a/v2.0");
+        let judge = |text: &str| told(text.as_bytes(), "https://a/v2.0");
         let good = r#"{"issuer":"https://a/v2.0","jwks_uri":"https://a/keys"}"#;
-        assert_eq!(judge(good), Ok("https://a/keys".to_owned()));
+        let uri = || "https://a/keys".to_owned();
+        assert_eq!(judge(good), Ok((uri(), None)));
+        let of_cloud = good.replace('}', r#","cloud_instance_name":"c"}"#);
+        assert_eq!(judge(&of_cloud), Ok((uri(), Some("c".to_owned()))));
+        let of_none = of_cloud.replace(r#""c""#, "null");
+        let missing = KeysError::Missing("cloud_instance_name");
+        assert_eq!(judge(&of_none), Err(missing));
         for (from, to, want) in [
             ("a/v2.0", "b/v2.0", KeysError::OtherIssuer),
             ("a/v2.0", "a/v2.0/", KeysError::OtherIssuer),

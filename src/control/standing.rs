@@ -225,9 +225,13 @@ impl KeptIssuer {
             clock,
             inbox,
             health: health.clone(),
-            fetch: move || {
-                let (client, origin) = (client.clone(), origin.clone());
-                async move { jwks::fetch_keys(&client, &origin).await }
+            fetch: {
+                let issuer = issuer.clone();
+                move || {
+                    let (client, issuer) = (client.clone(), issuer.clone());
+                    let origin = origin.clone();
+                    async move { jwks::fetch_keys(&client, &issuer, &origin).await }
+                }
             },
         };
         KeptIssuer {

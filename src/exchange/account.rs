@@ -103,7 +103,16 @@ impl Account {
     }
 
     pub(super) fn proven(&mut self, identity: &Identity) {
-        self.entry.principal.set(identity.principal().name());
+        let principal = identity.principal();
+        self.entry.principal.set(principal.name());
+        self.entry
+            .client
+            .set(principal.client().unwrap_or_default());
+        self.entry.kind = principal.kind().name();
+        if let Some(agent) = identity.agent() {
+            self.entry.agent = agent.name();
+            (self.entry.blueprint).set(identity.blueprint().unwrap_or_default());
+        }
         self.identity = Some(identity.clone());
     }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::graph::GraphCall;
-use crate::auth::{Grounds, Groups, PrincipalKind};
+use crate::auth::{Agent, Grounds, Groups, PrincipalKind};
 use crate::http::RequestHead;
 use crate::json::Value;
 
@@ -131,6 +131,10 @@ pub struct Subject<'a> {
     pub groups: Option<&'a [Box<str>]>,
     /// What a user allowed the client to do (`scp`).
     pub scopes: &'a [Box<str>],
+    /// How an agent takes part, where one does.
+    pub agent: Option<Agent>,
+    /// What the agent was made from.
+    pub blueprint: Option<&'a str>,
 }
 
 impl<'a> Subject<'a> {
@@ -151,6 +155,8 @@ impl<'a> Subject<'a> {
                 Groups::Overage => None,
             },
             scopes: grounds.scopes(),
+            agent: grounds.agent(),
+            blueprint: grounds.blueprint(),
         }
     }
 }

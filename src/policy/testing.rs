@@ -17,6 +17,8 @@ pub(super) const NOBODY: Subject<'static> = Subject {
     roles: &[],
     groups: Some(&[]),
     scopes: &[],
+    agent: None,
+    blueprint: None,
 };
 
 /// Callers with one of these roles and one of these groups.

@@ -16,6 +16,10 @@ pub struct Who {
     pub clients: Vec<String>,
     /// Delegated scopes (`scp`), any of which satisfies.
     pub scopes: Vec<String>,
+    /// Tenants, any of which satisfies. Names nobody by itself: every tenant has applications.
+    pub tenants: Vec<String>,
+    /// Agents alone, or others alone. Names nobody by itself either.
+    pub agents: Option<bool>,
 }
 
 /// Whether a policy is for a caller. What is not certain satisfies no `allow` and trips every `deny`.
@@ -63,7 +67,14 @@ impl Who {
         let by_right = self.clients.is_empty()
             || named(subject.client)
             || (!self.scopes.is_empty() && shown_by_one);
+        let elsewhere = !self.tenants.is_empty()
+            && !(subject.tenant).is_some_and(|tenant| self.tenants.iter().any(|one| one == tenant));
+        let other_kind = self
+            .agents
+            .is_some_and(|wanted| wanted != subject.agent.is_some());
         if self.issuer != subject.issuer
+            || elsewhere
+            || other_kind
             || !any_of(&self.roles, subject.roles)
             || !(by_right || shown_by_one)
             || subject
@@ -86,7 +97,8 @@ impl Who {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::PrincipalKind;
+    use crate::auth::Agent;
+    use crate::policy::testing::NOBODY;
 
     fn list(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
@@ -96,15 +108,8 @@ mod tests {
     fn a_scope_is_what_a_user_allowed() {
         let scopes = [Box::from("read")];
         let user = Subject {
-            issuer: "entra",
-            tenant: None,
-            object: "o",
-            kind: PrincipalKind::User,
-            client: None,
-            shown_by: Some("tool"),
-            roles: &[],
-            groups: Some(&[]),
             scopes: &scopes,
+            ..NOBODY
         };
         let bare = Subject {
             scopes: &[],
@@ -120,6 +125,7 @@ mod tests {
             groups: list(groups),
             clients: list(clients),
             scopes: list(scopes),
+            ..Who::default()
         };
         for (who, caller, want) in [
             (who(&[], &["read", "write"], &[]), &user, Included::Yes),
@@ -133,5 +139,48 @@ mod tests {
         ] {
             assert_eq!(who.includes(caller), want, "{who:?}");
         }
+    }
+
+    #[test]
+    fn tenants_and_agents_narrow_and_name_nobody() {
+        let roles = [Box::from("Reader")];
+        let caller = Subject {
+            tenant: Some("t1"),
+            roles: &roles,
+            ..NOBODY
+        };
+        let agent = Subject {
+            agent: Some(Agent::OnBehalf),
+            ..caller
+        };
+        let nowhere = Subject {
+            tenant: None,
+            ..caller
+        };
+        let who = |tenants: &[&str], agents| Who {
+            issuer: "entra".into(),
+            roles: list(&["Reader"]),
+            tenants: list(tenants),
+            agents,
+            ..Who::default()
+        };
+        for (who, subject, want) in [
+            (who(&[], None), &caller, Included::Yes),
+            (who(&["t2", "t1"], None), &caller, Included::Yes),
+            (who(&["t2"], None), &caller, Included::No),
+            (who(&["t1"], None), &nowhere, Included::No),
+            (who(&[], Some(true)), &caller, Included::No),
+            (who(&[], Some(true)), &agent, Included::Yes),
+            (who(&[], Some(false)), &caller, Included::Yes),
+            (who(&[], Some(false)), &agent, Included::No),
+            (who(&["t1"], Some(true)), &agent, Included::Yes),
+        ] {
+            assert_eq!(who.includes(subject), want, "{who:?}");
+        }
+        let bare = Who {
+            roles: vec![],
+            ..who(&["t1"], Some(true))
+        };
+        assert!(bare.names_nobody());
     }
 }

@@ -13,8 +13,8 @@ use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use sluice::auth::{
-    Algorithm, Authenticator, Issuer, IssuerKind, IssuerSpec, LastBearer, PublishedKeys, SharedTokens,
-    Verdict, parse_jwks,
+    Algorithm, Authenticator, Issuer, IssuerKind, IssuerSpec, LastBearer, PublishedKeys,
+    SharedTokens, Tenants, Verdict, parse_jwks,
 };
 use sluice::base::clock::{Mono, Now, Wall};
 use std::sync::{Arc, LazyLock};
@@ -25,6 +25,14 @@ pub const TENANT: &str = "7e2f1a00-0000-4000-8000-0000000000ab";
 pub const OBJECT: &str = "0b0b0b0b-1111-4222-8333-444444444444";
 pub const CLIENT: &str = "c11e0000-1111-4222-8333-555555555555";
 pub const AUTHORITY: &str = "https://login.microsoftonline.com";
+/// The authority of an issuer of several tenants, and of one of any.
+pub const PARTNERS: &str = "https://login.partners.example";
+pub const WORLD: &str = "https://login.world.example";
+/// The other tenant of [`PARTNERS`], and one that it does not list.
+pub const SECOND_TENANT: &str = "7e2f1a00-0000-4000-8000-0000000000ac";
+pub const THIRD_TENANT: &str = "7e2f1a00-0000-4000-8000-0000000000ad";
+/// What the metadata of both names as its cloud.
+pub const CLOUD: &str = "partners.example";
 pub const IDP: &str = "https://idp.example/realm";
 
 /// A moment `seconds` after [`NOW`] on both clocks.
@@ -152,6 +160,45 @@ impl Keyring {
     }
 }
 
+impl Keyring {
+    /// What an authority of many tenants publishes: one key under names that say what is said of it.
+    pub fn shared_jwks(&self, authority: &str) -> Value {
+        let any = format!("{authority}/{{tenantid}}/v2.0");
+        let labels = [
+            ("ec", json!(any), json!(CLOUD)),
+            (
+                "first",
+                json!(format!("{authority}/{TENANT}/v2.0")),
+                json!(CLOUD),
+            ),
+            (
+                "v1",
+                json!(format!("{authority}/{{tenantid}}/")),
+                json!(CLOUD),
+            ),
+            (
+                "stranger",
+                json!("https://evil.example/{tenantid}/v2.0"),
+                json!(CLOUD),
+            ),
+            ("bare", json!("{tenantid}"), json!(CLOUD)),
+            ("nobody", json!(null), json!(CLOUD)),
+            ("other-cloud", json!(any), json!("other.example")),
+            ("no-cloud", json!(any), json!(null)),
+        ];
+        let keys = labels.map(|(kid, issuer, cloud)| {
+            let mut jwk = self.ec_jwk(kid);
+            for (name, value) in [("issuer", issuer), ("cloud_instance_name", cloud)] {
+                if !value.is_null() {
+                    jwk[name] = value;
+                }
+            }
+            jwk
+        });
+        json!({"keys": keys})
+    }
+}
+
 impl std::fmt::Debug for Draft {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {} by {:?}", self.header, self.claims, self.signer)
@@ -195,6 +242,22 @@ impl Draft {
         let mut draft = Draft::entra_app();
         draft.without("idtyp");
         draft.claims["scp"] = json!("Files.Read Mail.Send");
+        draft
+    }
+
+    /// A good token of an application in a tenant of `authority`, by the key that all tenants share.
+    pub fn tenant(authority: &str, tenant: &str) -> Draft {
+        let mut draft = Draft::entra_app();
+        draft.claims["iss"] = json!(format!("{authority}/{tenant}/v2.0"));
+        draft.claims["tid"] = json!(tenant);
+        draft
+    }
+
+    /// The same, version 1.
+    pub fn tenant_v1(authority: &str, tenant: &str) -> Draft {
+        let mut draft = Draft::entra_app_v1();
+        draft.claims["iss"] = json!(format!("{authority}/{tenant}/"));
+        draft.claims["tid"] = json!(tenant);
         draft
     }
 
@@ -266,9 +329,27 @@ fn spelled(object: &Value, name: &str, raw: &str) -> String {
 pub fn entra_spec() -> IssuerSpec {
     let kind = IssuerKind::Entra {
         authority: AUTHORITY.into(),
-        tenant: TENANT.into(),
+        tenants: Tenants::One(TENANT.into()),
     };
     IssuerSpec::new("entra", kind, vec!["api://sluice".into(), CLIENT.into()])
+}
+
+/// An issuer of two tenants, by the keys that all tenants of its authority share.
+pub fn partners_spec() -> IssuerSpec {
+    let kind = IssuerKind::Entra {
+        authority: PARTNERS.into(),
+        tenants: Tenants::Listed(vec![TENANT.into(), SECOND_TENANT.into()]),
+    };
+    IssuerSpec::new("partners", kind, vec!["api://sluice".into()])
+}
+
+/// An issuer of any tenant.
+pub fn world_spec() -> IssuerSpec {
+    let kind = IssuerKind::Entra {
+        authority: WORLD.into(),
+        tenants: Tenants::Any,
+    };
+    IssuerSpec::new("world", kind, vec!["api://sluice".into()])
 }
 
 pub fn oidc_spec() -> IssuerSpec {
@@ -312,12 +393,19 @@ impl Gate {
         gate
     }
 
-    /// Issuers for whom every algorithm is configured.
+    /// Issuers for whom every algorithm is configured, and issuers of many tenants.
     pub fn wide() -> Gate {
-        Gate::of([entra_spec(), oidc_spec()].map(|mut spec| {
+        let specs = [entra_spec(), oidc_spec(), partners_spec(), world_spec()];
+        let gate = Gate::of(specs.map(|mut spec| {
             spec.algorithms = Algorithm::ALL.to_vec();
             spec
-        }))
+        }));
+        for (issuer, authority) in gate.issuers[2..].iter().zip([PARTNERS, WORLD]) {
+            let jwks = KEYS.shared_jwks(authority).to_string();
+            let keys = issuer.parse_keys(jwks.as_bytes(), Some(CLOUD)).unwrap();
+            gate.published.publish(issuer, keys, at(0).mono).unwrap();
+        }
+        gate
     }
 
     pub fn publish(&self, jwks: &Value, now: Now) {

@@ -1,8 +1,11 @@
 //! Tokens that must pass, and what they say of their holder.
 
-use super::forge::{CLIENT, Draft, Gate, NOW, OBJECT, Signer, TENANT, at, oidc_spec};
+use super::forge::{
+    CLIENT, Draft, Gate, NOW, OBJECT, PARTNERS, SECOND_TENANT, Signer, TENANT, THIRD_TENANT, WORLD,
+    at, oidc_spec,
+};
 use serde_json::json;
-use sluice::auth::{AuthError, Claim, Groups, Identity, IssuerKind, PrincipalKind, Verdict};
+use sluice::auth::{Agent, AuthError, Claim, Groups, Identity, IssuerKind, PrincipalKind, Verdict};
 
 fn proven(draft: &Draft) -> Identity {
     match Gate::new().judge(&draft.token(), at(0)) {
@@ -234,4 +237,46 @@ fn no_two_principals_share_a_name() {
     let (own, user) = (proven(&own), proven(&user));
     assert_ne!(own.principal(), user.principal());
     assert_ne!(own.principal().name(), user.principal().name());
+}
+
+#[test]
+fn tenants_of_one_issuer_are_different_principals() {
+    let judge = |draft: &Draft| match Gate::wide().judge(&draft.token(), at(0)) {
+        Verdict::Proven(identity) => identity,
+        other => panic!("{other:?}"),
+    };
+    let first = judge(&Draft::tenant(PARTNERS, TENANT));
+    let second = judge(&Draft::tenant(PARTNERS, SECOND_TENANT));
+    let by_version_1 = judge(&Draft::tenant_v1(PARTNERS, SECOND_TENANT));
+    assert_eq!(second.principal().tenant(), Some(SECOND_TENANT));
+    assert_ne!(first.principal(), second.principal());
+    assert_ne!(first.principal().name(), second.principal().name());
+    assert_eq!(second.principal(), by_version_1.principal());
+    let third = judge(&Draft::tenant(WORLD, THIRD_TENANT));
+    let name = format!("world/{THIRD_TENANT}/{OBJECT}");
+    assert_eq!(third.principal().name(), name);
+}
+
+#[test]
+fn agents_are_told_apart() {
+    let with = |mut draft: Draft, actor: &str, subject: &str| {
+        draft.claims["xms_act_fct"] = json!(actor);
+        draft.claims["xms_sub_fct"] = json!(subject);
+        draft.claims["xms_par_app_azp"] = json!(CLIENT.to_uppercase());
+        proven(&draft)
+    };
+    for (draft, actor, subject, want) in [
+        (Draft::entra_app(), "3 9 11", "9 3 11", Some(Agent::Itself)),
+        (Draft::entra_app_v1(), "11", "", Some(Agent::Itself)),
+        (Draft::entra_app(), "3 9 111", "1 1", None),
+        (Draft::entra_user(), "9 11", "3", Some(Agent::OnBehalf)),
+        (Draft::entra_user(), "9 11", "13 3", Some(Agent::Account)),
+        (Draft::entra_user(), "9", "3", None),
+    ] {
+        let identity = with(draft, actor, subject);
+        assert_eq!(identity.agent(), want, "{actor}, {subject}");
+        assert_eq!(identity.blueprint(), Some(CLIENT));
+    }
+    let plain = proven(&Draft::entra_app());
+    assert_eq!((plain.agent(), plain.blueprint()), (None, None));
 }

@@ -2,7 +2,7 @@
 
 use super::forge::{KEYS, b64};
 use serde_json::{Value, json};
-use sluice::auth::{Issuer, IssuerError, IssuerKind, JwksError, Unusable, parse_jwks};
+use sluice::auth::{Issuer, IssuerError, IssuerKind, JwksError, Tenants, Unusable, parse_jwks};
 
 fn parse(jwks: &Value) -> Result<sluice::auth::Keys, JwksError> {
     parse_jwks(jwks.to_string().as_bytes())
@@ -193,7 +193,7 @@ fn configurations_that_would_trust_too_much_are_refused() {
         let mut spec = entra_spec();
         spec.kind = IssuerKind::Entra {
             authority: authority.into(),
-            tenant: tenant.into(),
+            tenants: Tenants::One(tenant.into()),
         };
         Issuer::new(spec).err()
     };
@@ -206,6 +206,14 @@ fn configurations_that_would_trust_too_much_are_refused() {
     assert_eq!(entra("https://a@b", tenant), Some(IssuerError::Url));
     assert_eq!(entra("https://a?b", tenant), Some(IssuerError::Url));
     assert_eq!(entra("https://a", "common"), Some(IssuerError::Tenant));
+    for listed in [vec![], vec![tenant.to_owned(), "organizations".to_owned()]] {
+        let mut spec = entra_spec();
+        spec.kind = IssuerKind::Entra {
+            authority: "https://a".into(),
+            tenants: Tenants::Listed(listed),
+        };
+        assert_eq!(Issuer::new(spec).err(), Some(IssuerError::Tenant));
+    }
     let twisted = |twist: fn(&mut sluice::auth::IssuerSpec)| {
         let mut spec = oidc_spec();
         twist(&mut spec);

@@ -54,8 +54,8 @@ impl Keeper {
         if answer.status.as_u16() != 200 {
             return Err(DocumentError::Status(answer.status.as_u16()));
         }
-        let issuer = self.issuer.accepted().next().unwrap_or_default();
+        let issuer = self.issuer.metadata_issuer();
         let client_id = self.client_id.as_deref();
-        Entra::read(&answer.body, issuer, &self.public_url, client_id)
+        Entra::read(&answer.body, &issuer, &self.public_url, client_id)
     }
 }

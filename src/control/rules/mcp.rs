@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::base::secret::Secret;
-use crate::control::config::{Budget, Config, Connection, Issuer, IssuerKind, Mistake, Reach};
+use crate::control::config::{
+    Budget, Config, Connection, Issuer, IssuerKind, Mistake, Reach, Tenants,
+};
 use crate::exchange::metadata::{Metadata, MetadataSpec};
 use crate::exchange::rules::{Inner, InnerWay, Mcp, Route};
 use crate::mcp::Sealer;
@@ -178,8 +180,11 @@ fn server(issuer: &Issuer) -> String {
     }
     match &issuer.kind {
         IssuerKind::Entra {
-            authority, tenant, ..
-        } => format!("{authority}/{tenant}/v2.0"),
+            authority, tenants, ..
+        } => match tenants {
+            Tenants::One(tenant) => format!("{authority}/{tenant}/v2.0"),
+            Tenants::Listed(_) | Tenants::Any => format!("{authority}/organizations/v2.0"),
+        },
         IssuerKind::Oidc { issuer, .. } => issuer.clone(),
     }
 }

@@ -1,7 +1,7 @@
 //! From the configuration's policies to those that judge.
 
 use crate::auth;
-use crate::control::config::{self, Config, Effect, IssuerKind, Mistake, Reach};
+use crate::control::config::{self, Config, Effect, IssuerKind, Mistake, Reach, Tenants};
 use crate::policy::compile::{LineError, PolicyError};
 use crate::policy::{self, Line, Protocol, Who};
 
@@ -25,7 +25,12 @@ pub(super) fn compile(
             groups: ids(issuer, &policy.who.groups),
             clients: ids(issuer, &policy.who.clients),
             scopes: policy.who.scopes.clone(),
+            tenants: ids(issuer, &policy.who.tenants),
+            agents: policy.who.agents,
         };
+        if let Some(not) = nobody_there(issuer, &who) {
+            mistakes.push(Mistake::new(policy.place, not));
+        }
         if matches!(issuer.kind, IssuerKind::Entra { .. })
             && let Some(not) = who.clients.iter().find(|client| !auth::is_guid(client))
         {
@@ -48,6 +53,29 @@ pub(super) fn compile(
     }
     policies.extend(members(config, connection));
     policies
+}
+
+/// What `who` names that no token of the issuer would ever say.
+fn nobody_there(issuer: &config::Issuer, who: &Who) -> Option<String> {
+    let tenants = match &issuer.kind {
+        IssuerKind::Entra { tenants, .. } => tenants,
+        IssuerKind::Oidc { .. } if !who.tenants.is_empty() => {
+            return Some("`tenants` are of issuers of kind `entra`".to_owned());
+        }
+        IssuerKind::Oidc { .. } if who.agents.is_some() => {
+            return Some("`agents` are told apart by issuers of kind `entra`".to_owned());
+        }
+        IssuerKind::Oidc { .. } => return None,
+    };
+    let comes = |tenant: &&String| match tenants {
+        Tenants::One(one) => *one == **tenant,
+        Tenants::Listed(listed) => listed.contains(tenant),
+        Tenants::Any => auth::is_guid(tenant),
+    };
+    let not = who.tenants.iter().find(|tenant| !comes(tenant))?;
+    Some(format!(
+        "no token of the tenant `{not}` is accepted: it would never match"
+    ))
 }
 
 /// Through a virtual connection whoever may use a member comes; what of it, the member's own

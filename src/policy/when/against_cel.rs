@@ -255,6 +255,8 @@ pub(super) fn by_us(when: &When, arguments: &serde_json::Value) -> (Truth, Truth
         roles: &roles,
         groups: None,
         scopes: &[],
+        agent: None,
+        blueprint: None,
     };
     let ask = |arguments| {
         let call = McpCall {

@@ -73,6 +73,8 @@ pub(super) enum Claim {
     Object,
     Issuer,
     Kind,
+    Agent,
+    Blueprint,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

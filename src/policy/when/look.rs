@@ -7,7 +7,6 @@ use super::Trouble;
 use super::code::{Claim, Node, Now, Variable};
 use super::run::Stop;
 use super::value::{Fuel, Val, same_but_for_case};
-use crate::auth::PrincipalKind;
 use crate::json::Value;
 use crate::policy::facts::{Arguments, Asked, Fields, Subject};
 use crate::policy::judge::Question;
@@ -95,10 +94,9 @@ impl<'v> Scene<'v> {
             Claim::Tenant => subject.tenant.map(Val::text),
             Claim::Object => Some(Val::text(subject.object)),
             Claim::Issuer => Some(Val::text(subject.issuer)),
-            Claim::Kind => Some(Val::text(match subject.kind {
-                PrincipalKind::Application => "application",
-                PrincipalKind::User => "user",
-            })),
+            Claim::Kind => Some(Val::text(subject.kind.name())),
+            Claim::Agent => subject.agent.map(|agent| Val::text(agent.name())),
+            Claim::Blueprint => subject.blueprint.map(Val::text),
         })
     }
 }

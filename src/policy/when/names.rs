@@ -130,6 +130,8 @@ fn claim(name: &str) -> Result<Claim, String> {
         ("object", Claim::Object),
         ("issuer", Claim::Issuer),
         ("kind", Claim::Kind),
+        ("agent", Claim::Agent),
+        ("blueprint", Claim::Blueprint),
     ];
     pick("claims", name, CLAIMS)
 }

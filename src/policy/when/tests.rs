@@ -69,6 +69,8 @@ fn asked(text: &str, protocol: Protocol, asked: Asked<'_>, facts: Facts<'_>) -> 
         roles: &roles,
         groups: None,
         scopes: &scopes,
+        agent: None,
+        blueprint: None,
     };
     let when = When::parse(text, protocol).expect(text);
     when.holds(&Question { asked, facts }, &subject)

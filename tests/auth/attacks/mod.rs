@@ -5,6 +5,7 @@ mod claims;
 mod header;
 mod shape;
 mod signature;
+mod tenants;
 mod values;
 
 use super::forge::{Draft, Gate, Signer, at};
@@ -52,22 +53,32 @@ impl Spellings {
 struct Court {
     /// Their names.
     attacks: HashSet<String>,
+    /// What was judged otherwise than it should be.
+    wrong: Vec<String>,
 }
 
 impl Court {
-    fn accepts(&self, name: &str, twin: &Draft) {
+    fn accepts(&mut self, name: &str, twin: &Draft) {
         let verdict = Gate::wide().judge(&twin.token(), at(0));
-        assert!(
-            matches!(verdict, Verdict::Proven(_)),
-            "{name}: the twin is refused: {verdict:?}"
-        );
+        if !matches!(verdict, Verdict::Proven(_)) {
+            self.wrong.push(format!("{name}: the twin: {verdict:?}"));
+        }
     }
 
     fn refuses(&mut self, name: &str, draft: &Draft, expected: AuthError) {
         let token = draft.token();
-        match Gate::wide().judge(&token, at(0)) {
-            Verdict::Refused(error) => assert_eq!(error, expected, "{name}"),
-            other => panic!("{name}: {other:?}"),
+        let mut gate = Gate::wide();
+        let verdict = match gate.judge(&token, at(0)) {
+            // Nobody gets in while a key is asked for; asked for, it is still not there.
+            Verdict::NeedKey(wanted) => {
+                let (last, token) = (&mut gate.last, token.as_bytes());
+                gate.core.authenticate_after(wanted, last, token, at(0))
+            }
+            Verdict::Refused(error) => Err(error),
+            Verdict::Proven(identity) => Ok(identity),
+        };
+        if verdict.as_ref().err() != Some(&expected) {
+            (self.wrong).push(format!("{name}: {verdict:?} instead of {expected:?}"));
         }
         let is_new = self.attacks.insert(name.to_owned());
         assert!(is_new, "{name} stands here twice");
@@ -78,12 +89,14 @@ impl Court {
 fn none_of_the_attacks_passes_and_every_twin_does() {
     let mut court = Court {
         attacks: HashSet::new(),
+        wrong: Vec::new(),
     };
     let families = [
         shape::FAMILIES,
         header::FAMILIES,
         signature::FAMILIES,
         claims::FAMILIES,
+        tenants::FAMILIES,
     ];
     for family in families.into_iter().flatten() {
         court.accepts(family.name, &(family.good)());
@@ -102,6 +115,7 @@ fn none_of_the_attacks_passes_and_every_twin_does() {
             court.refuses(&format!("{place} {raw}"), &spellings.draft(raw), *expected);
         }
     }
+    assert!(court.wrong.is_empty(), "{}", court.wrong.join("\n"));
     let count = court.attacks.len();
     assert!(count >= 300, "{count} attacks");
 }
@@ -117,7 +131,10 @@ fn an_algorithm_that_is_not_configured_is_refused() {
         verdict,
         Verdict::Refused(AuthError::AlgorithmNotAllowed)
     ));
-    assert!(matches!(Gate::new().judge(&token, at(0)), Verdict::Proven(_)));
+    assert!(matches!(
+        Gate::new().judge(&token, at(0)),
+        Verdict::Proven(_)
+    ));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::Family;
 use crate::forge::{Draft, Signer};
 use serde_json::json;
-use sluice::auth::AuthError::{self, *};
+use sluice::auth::AuthError::*;
 use sluice::auth::Part;
 
 pub const FAMILIES: &[Family] = &[
@@ -46,7 +46,7 @@ fn last_char(token: &str, other: char) -> String {
 }
 
 #[rustfmt::skip] // One attack a line.
-const SHAPE: &[(&str, fn(&mut Draft), AuthError)] = &[
+const SHAPE: &[super::Attack] = &[
     ("empty", |d| d.then = |_| String::new(), NotThreeParts),
     ("one part", |d| d.then = |t| t.replace('.', ""), NotThreeParts),
     ("two parts", |d| d.then = |t| t.rsplit_once('.').unwrap().0.to_owned(), NotThreeParts),
@@ -98,6 +98,6 @@ const SHAPE: &[(&str, fn(&mut Draft), AuthError)] = &[
     ("percent-encoded", |d| d.then = |t| t.replacen('.', ".%41", 1), NotBase64(Part::Payload)),
     ("a full stop of another script", |d| d.then = |t| t.replace('.', "\u{ff0e}"), NotThreeParts),
     ("a zero-width space inside", |d| d.then = |t| t.replacen('.', ".\u{200b}", 1), NotBase64(Part::Payload)),
-    ("one byte less", |d| d.then = |t| t[..t.len() - 4].to_owned(), BadSignature),
+    ("three bytes less", |d| d.then = |t| t[..t.len() - 6].to_owned(), BadSignature),
     ("the token twice", |d| d.then = |t| format!("{t}{t}"), NotThreeParts),
 ];

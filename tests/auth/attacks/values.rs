@@ -143,9 +143,18 @@ const TEXTS: [Spellings; 7] = [
             ("null", ClaimMalformed(Claim::Tenant)),
             (r#""""#, ClaimMalformed(Claim::Tenant)),
             (r#""common""#, ClaimMalformed(Claim::Tenant)),
-            (r#""7e2f1a000000400080000000000000ab""#, ClaimMalformed(Claim::Tenant)),
-            (r#"" 7e2f1a00-0000-4000-8000-0000000000ab""#, ClaimMalformed(Claim::Tenant)),
-            (r#"["7e2f1a00-0000-4000-8000-0000000000ab"]"#, ClaimMalformed(Claim::Tenant)),
+            (
+                r#""7e2f1a000000400080000000000000ab""#,
+                ClaimMalformed(Claim::Tenant),
+            ),
+            (
+                r#"" 7e2f1a00-0000-4000-8000-0000000000ab""#,
+                ClaimMalformed(Claim::Tenant),
+            ),
+            (
+                r#"["7e2f1a00-0000-4000-8000-0000000000ab"]"#,
+                ClaimMalformed(Claim::Tenant),
+            ),
             (r#""00000000-0000-0000-0000-000000000000""#, WrongTenant),
             (r#""7e2f1a00-0000-4000-8000-0000000000ac""#, WrongTenant),
         ],
@@ -159,9 +168,15 @@ const TEXTS: [Spellings; 7] = [
             ("1", ClaimMalformed(Claim::Object)),
             ("null", ClaimMalformed(Claim::Object)),
             (r#""""#, ClaimMalformed(Claim::Object)),
-            (r#""0b0b0b0b-1111-4222-8333-444444444444/..""#, ClaimMalformed(Claim::Object)),
+            (
+                r#""0b0b0b0b-1111-4222-8333-444444444444/..""#,
+                ClaimMalformed(Claim::Object),
+            ),
             (r#""alice@example.com""#, ClaimMalformed(Claim::Object)),
-            (r#"{"id":"0b0b0b0b-1111-4222-8333-444444444444"}"#, ClaimMalformed(Claim::Object)),
+            (
+                r#"{"id":"0b0b0b0b-1111-4222-8333-444444444444"}"#,
+                ClaimMalformed(Claim::Object),
+            ),
         ],
     },
     Spellings {

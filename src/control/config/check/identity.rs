@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::super::model::{Algorithm, ENTRA_AUTHORITY, Issuer, IssuerKind};
-use super::super::schema::{self, Text};
+use super::super::model::{Algorithm, ENTRA_AUTHORITY, Issuer, IssuerKind, Tenants};
+use super::super::schema::{self, At, Text};
 use super::{Checker, place};
 use crate::control::config::Place;
 
@@ -85,18 +85,49 @@ impl Checker<'_> {
             ],
         );
         let authority = self.authority(issuer.authority);
-        let tenant = self.need(issuer.tenant, at, "tenant")?;
-        if ["common", "organizations", "consumers"].contains(&tenant.value.as_str()) {
-            return self.refuse(tenant.at, "issuers of many tenants are not in this version");
-        }
-        if !is_guid(&tenant.value) {
-            return self.refuse(tenant.at, "expected the tenant's id, a GUID");
-        }
+        let tenants = self.tenants(at, issuer.tenant, issuer.tenants);
         foreign?;
         Some(IssuerKind::Entra {
-            tenant: tenant.value.to_ascii_lowercase(),
+            tenants: tenants?,
             authority: authority?,
         })
+    }
+
+    /// Exactly one of `tenant` and `tenants`. That any tenant may come is said, never left out.
+    fn tenants(
+        &mut self,
+        at: Place,
+        tenant: Option<Text>,
+        tenants: Option<At<Vec<Text>>>,
+    ) -> Option<Tenants> {
+        let Some(tenants) = tenants else {
+            let tenant = self.need(tenant, at, "tenant")?;
+            return self.tenant(&tenant).map(Tenants::One);
+        };
+        if tenant.is_some() {
+            return self.refuse(tenants.at, "`tenant` or `tenants`, not both");
+        }
+        match tenants.value.as_slice() {
+            [] => self.refuse(tenants.at, "name at least one tenant, or `\"*\"` for any"),
+            [any] if any.value == "*" => Some(Tenants::Any),
+            listed => {
+                let ids: Vec<_> = listed.iter().map(|one| self.tenant(one)).collect();
+                let ids: Option<Vec<_>> = ids.into_iter().collect();
+                ids.map(Tenants::Listed)
+            }
+        }
+    }
+
+    fn tenant(&mut self, tenant: &Text) -> Option<String> {
+        if ["common", "organizations", "consumers"].contains(&tenant.value.as_str()) {
+            let what =
+                "tokens of several tenants are accepted by `tenants`: their ids, or `[\"*\"]`";
+            return self.refuse(tenant.at, what);
+        }
+        if !is_guid(&tenant.value) {
+            return self.refuse(tenant.at, "expected a tenant's id, a GUID");
+        }
+        Some(tenant.value.to_ascii_lowercase())
     }
 
     fn oidc(&mut self, at: Place, issuer: schema::Issuer) -> Option<IssuerKind> {
@@ -104,6 +135,7 @@ impl Checker<'_> {
             "the kind `oidc`",
             &[
                 ("tenant", place(&issuer.tenant)),
+                ("tenants", place(&issuer.tenants)),
                 ("authority", place(&issuer.authority)),
             ],
         );

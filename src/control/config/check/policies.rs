@@ -86,6 +86,7 @@ impl Checker<'_> {
         let groups = self.subjects(value.groups);
         let clients = self.subjects(value.clients);
         let scopes = self.subjects(value.scopes);
+        let tenants = self.subjects(value.tenants);
         let (roles, groups, clients, scopes) = (roles?, groups?, clients?, scopes?);
         // Any application of a tenant can get a token without roles for any API: a valid token
         // alone authorises nobody.
@@ -99,6 +100,8 @@ impl Checker<'_> {
             groups,
             clients,
             scopes,
+            tenants: tenants?,
+            agents: value.agents,
         })
     }
 

@@ -192,6 +192,10 @@ pub struct Who {
     pub clients: Vec<String>,
     /// Scopes that a user has consented to.
     pub scopes: Vec<String>,
+    /// Tenants, lower case; narrows, and names nobody by itself.
+    pub tenants: Vec<String>,
+    /// Agents, or others; narrows too.
+    pub agents: Option<bool>,
 }
 
 /// One rule.

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::auth;
-pub use crate::auth::Algorithm;
+pub use crate::auth::{Algorithm, Tenants};
 use crate::base::limits::Limits;
 use crate::base::network::Network;
 use crate::base::secret::Secret;
@@ -105,10 +105,7 @@ impl Config {
 
 /// The name of an issuer before it that accepts an `iss` that it accepts.
 fn goes_by_the_same<'i>(before: &'i [Arc<auth::Issuer>], issuer: &auth::Issuer) -> Option<&'i str> {
-    let same = |other: &&Arc<auth::Issuer>| {
-        let mut names = other.accepted();
-        names.any(|name| issuer.accepted().any(|own| own == name))
-    };
+    let same = |other: &&Arc<auth::Issuer>| other.overlaps(issuer);
     before.iter().find(same).map(|other| &**other.name())
 }
 
@@ -215,9 +212,9 @@ pub struct Facade {
 impl Issuer {
     fn spec(&self, limits: &Limits) -> auth::IssuerSpec {
         let kind = match &self.kind {
-            IssuerKind::Entra { tenant, authority } => auth::IssuerKind::Entra {
+            IssuerKind::Entra { tenants, authority } => auth::IssuerKind::Entra {
                 authority: authority.clone(),
-                tenant: tenant.clone(),
+                tenants: tenants.clone(),
             },
             IssuerKind::Oidc {
                 issuer,
@@ -253,10 +250,10 @@ impl Issuer {
 /// What an issuer is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IssuerKind {
-    /// One Microsoft Entra tenant.
+    /// Tenants of Microsoft Entra.
     Entra {
-        /// The tenant's id, lower case.
-        tenant: String,
+        /// Whose tokens are accepted: their ids, lower case.
+        tenants: Tenants,
         /// Without a trailing slash.
         authority: String,
     },

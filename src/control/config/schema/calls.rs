@@ -181,6 +181,10 @@ section! {
         pub clients: Option<Vec<Text>>,
         /// Scopes that a user has consented to, any of which suffices.
         pub scopes: Option<Vec<Text>>,
+        /// Only principals of any of these tenants, by id.
+        pub tenants: Option<Vec<Text>>,
+        /// Only agents (`true`), or only others (`false`), as Entra's tokens tell them apart.
+        pub agents: Option<bool>,
     }
 }
 

@@ -171,8 +171,10 @@ section! {
     pub struct Issuer {
         /// `entra` or `oidc`.
         pub kind: Option<Text> => one_of(["entra", "oidc"]).needed(),
-        /// entra: the tenant's id.
+        /// entra: the tenant's id, where tokens of one tenant are accepted.
         pub tenant: Option<Text>,
+        /// entra: the ids of several tenants, or `["*"]` for any, by the keys that all tenants share.
+        pub tenants: Option<At<Vec<Text>>>,
         /// entra: another cloud's or a local authority; by default `https://login.microsoftonline.com`.
         pub authority: Option<Text> => like("^https://"),
         /// oidc: the issuer, exactly as tokens spell it.
