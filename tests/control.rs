@@ -3,6 +3,8 @@
 
 #[path = "control/credentials.rs"]
 mod credentials;
+#[path = "control/groups.rs"]
+mod groups;
 #[allow(dead_code, reason = "shared with the tests of the wire")]
 #[path = "control/issuer.rs"]
 mod issuer;
@@ -17,8 +19,9 @@ use std::time::Duration;
 
 use issuer::{Behaviour, LocalIssuer, TENANT};
 use scene::{SECRET, Scene, configuration, request};
-use sluice::auth::{Authenticator, LastBearer, SharedTokens, Verdict};
-use sluice::auth::{Issuer, IssuerKind, IssuerSpec};
+use sluice::auth::{
+    Authenticator, Issuer, IssuerKind, IssuerSpec, LastBearer, SharedTokens, Verdict,
+};
 use sluice::base::clock::Clock;
 use sluice::base::counters::{Counters, Event, Labels};
 use sluice::base::credential::CredentialWanted;

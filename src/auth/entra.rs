@@ -237,7 +237,7 @@ fn groups(claims: Claims<'_>) -> Result<Membership, AuthError> {
     };
     let listed = claims.list("groups", Claim::Groups)?;
     if by_names || by_flag {
-        return Ok(Membership::Overage);
+        return Ok(Membership::elsewhere());
     }
     let id = |group: Box<str>| match Guid::parse(&group) {
         Some(guid) => guid.to_string().into(),

@@ -33,6 +33,8 @@ pub struct IssuerSpec {
     pub skew: Duration,
     /// How old its keys may be.
     pub key_age: Duration,
+    /// Whether somebody can be asked for groups that its tokens leave out.
+    pub resolves_groups: bool,
 }
 
 impl IssuerSpec {
@@ -46,6 +48,7 @@ impl IssuerSpec {
             algorithms: Algorithm::USUAL.to_vec(),
             skew: CLOCK_SKEW,
             key_age: KEY_SET_AGE,
+            resolves_groups: false,
         }
     }
 }
@@ -117,6 +120,7 @@ pub struct Issuer {
     algorithms: Vec<Algorithm>,
     skew: Duration,
     key_age: Duration,
+    resolves_groups: bool,
 }
 
 /// What only one kind of issuer is asked.
@@ -198,6 +202,7 @@ impl Issuer {
             algorithms: spec.algorithms,
             skew: spec.skew,
             key_age: spec.key_age,
+            resolves_groups: spec.resolves_groups,
         })
     }
 
@@ -275,6 +280,12 @@ impl Issuer {
     #[must_use]
     pub fn skew(&self) -> Duration {
         self.skew
+    }
+
+    /// Whether somebody can be asked for groups that its tokens leave out.
+    #[must_use]
+    pub fn resolves_groups(&self) -> bool {
+        self.resolves_groups
     }
 
     /// How old its keys may be.

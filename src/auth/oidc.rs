@@ -66,7 +66,7 @@ impl Oidc {
     fn groups(&self, claims: Claims<'_>) -> Result<Membership, AuthError> {
         let listed = claims.list(&self.groups, Claim::Groups)?;
         match claims.is_elsewhere(&self.groups)? {
-            true => Ok(Membership::Overage),
+            true => Ok(Membership::elsewhere()),
             false => Ok(Membership::Known(listed)),
         }
     }

@@ -2,7 +2,7 @@
 //! was verified: only an [`Identity`](super::Identity) opens a door.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::base::ids::principal_digest;
 
@@ -163,7 +163,7 @@ pub struct Grounds {
 pub enum Groups<'a> {
     /// These, and no others.
     Known(&'a [Box<str>]),
-    /// Too many for the token: unknown. What depends on them must refuse.
+    /// Too many for the token, and nobody has said them yet: unknown. What depends on them must refuse.
     Overage,
 }
 
@@ -185,7 +185,18 @@ impl Grounds {
     pub fn groups(&self) -> Groups<'_> {
         match &self.groups {
             Membership::Known(groups) => Groups::Known(groups),
-            Membership::Overage => Groups::Overage,
+            Membership::Overage(asked) => match asked.get() {
+                Some(groups) => Groups::Known(groups),
+                None => Groups::Overage,
+            },
+        }
+    }
+
+    /// Says the groups that the token leaves out. Whoever has these grounds then knows them; said once,
+    /// they stay.
+    pub(super) fn say_groups(&self, groups: Box<[Box<str>]>) {
+        if let Membership::Overage(asked) = &self.groups {
+            let _ = asked.set(groups);
         }
     }
 
@@ -222,7 +233,14 @@ impl Grounds {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Membership {
     Known(Vec<Box<str>>),
-    Overage,
+    /// Not in the token. Empty until somebody who was asked has said them.
+    Overage(OnceLock<Box<[Box<str>]>>),
+}
+
+impl Membership {
+    pub(super) fn elsewhere() -> Membership {
+        Membership::Overage(OnceLock::new())
+    }
 }
 
 /// Judged claims.

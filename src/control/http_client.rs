@@ -155,6 +155,29 @@ impl HttpClient {
         self.fetch(Request::try_from(request), bound).await
     }
 
+    /// Posts JSON with an `Authorization` value; the answer has at most `bound` bytes.
+    ///
+    /// # Errors
+    /// When there is no whole answer.
+    pub(super) async fn post_json(
+        &self,
+        url: &str,
+        authorization: &[u8],
+        body: &'static str,
+        bound: usize,
+    ) -> Result<Fetched, FetchError> {
+        let mut value = HeaderValue::from_bytes(authorization).map_err(|_| FetchError::Url)?;
+        value.set_sensitive(true);
+        let request = self
+            .0
+            .post(url)
+            .header("content-type", "application/json")
+            .header("accept", "application/json")
+            .header("authorization", value)
+            .body(body);
+        self.fetch(request.build(), bound).await
+    }
+
     async fn fetch(
         &self,
         request: reqwest::Result<Request>,

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   issuers      jwks ◄─ keeper ──► PublishedKeys ──► cores        cores ─ KeyWanted ─► keeper
+//!   groups       directory ───────► Identity ───────► cores        cores ─ GroupsWanted ► keeper
 //!   tokens       entra_client ────► Credentials ────► cores        cores ─ slot ──────► keeper
 //!   resolver     names ───────────► Addresses ──────► cores
 //!   store        pins, tasks ◄─── storekeeper ◄────── cores
@@ -19,6 +20,7 @@ mod beside;
 mod checkup;
 pub mod config;
 mod facade;
+mod groups;
 mod health;
 pub mod http_client;
 mod inherited;
@@ -28,6 +30,7 @@ mod listen;
 mod memory;
 mod metrics;
 mod pace;
+mod questions;
 mod ready;
 mod reloads;
 mod resolve;
@@ -56,14 +59,14 @@ use self::listen::Certificate;
 use self::reloads::Reloads;
 use self::standing::{Prepared, Standing};
 use self::traces::{Tracer, TracesError};
-use crate::auth::{KeyWanted, PublishedKeys};
+use crate::auth::{GroupsWanted, KeyWanted, PublishedKeys};
 use crate::base::access::AccessSender;
 use crate::base::addresses::Addresses;
 use crate::base::clock::Clock;
 use crate::base::counters::Counters;
 use crate::base::credential::{CredentialWanted, Credentials};
 use crate::base::limits::{QUESTIONS, RELOAD_PATIENCE};
-use crate::base::mailbox::{Ask, Inbox, mailbox};
+use crate::base::mailbox::{Ask, mailbox};
 use crate::base::memory::Memory;
 use crate::mcp::pins::Pins;
 use crate::tls;
@@ -80,6 +83,8 @@ pub struct Handles {
     pub keys: PublishedKeys,
     /// Asks for a key that a token names; answered when judging the token again makes sense.
     pub ask_key: Ask<KeyWanted>,
+    /// Asks for the groups that a caller's token leaves out; answered when looking again makes sense.
+    pub ask_groups: Ask<GroupsWanted>,
     /// What is shown upstream, by index of the credential.
     pub credentials: Arc<Credentials>,
     /// Asks for a credential by its index; answered when looking again makes sense.
@@ -169,6 +174,7 @@ impl Control {
                 .map_err(StartError::AccessLog)?;
         let runtime = runtime().map_err(StartError::Runtime)?;
         let (ask_key, key_questions) = mailbox(QUESTIONS);
+        let (ask_groups, group_questions) = mailbox(QUESTIONS);
         let (ask_credential, credential_questions) = mailbox(QUESTIONS);
         let (address, certificate) = (admin.address(), admin.certificate());
         let guard = runtime.enter();
@@ -189,6 +195,7 @@ impl Control {
         let handles = Handles {
             keys: keys.clone(),
             ask_key,
+            ask_groups,
             credentials: Arc::new(standing.shelves()),
             ask_credential,
             addresses: Arc::new(standing.places()),
@@ -198,8 +205,8 @@ impl Control {
         };
         let standing = Arc::new(ArcSwap::from_pointee(standing));
         let reloads = Arc::new(Reloads::new());
-        tokio::spawn(hand_out_keys(standing.clone(), key_questions));
-        tokio::spawn(hand_out_credentials(standing.clone(), credential_questions));
+        let asked = (key_questions, group_questions, credential_questions);
+        questions::hand_out(&standing, asked);
         let pages = Pages::new(&handles, &standing, &reloads, clock, parts);
         let answering = tokio::spawn(admin.serve(pages));
         listening.accepting.push(answering.abort_handle());
@@ -328,36 +335,6 @@ impl Control {
 
 /// What a listener shows, and is to show.
 type Shows = (Certificate, Option<Arc<tls::Server>>);
-
-/// Hands every question to the keeper of its issuer.
-async fn hand_out_keys(standing: Arc<ArcSwap<Standing>>, mut questions: Inbox<KeyWanted>) {
-    while let Some(question) = questions.next().await {
-        let standing = standing.load_full();
-        let mut issuers = standing.issuers.iter();
-        let issuer = issuers.find(|one| *one.health.name() == **question.about.issuer());
-        // A question that cannot be passed on is dropped, which tells its asker.
-        let _ = issuer.map(|one| one.ask.pass_on(question));
-    }
-}
-
-/// Hands every question to the keeper of its credential. An answer says only that looking again
-/// makes sense: nobody gets the credential of another configuration by it.
-async fn hand_out_credentials(
-    standing: Arc<ArcSwap<Standing>>,
-    mut questions: Inbox<CredentialWanted>,
-) {
-    while let Some(question) = questions.next().await {
-        let standing = standing.load_full();
-        let Some(credential) = standing.credentials.get(question.about.slot) else {
-            continue;
-        };
-        match &credential.ask {
-            Some(ask) => drop(ask.pass_on(question)),
-            // A fixed credential is there already.
-            None => question.answer(()),
-        }
-    }
-}
 
 fn runtime() -> io::Result<Runtime> {
     Builder::new_multi_thread()

@@ -4,11 +4,14 @@
 //! The next configuration shares what it says the same of, by name: keepers run on, and what they
 //! have brought stays. What is gone or said otherwise ends once nobody holds it any more.
 
+mod groups;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
 
+use self::groups::KeptGroups;
 use super::StartError;
 use super::config::{self, Config, CredentialKind, Roots};
 use super::health::{Health, State};
@@ -30,6 +33,7 @@ pub(super) struct Standing {
     pub issuers: Vec<Arc<KeptIssuer>>,
     pub credentials: Vec<Arc<KeptCredential>>,
     pub upstreams: Vec<Arc<KeptUpstream>>,
+    pub groups: Vec<Arc<KeptGroups>>,
     /// What the gateway is ready without: façades and traces, which are there from the start.
     pub beside: Vec<Health>,
 }
@@ -73,6 +77,8 @@ pub(super) struct Prepared {
     issuers: Vec<(Arc<Issuer>, HttpClient)>,
     /// In the order of the configuration; `None` where nothing is fetched.
     credentials: Vec<Option<Source>>,
+    /// In the order of the issuers; `None` where there is no directory to ask.
+    directories: Vec<Option<HttpClient>>,
 }
 
 impl Prepared {
@@ -86,9 +92,16 @@ impl Prepared {
         let credentials = (config.credentials.iter())
             .map(|one| Source::of(&one.kind).map_err(|why| of_client(&one.name, why)))
             .collect::<Result<_, StartError>>()?;
+        let directories = config.issuers.iter().map(|one| {
+            let source = one.groups.as_ref();
+            source.map(|source| client(&one.name, source.roots.as_ref()))
+        });
         Ok(Prepared {
             issuers,
             credentials,
+            directories: directories
+                .map(Option::transpose)
+                .collect::<Result<_, StartError>>()?,
         })
     }
 
@@ -114,6 +127,7 @@ impl Standing {
         let Prepared {
             issuers,
             credentials,
+            directories,
         } = prepared;
         let issuers = issuers.into_iter().zip(&config.issuers);
         let issuers = issuers.map(|((issuer, client), config)| {
@@ -152,9 +166,12 @@ impl Standing {
                 .find(same)
                 .map_or_else(|| Arc::new(KeptUpstream::start(connection)), Arc::clone)
         });
+        let credentials: Vec<_> = credentials.collect();
+        let groups = groups::keep(config, &credentials, directories, before, clock);
         Standing {
+            groups,
             issuers: issuers.collect(),
-            credentials: credentials.collect(),
+            credentials,
             upstreams: upstreams.collect(),
             beside: before.beside.clone(),
         }

@@ -21,7 +21,7 @@ use super::phase::Judged;
 use super::refusal::{GraphRefusal, Published, Refusal};
 use super::rules::Connection;
 use super::whence::{Hops, Whence};
-use crate::auth::Identity;
+use crate::auth::{Agent, Identity};
 use crate::base::access::AccessEntry;
 use crate::base::clock::Now;
 use crate::base::hex;
@@ -109,10 +109,8 @@ impl Account {
             .client
             .set(principal.client().unwrap_or_default());
         self.entry.kind = principal.kind().name();
-        if let Some(agent) = identity.agent() {
-            self.entry.agent = agent.name();
-            (self.entry.blueprint).set(identity.blueprint().unwrap_or_default());
-        }
+        self.entry.agent = identity.agent().map_or("", Agent::name);
+        (self.entry.blueprint).set(identity.blueprint().unwrap_or_default());
         self.identity = Some(identity.clone());
     }
 

@@ -7,7 +7,7 @@ use super::account::Account;
 use super::credential::{self, Shown};
 use super::forward::{self, RequestHalf};
 use super::judge::{Admitted, Judge, Stop};
-use super::phase::{Judged, Phase, Turn};
+use super::phase::{Judged, Phase, Sought, Turn};
 use super::received::Received;
 use super::refusal::{Fixed, Refusal};
 use super::reply::ReplyHalf;
@@ -73,12 +73,12 @@ impl Inbound {
                         now,
                         until: self.until,
                     }
-                    .judge(&received.head, asked);
+                    .judge(&received.head, &asked);
                     // The same bytes, which are still where they were judged.
                     let held = heard.map_or(Ok(true), |bound| {
                         self.take_in(&mut received, bound, &mut false, caller, core)
                     });
-                    self.judged(judged, held, received, core, now)
+                    self.judged(judged, held, received, asked, core, now)
                 }
                 Phase::Gathering {
                     received,
@@ -148,10 +148,7 @@ impl Inbound {
                     keep_alive: head.keep_alive(),
                 });
                 self.account.begin(now);
-                Turn::On(Phase::Judging {
-                    received: Received::new(head),
-                    asked: None,
-                })
+                Turn::On(Phase::judging(Received::new(head)))
             }
             Ok(None) if now.mono >= self.until => {
                 Turn::Refuse(Phase::Head(scanner), Refusal::HeadTimeout)
@@ -166,6 +163,7 @@ impl Inbound {
         judged: Result<Admitted, Stop>,
         held: Result<bool, Refusal>,
         received: Received,
+        asked: Sought,
         core: &mut Core,
         now: Now,
     ) -> Turn {
@@ -195,12 +193,16 @@ impl Inbound {
                 since: now.mono,
             }),
             Stop::NeedKey(wanted) => {
-                let phase = again(received, Some(wanted.clone()));
+                let phase = again(received, asked.key(&wanted));
                 Turn::Wait(phase, Step::NeedKey(wanted, until))
             }
-            Stop::NeedRoom => Turn::Wait(again(received, None), Step::NeedRoom(until)),
-            Stop::Answer(answer) => Turn::Wait(again(received, None), Step::Answer(answer)),
-            Stop::Refused(refusal) => Turn::Refuse(again(received, None), refusal),
+            Stop::NeedGroups(wanted) => {
+                let phase = again(received, asked.groups());
+                Turn::Wait(phase, Step::NeedGroups(wanted, until))
+            }
+            Stop::NeedRoom => Turn::Wait(again(received, asked), Step::NeedRoom(until)),
+            Stop::Answer(answer) => Turn::Wait(again(received, asked), Step::Answer(answer)),
+            Stop::Refused(refusal) => Turn::Refuse(again(received, asked), refusal),
         }
     }
 
@@ -248,10 +250,7 @@ impl Inbound {
             Err(refusal) => Turn::Refuse(waiting(received), refusal),
             Ok(true) => {
                 self.until = now.mono.after(limits.wait_time);
-                Turn::On(Phase::Judging {
-                    received,
-                    asked: None,
-                })
+                Turn::On(Phase::judging(received))
             }
             Ok(false) if core.is_short() => Turn::Refuse(waiting(received), Refusal::Overloaded),
             Ok(false) if now.mono >= until => Turn::Refuse(waiting(received), Refusal::BodyTimeout),
@@ -291,10 +290,7 @@ impl Inbound {
             ),
             Settle::NotYet(_) | Settle::Dead => {
                 judged.give_back(core);
-                let phase = Phase::Judging {
-                    received,
-                    asked: None,
-                };
+                let phase = Phase::judging(received);
                 Turn::Refuse(phase, Refusal::RecorderUnable)
             }
         }

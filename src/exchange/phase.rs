@@ -19,11 +19,8 @@ use crate::record::{Pending, Receipt};
 pub(super) enum Phase {
     /// The head is arriving.
     Head(RequestScanner),
-    /// The head is whole. `asked` is a missing key that was asked for.
-    Judging {
-        received: Received,
-        asked: Option<KeyWanted>,
-    },
+    /// The head is whole.
+    Judging { received: Received, asked: Sought },
     /// The head may go on, and what is judged next is the body, which is arriving.
     Gathering {
         received: Received,
@@ -44,6 +41,27 @@ pub(super) enum Phase {
     },
     /// Taken out while being judged, and left so by every refusal.
     Broken,
+}
+
+/// What was missing for a judgement, and has been asked for: it is asked for once.
+#[derive(Default)]
+pub(super) struct Sought {
+    /// A signing key.
+    pub key: Option<KeyWanted>,
+    /// The caller's groups.
+    pub groups: bool,
+}
+
+impl Sought {
+    pub(super) fn key(self, wanted: &KeyWanted) -> Sought {
+        let key = Some(wanted.clone());
+        Sought { key, ..self }
+    }
+
+    pub(super) fn groups(self) -> Sought {
+        let groups = true;
+        Sought { groups, ..self }
+    }
 }
 
 /// How a phase ended.
@@ -83,6 +101,12 @@ pub(super) struct Judged {
 }
 
 impl Phase {
+    /// To be judged, with nothing asked for yet.
+    pub(super) fn judging(received: Received) -> Phase {
+        let asked = Sought::default();
+        Phase::Judging { received, asked }
+    }
+
     /// Returns what was lent.
     pub(super) fn give_back(self, core: &mut Core) {
         let (received, judged) = match self {

@@ -7,7 +7,7 @@ use super::forward::RequestHalf;
 use super::refusal::{Fixed, Published, Refusal};
 use super::reply::{Challenge, ReplyHalf};
 use super::rules::Connection;
-use crate::auth::KeyWanted;
+use crate::auth::{GroupsWanted, KeyWanted};
 use crate::base::clock::Mono;
 use crate::base::credential::{Credential, CredentialWanted};
 
@@ -33,6 +33,9 @@ pub enum Step {
     NeedBytes(Mono),
     /// A signing key that is not in the key sets; ask the control plane once, then advance again.
     NeedKey(KeyWanted, Mono),
+    /// The groups of a proven caller, which its token leaves out; ask the control plane once, then
+    /// advance again.
+    NeedGroups(GroupsWanted, Mono),
     /// Room in the recording ring.
     NeedRoom(Mono),
     /// The recording on disk.

@@ -134,4 +134,15 @@ impl Policies {
         let mut rules = self.policies.iter().flat_map(|policy| &policy.rules);
         rules.any(|rule| rule.when.as_ref().is_some_and(When::reads_body))
     }
+
+    /// Whether some policy for callers of that issuer goes by their groups.
+    #[must_use]
+    pub fn goes_by_groups(&self, issuer: &str) -> bool {
+        let by_condition = |rule: &Arc<Rule>| rule.when.as_ref().is_some_and(When::reads_groups);
+        let mut policies = self.policies.iter();
+        policies.any(|policy| {
+            let of_issuer = policy.who.issuer == issuer;
+            of_issuer && (!policy.who.groups.is_empty() || policy.rules.iter().any(by_condition))
+        })
+    }
 }

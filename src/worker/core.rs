@@ -16,7 +16,7 @@ use super::seats::{Flag, Seats};
 use super::turn::Row;
 use super::upstream::Upstreams;
 use super::wait::{either, unless};
-use crate::auth::KeyWanted;
+use crate::auth::{GroupsWanted, KeyWanted};
 use crate::base::buffers::Pool;
 use crate::base::clock::{Clock, CoreClock, Mono, Now};
 use crate::base::counters::Event;
@@ -36,6 +36,8 @@ pub struct Seed {
     pub clock: Clock,
     /// Where to ask for a signing key.
     pub ask_key: Ask<KeyWanted>,
+    /// Where to ask for groups that a token leaves out.
+    pub ask_groups: Ask<GroupsWanted>,
     /// Where to ask for what is shown upstream.
     pub ask_credential: Ask<CredentialWanted>,
     /// This core's own listening sockets.
@@ -55,6 +57,7 @@ pub(super) struct Worker<D: Driver> {
     pub seats: Seats,
     pub row: Row,
     pub ask_key: Ask<KeyWanted>,
+    pub ask_groups: Ask<GroupsWanted>,
     pub ask_credential: Ask<CredentialWanted>,
     pub upstreams: RefCell<Upstreams<D>>,
     /// What to wait on for room in the ring and for the disk.
@@ -222,6 +225,7 @@ impl CoreMain for Seed {
             core,
             clock,
             ask_key,
+            ask_groups,
             ask_credential,
             listeners,
             mut stop,
@@ -237,6 +241,7 @@ impl CoreMain for Seed {
             seats: Seats::default(),
             row: Row::default(),
             ask_key,
+            ask_groups,
             ask_credential,
             upstreams: RefCell::default(),
             renewals: Cell::new(0),

@@ -25,6 +25,9 @@ pub const TENANT: &str = "7e2f0000-0000-0000-0000-000000000001";
 /// The application that most tokens are for.
 pub const CLIENT: &str = "0b1c0000-0000-0000-0000-000000000003";
 
+/// The only group of its directory.
+pub const GROUP: &str = "5f0e1d2c-3b4a-4958-8675-6453f2e1d0c9";
+
 /// How it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Behaviour {
@@ -71,6 +74,8 @@ struct State {
     key_sets: AtomicUsize,
     tokens: AtomicUsize,
     redirected: AtomicUsize,
+    /// What the directory was asked: path, authorization and body.
+    memberships: Mutex<Vec<[String; 3]>>,
 }
 
 impl LocalIssuer {
@@ -88,6 +93,7 @@ impl LocalIssuer {
             key_sets: AtomicUsize::new(0),
             tokens: AtomicUsize::new(0),
             redirected: AtomicUsize::new(0),
+            memberships: Mutex::default(),
         });
         let shared = state.clone();
         let task = tokio::spawn(async move {
@@ -153,9 +159,11 @@ impl LocalIssuer {
         let claims = format!(
             r#"{{"iss":"{}/{TENANT}/v2.0","ver":"2.0","aud":"us","tid":"{TENANT}",{more},
                 "oid":"{object}","sub":"{object}","azp":"{client}",
-                "iat":{now},"nbf":{now},"exp":{}}}"#,
+                "iat":{now},"nbf":{now},"exp":{},"hasgroups":true,
+                "_claim_sources":{{"src1":{{"endpoint":"{}/redirected"}}}}}}"#,
             self.url(),
-            now + 600
+            now + 600,
+            self.url()
         );
         let signed = format!(
             "{}.{}",
@@ -173,6 +181,11 @@ impl LocalIssuer {
 
     pub fn tokens_asked(&self) -> usize {
         self.state.tokens.load(SeqCst)
+    }
+
+    /// What the directory was asked for so far.
+    pub fn memberships_asked(&self) -> Vec<[String; 3]> {
+        self.state.memberships.lock().unwrap().clone()
     }
 
     pub fn redirected(&self) -> usize {
@@ -261,6 +274,8 @@ async fn answer(
         key_set(&state, behaviour)
     } else if path.ends_with("/oauth2/v2.0/token") {
         token(request, &state).await
+    } else if path.ends_with("/getMemberObjects") {
+        memberships(request, &state).await
     } else {
         reply(404, "")
     };
@@ -319,6 +334,21 @@ fn key_set(state: &State, behaviour: Behaviour) -> Response<Body> {
         r#"{{"keys":[{{"kid":"{kid}","kty":"EC","crv":"P-256","use":"sig","x":"{x}","y":"{y}"}}]}}"#
     );
     reply(200, &set)
+}
+
+/// As Graph does, of a caller who is in one group.
+async fn memberships(request: Request<Incoming>, state: &State) -> Response<Body> {
+    let path = request.uri().path().to_owned();
+    let shown = request.headers().get("authorization");
+    let shown = shown.map(|value| value.to_str().unwrap().to_owned());
+    let body = request.into_body().collect().await.unwrap().to_bytes();
+    let asked = [
+        path,
+        shown.unwrap_or_default(),
+        String::from_utf8(body.to_vec()).unwrap(),
+    ];
+    state.memberships.lock().unwrap().push(asked);
+    reply(200, &format!(r#"{{"value":["{GROUP}"]}}"#))
 }
 
 async fn token(request: Request<Incoming>, state: &State) -> Response<Body> {

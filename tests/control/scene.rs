@@ -55,12 +55,16 @@ pub fn with_credentials(
 ) -> Result<Config, Mistakes> {
     std::fs::write(directory.join("ca.pem"), &issuer.ca).unwrap();
     let url = issuer.url();
+    let groups = match credentials.contains("  reader:\n    kind: entra_client\n") {
+        true => format!(", groups: {{ credential: reader, graph: {url}, ca_file: ca.pem }}"),
+        false => String::new(),
+    };
     let text = format!(
         "listeners: [{{ bind: 127.0.0.1:0 }}]
 admin: {{ bind: 127.0.0.1:0 }}
 data: data
 issuers:
-  local: {{ kind: entra, tenant: {TENANT}, authority: {url}, ca_file: ca.pem, audiences: [us] }}
+  local: {{ kind: entra, tenant: {TENANT}, authority: {url}, ca_file: ca.pem, audiences: [us]{groups} }}
 credentials:
 {credentials}connections:
   up: {{ protocol: http, upstream: http://localhost:8080/, credential: reader, record: buffered }}

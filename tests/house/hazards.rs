@@ -89,6 +89,10 @@ const EXPOSED: &[Excepted] = &[
         "secrets and keys go to the issuer and to ring, its tokens into a header",
     ),
     exposes(
+        "src/control/groups.rs",
+        "a token for the directory goes into a header",
+    ),
+    exposes(
         "src/cli/bench/",
         "a caller's own token goes into its requests",
     ),

@@ -1,6 +1,6 @@
 //! One exchange, moved as `worker::pump` moves it: same calls in the same order.
 
-use sluice::auth::{KeyWanted, LastBearer};
+use sluice::auth::{GroupsWanted, KeyWanted, LastBearer};
 use sluice::base::buffers::Buffer;
 use sluice::base::clock::Mono;
 use sluice::base::limits::BUFFER_BYTES;
@@ -139,6 +139,7 @@ pub enum Wait {
     Caller(Mono),
     Upstream(Mono),
     Key(KeyWanted),
+    Groups(GroupsWanted),
     Token(Mono),
     Room(Mono),
     Sync(Mono),
@@ -154,7 +155,7 @@ impl Wait {
             | Wait::Token(until)
             | Wait::Room(until)
             | Wait::Sync(until) => *until,
-            Wait::Key(_) | Wait::Connect => Mono(0),
+            Wait::Key(_) | Wait::Groups(_) | Wait::Connect => Mono(0),
         }
     }
 }
@@ -340,6 +341,7 @@ impl Drive {
                 }
             },
             Step::NeedKey(wanted, _) => Some(Wait::Key(wanted)),
+            Step::NeedGroups(wanted, _) => Some(Wait::Groups(wanted)),
             Step::NeedToken(_, until) => Some(Wait::Token(until)),
             Step::NeedRoom(until) => Some(Wait::Room(until)),
             Step::NeedSync(until) => Some(Wait::Sync(until)),

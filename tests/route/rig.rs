@@ -58,6 +58,8 @@ pub struct Shape {
     pub mcp: bool,
     /// How many traces begin at the gateway; without it, it takes no part in any.
     pub traces: Option<Sampling>,
+    /// Whom the policy is for, beside who has the role: all, or those of any of these groups.
+    pub groups: Vec<String>,
 }
 
 impl Default for Shape {
@@ -76,6 +78,7 @@ impl Default for Shape {
             ],
             mcp: false,
             traces: None,
+            groups: Vec::new(),
         }
     }
 }
@@ -182,6 +185,7 @@ impl Rig {
         };
         let spec = IssuerSpec {
             skew: Duration::ZERO,
+            resolves_groups: true,
             ..IssuerSpec::new("test", kind, vec!["api://sluice".into()])
         };
         let issuer = Arc::new(Issuer::new(spec).expect("an issuer"));
@@ -437,6 +441,7 @@ fn rules(shape: &Shape, credentials: &Arc<Credentials>) -> Rules {
     let who = Who {
         issuer: "test".into(),
         roles: vec!["reader".into()],
+        groups: shape.groups.clone(),
         ..Who::default()
     };
     let protocol = if shape.mcp {

@@ -288,3 +288,77 @@ fn timings_follow_the_clock() {
     assert_eq!(times.sent, 20_000_000, "connecting took as long");
     assert!(times.replied >= times.sent && times.ended >= times.replied);
 }
+
+const GROUP: &str = "5f0e1d2c-3b4a-4958-8675-6453f2e1d0c9";
+
+/// A request of somebody whose token leaves the groups out.
+fn of_many_groups() -> String {
+    let header = r#"{"alg":"ES256","typ":"at+jwt","kid":"first"}"#;
+    let claims = format!(
+        r#"{{"iss":"https://issuer.example","aud":"api://sluice","sub":"alice","exp":{},"roles":["reader"],
+            "_claim_names":{{"groups":"src1"}},
+            "_claim_sources":{{"src1":{{"endpoint":"https://evil.example/groups"}}}}}}"#,
+        START + 3600
+    );
+    let token = FIRST.sign(header.as_bytes(), claims.as_bytes());
+    request("GET", "/a", "").replace(good(), &token)
+}
+
+fn asked_for_groups(end: &End) -> usize {
+    let waits = end.waits.iter();
+    waits.filter(|wait| matches!(wait, Wait::Groups(_))).count()
+}
+
+#[test]
+fn groups_that_a_token_leaves_out_are_asked_for_once() {
+    let for_group = || {
+        Rig::new(Shape {
+            groups: vec![GROUP.into()],
+            ..Shape::default()
+        })
+    };
+    // Said, and then known of that token for as long as it is remembered.
+    let mut rig = for_group();
+    let text = of_many_groups();
+    let upper = GROUP.to_uppercase();
+    let end = run(&mut rig, &text, |_, waits| {
+        if let [Wait::Groups(wanted)] = waits {
+            assert_eq!(wanted.principal().object(), "alice");
+            wanted.say([upper.as_str()]);
+        }
+        true
+    });
+    assert!(end.refusal.is_none(), "{:?}", end.refusal);
+    assert_eq!(asked_for_groups(&end), 1);
+    let end = run(&mut rig, &text, |_, _| true);
+    assert!(end.refusal.is_none(), "{:?}", end.refusal);
+    assert_eq!(asked_for_groups(&end), 0);
+
+    // Others than the policy's, none at all, what is no list of ids, or no answer: refused.
+    for said in [
+        vec!["5f0e1d2c-3b4a-4958-8675-6453f2e1d0ca"],
+        vec![],
+        vec!["admins"],
+        vec![GROUP, "x"],
+    ] {
+        let mut rig = for_group();
+        let end = run(&mut rig, &of_many_groups(), |_, waits| {
+            if let [Wait::Groups(wanted)] = waits {
+                wanted.say(said.iter().copied());
+            }
+            true
+        });
+        assert!(matches!(end.refusal, Some(Refusal::Denied(_))), "{said:?}");
+        assert_eq!(asked_for_groups(&end), 1, "{said:?}");
+    }
+    let mut rig = for_group();
+    let end = run(&mut rig, &of_many_groups(), |_, _| true);
+    assert!(matches!(end.refusal, Some(Refusal::Denied(_))));
+    assert_eq!(asked_for_groups(&end), 1);
+
+    // Nobody goes by them: nobody asks.
+    let mut rig = Rig::new(Shape::default());
+    let end = run(&mut rig, &of_many_groups(), |_, _| true);
+    assert!(end.refusal.is_none(), "{:?}", end.refusal);
+    assert_eq!(asked_for_groups(&end), 0);
+}

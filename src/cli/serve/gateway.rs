@@ -332,6 +332,7 @@ impl Shared {
             core,
             clock: self.clock,
             ask_key: handles.ask_key.clone(),
+            ask_groups: handles.ask_groups.clone(),
             ask_credential: handles.ask_credential.clone(),
             listeners,
             stop,

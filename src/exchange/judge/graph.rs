@@ -2,9 +2,9 @@
 //! of what masks hide.
 
 use super::{Judge, Stop, bounded};
-use crate::auth::{Identity, KeyWanted};
+use crate::auth::Identity;
 use crate::exchange::account::Asked;
-use crate::exchange::phase::Judged;
+use crate::exchange::phase::{Judged, Sought};
 use crate::exchange::refusal::{GraphRefusal, Refusal};
 use crate::exchange::rules::{Batching, Connection};
 use crate::graph::{self, Query};
@@ -19,9 +19,9 @@ impl Judge<'_> {
         head: &RequestHead,
         judged: &mut Judged,
         batching: Batching,
-        asked: Option<KeyWanted>,
+        asked: &Sought,
     ) -> Result<Pending<Permit>, Stop> {
-        let identity = self.identify(head, asked)?;
+        let identity = self.identify(head, judged, asked)?;
         if graph::is_batch(judged.path()) {
             return self.consult_on_all(head, judged, batching, identity);
         }

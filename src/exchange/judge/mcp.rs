@@ -8,7 +8,7 @@ use crate::auth::Identity;
 use crate::exchange::account::Asked;
 use crate::exchange::dialogue::{Dialogue, ENDPOINT, Ids, Session, Visit, is_request, tool};
 use crate::exchange::metadata::{Seen, host_allowed, origin_allowed};
-use crate::exchange::phase::Judged;
+use crate::exchange::phase::{Judged, Sought};
 use crate::exchange::refusal::{McpRefusal, Refusal};
 use crate::exchange::rules::Mcp;
 use crate::exchange::step::Way;
@@ -39,10 +39,10 @@ impl<'a> Judge<'a> {
         head: &RequestHead,
         judged: &mut Judged,
         mcp: &Mcp,
-        asked: Option<crate::auth::KeyWanted>,
+        asked: &Sought,
     ) -> Result<Pending<Permit>, Stop> {
         self.check_way(head, mcp)?;
-        let identity = match self.identify(head, asked) {
+        let identity = match self.identify(head, judged, asked) {
             Err(Stop::Refused(refusal)) => {
                 return Err(self.challenge(refusal, head, judged, mcp).into());
             }

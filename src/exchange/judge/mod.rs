@@ -13,13 +13,13 @@ use std::sync::Arc;
 use super::account::Asked;
 use super::cors::Cross;
 use super::metadata::{self, Reply, Seen};
-use super::phase::Judged;
+use super::phase::{Judged, Sought};
 use super::refusal::{EdgeRefusal, GraphRefusal, McpRefusal, Published, Refusal};
 use super::rules::{Route, Rules, without_port};
 use super::step::Way;
 use super::whence::Whence;
 use super::{Account, Core};
-use crate::auth::{AuthError, Identity, KeyWanted, LastBearer, Verdict, bearer};
+use crate::auth::{AuthError, GroupsWanted, Identity, KeyWanted, LastBearer, Verdict, bearer};
 use crate::base::clock::{Mono, Now};
 use crate::graph::canonical;
 use crate::http::uri::{self, CanonicalTarget};
@@ -56,6 +56,8 @@ pub(super) enum Stop {
     NeedBody(u64),
     /// A signing key is missing.
     NeedKey(KeyWanted),
+    /// The caller's groups are not in its token, and a policy goes by them.
+    NeedGroups(GroupsWanted),
     /// The ring is full.
     NeedRoom,
     /// The gateway answers by itself.
@@ -86,12 +88,8 @@ impl From<Refusal> for Stop {
 }
 
 impl Judge<'_> {
-    /// Judges a whole head. `asked` is the key that was missing before and has been asked for.
-    pub(super) fn judge(
-        mut self,
-        head: &RequestHead,
-        asked: Option<KeyWanted>,
-    ) -> Result<Admitted, Stop> {
+    /// Judges a whole head. `asked` is what was missing before and has been asked for.
+    pub(super) fn judge(mut self, head: &RequestHead, asked: &Sought) -> Result<Admitted, Stop> {
         let mut judged = self.route(head)?;
         let connection = Arc::clone(&judged.connection);
         let admitted = match &connection.mcp {
@@ -114,9 +112,9 @@ impl Judge<'_> {
         &mut self,
         head: &RequestHead,
         judged: &Judged,
-        asked: Option<KeyWanted>,
+        asked: &Sought,
     ) -> Result<Pending<Permit>, Stop> {
-        let identity = self.identify(head, asked)?;
+        let identity = self.identify(head, judged, asked)?;
         let permit = self.decide(head, judged, identity)?;
         bounded(head, judged)?;
         self.admit(head, judged, permit)
@@ -244,14 +242,19 @@ impl Judge<'_> {
     }
 
     /// The bearer token, verified (RFC 6750, section 2.1: the `Authorization` field only).
-    fn identify(&mut self, head: &RequestHead, asked: Option<KeyWanted>) -> Result<Identity, Stop> {
+    fn identify(
+        &mut self,
+        head: &RequestHead,
+        judged: &Judged,
+        asked: &Sought,
+    ) -> Result<Identity, Stop> {
         let field = head.authorization(self.bytes).ok_or(Refusal::NoToken)?;
         let authenticator = &mut self.core.authenticator;
-        let identity = match asked {
+        let identity = match &asked.key {
             Some(asked) => {
                 let token = bearer(field).map_err(unproven)?;
                 authenticator
-                    .authenticate_after(asked, self.last, token, self.now)
+                    .authenticate_after(asked.clone(), self.last, token, self.now)
                     .map_err(unproven)?
             }
             None => match authenticator.authenticate_field(self.last, field, self.now) {
@@ -261,7 +264,13 @@ impl Judge<'_> {
             },
         };
         self.account.proven(&identity);
-        Ok(identity)
+        match GroupsWanted::of(&identity) {
+            // Asked for and not said: policy refuses where it goes by them.
+            Some(wanted) if !asked.groups && goes_by_groups(judged, &wanted) => {
+                Err(Stop::NeedGroups(wanted))
+            }
+            _ => Ok(identity),
+        }
     }
 
     /// What is asked for, and what policy says to it.
@@ -327,6 +336,11 @@ impl Judge<'_> {
             _ => Refusal::RecorderUnable.into(),
         })
     }
+}
+
+fn goes_by_groups(judged: &Judged, wanted: &GroupsWanted) -> bool {
+    let policies = &judged.connection.policies;
+    policies.goes_by_groups(wanted.principal().issuer())
 }
 
 /// A body that says it is too large is not asked for.

@@ -7,14 +7,28 @@ use cel::common::ast::{Expr, IdedExpr, LiteralValue, SelectExpr, SourceInfo, ope
 use cel::parser::Parser;
 
 use super::WhenError;
-use super::code::{Constant, Node, Op, Variable};
+use super::code::{Claim, Constant, Node, Op, Variable};
 use super::names::{self, Front, Space};
 use super::types::Kinds;
 use crate::base::limits::{WHEN_BYTES, WHEN_DEPTH, WHEN_NODES};
 use crate::policy::compile::Protocol;
 
-/// Compiles a condition; also answers whether it reads the body.
-pub(super) fn lower(text: &str, protocol: Protocol) -> Result<(Node, bool), WhenError> {
+/// What of a call is not there from the start, and a condition reads.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+pub(super) struct Reads {
+    pub body: bool,
+    pub groups: bool,
+}
+
+impl Reads {
+    fn note(&mut self, variable: &Variable) {
+        self.body |= *variable == Variable::Body;
+        self.groups |= *variable == Variable::Claim(Claim::Groups);
+    }
+}
+
+/// Compiles a condition; also answers what it reads.
+pub(super) fn lower(text: &str, protocol: Protocol) -> Result<(Node, Reads), WhenError> {
     let refuse = |why: String| Err(WhenError { why, at: 0 });
     if text.trim().is_empty() {
         return refuse("a condition cannot be empty".into());
@@ -31,14 +45,14 @@ pub(super) fn lower(text: &str, protocol: Protocol) -> Result<(Node, bool), When
         protocol,
         nodes: 0,
         depth: 0,
-        reads_body: false,
+        reads: Reads::default(),
     };
     let (root, kinds) = lowering.lower(&expression)?;
     if kinds.and(Kinds::BOOL).is_none() {
         let why = format!("a condition is true or false, and this is {kinds}");
         return lowering.refuse(&expression, why);
     }
-    Ok((root, lowering.reads_body))
+    Ok((root, lowering.reads))
 }
 
 /// The first objection, which is on the line and column that it gives. Some are about the parser's
@@ -73,7 +87,7 @@ struct Lowering {
     protocol: Protocol,
     nodes: usize,
     depth: usize,
-    reads_body: bool,
+    reads: Reads,
 }
 
 type Lowered = Result<(Node, Kinds), WhenError>;
@@ -134,7 +148,7 @@ impl Lowering {
     }
 
     fn read(&mut self, expression: &IdedExpr, variable: Variable) -> (Node, Kinds) {
-        self.reads_body |= variable == Variable::Body;
+        self.reads.note(&variable);
         let kinds = variable.kinds();
         (self.node(expression, Op::Read(variable)), kinds)
     }
@@ -201,7 +215,7 @@ impl Lowering {
             let variable = self.variable(expression, space, &select.field)?;
             return Ok(match select.test {
                 true => {
-                    self.reads_body |= variable == Variable::Body;
+                    self.reads.note(&variable);
                     (self.node(expression, Op::Has(variable)), Kinds::BOOL)
                 }
                 false => self.read(expression, variable),

@@ -38,6 +38,7 @@ mod tests;
 
 use thiserror::Error;
 
+use self::lower::Reads;
 use super::compile::Protocol;
 use super::facts::Subject;
 use super::judge::Question;
@@ -48,7 +49,7 @@ use code::Node;
 pub struct When {
     root: Node,
     text: Box<str>,
-    reads_body: bool,
+    reads: Reads,
 }
 
 /// Why a condition cannot be used.
@@ -137,11 +138,11 @@ impl When {
     /// When it cannot be parsed, uses what is not in the language, names what calls of this protocol do
     /// not have, can never have a truth value, or is too large.
     pub fn parse(text: &str, protocol: Protocol) -> Result<When, WhenError> {
-        let (root, reads_body) = lower::lower(text, protocol)?;
+        let (root, reads) = lower::lower(text, protocol)?;
         Ok(When {
             root,
             text: text.into(),
-            reads_body,
+            reads,
         })
     }
 
@@ -154,7 +155,13 @@ impl When {
     /// Whether it goes by the body of an HTTP call, which must then be read before the decision.
     #[must_use]
     pub fn reads_body(&self) -> bool {
-        self.reads_body
+        self.reads.body
+    }
+
+    /// Whether it goes by the caller's groups.
+    #[must_use]
+    pub fn reads_groups(&self) -> bool {
+        self.reads.groups
     }
 
     /// The condition as it was written.

@@ -1,7 +1,7 @@
 //! What an exchange needs of the control plane: asked by mailbox, and waited for no longer than it may.
 
 use super::Stop;
-use crate::auth::{AuthError, KeyWanted};
+use crate::auth::{AuthError, GroupsWanted, KeyWanted};
 use crate::base::clock::Mono;
 use crate::base::credential::CredentialWanted;
 use crate::exchange::Refusal;
@@ -19,6 +19,13 @@ pub(super) async fn ask_key<D: Driver>(
     let answer = worker.ask_key.ask(wanted).map_err(busy)?;
     let _ = worker.within(until, answer).await;
     Ok(())
+}
+
+/// Whatever the answer, or none: the exchange looks whether the groups are said.
+pub(super) async fn ask_groups<D: Driver>(worker: &Worker<D>, wanted: GroupsWanted, until: Mono) {
+    if let Ok(answer) = worker.ask_groups.ask(wanted) {
+        let _ = worker.within(until, answer).await;
+    }
 }
 
 /// Waits for an upstream token; when nobody can bring it, until `until`, so that the exchange sees

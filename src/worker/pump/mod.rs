@@ -11,7 +11,7 @@ use std::io;
 use std::pin::pin;
 use std::rc::Rc;
 
-use self::asks::{ask_credential, ask_key};
+use self::asks::{ask_credential, ask_groups, ask_key};
 use self::carry::{Carried, carry};
 use super::core::Worker;
 use super::downstream::{After, Caller};
@@ -180,6 +180,7 @@ async fn judge<D: Driver>(
                 Err(_) => return Err(Stop::CallerGone),
             },
             Step::NeedKey(wanted, until) => Box::pin(ask_key(worker, wanted, until)).await?,
+            Step::NeedGroups(wanted, until) => Box::pin(ask_groups(worker, wanted, until)).await,
             Step::NeedToken(wanted, until) => {
                 Box::pin(ask_credential(worker, wanted, until)).await;
             }

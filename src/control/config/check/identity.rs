@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::super::model::{Algorithm, ENTRA_AUTHORITY, Issuer, IssuerKind, Tenants};
+use super::super::model::{
+    Algorithm, ENTRA_AUTHORITY, GRAPH, GroupSource, Issuer, IssuerKind, Tenants,
+};
 use super::super::schema::{self, At, Text};
 use super::{Checker, place};
 use crate::control::config::Place;
@@ -17,6 +19,8 @@ impl Checker<'_> {
         let audiences = self.audiences(at, &mut issuer);
         let algorithms = self.algorithms(issuer.algorithms.take());
         let roots = self.roots(issuer.ca_file.take());
+        let groups_at = place(&issuer.groups);
+        let groups = self.perhaps(issuer.groups.take(), Checker::groups);
         let facade_at = place(&issuer.facade);
         let facade = self.facade(issuer.facade.take());
         let kinds = [
@@ -27,14 +31,23 @@ impl Checker<'_> {
         let judge = self.one_of(&kind, "kind of issuer", &kinds)?;
         let judged = judge(self, at, issuer);
         if kind.value == "oidc" {
-            self.foreign("the kind `oidc`", &[("facade", facade_at)])?;
+            let foreign = [("facade", facade_at), ("groups", groups_at)];
+            self.foreign("the kind `oidc`", &foreign)?;
+        }
+        let judged = judged?;
+        if let (Some(at), IssuerKind::Entra { tenants, .. }) = (groups_at, &judged)
+            && !matches!(tenants, Tenants::One(_))
+        {
+            let why = "a credential reads one tenant's directory: `groups` goes with `tenant`";
+            return self.refuse(at, why);
         }
         Some(Issuer {
             name,
-            kind: judged?,
+            kind: judged,
             audiences: audiences?,
             algorithms: algorithms?,
             roots: roots?,
+            groups: groups?,
             facade: facade?,
             place: at.into(),
         })
@@ -90,6 +103,25 @@ impl Checker<'_> {
         Some(IssuerKind::Entra {
             tenants: tenants?,
             authority: authority?,
+        })
+    }
+
+    fn groups(&mut self, groups: At<schema::GroupSource>) -> Option<GroupSource> {
+        let At { value, at } = groups;
+        let credential = self
+            .need(value.credential, at, "credential")
+            .and_then(|name| self.index(&name, "credential", |names| &names.credentials));
+        let graph = match value.graph {
+            Some(graph) => {
+                (self.https(&graph)).map(|()| graph.value.trim_end_matches('/').to_owned())
+            }
+            None => Some(GRAPH.to_owned()),
+        };
+        let roots = self.roots(value.ca_file);
+        Some(GroupSource {
+            credential: credential?,
+            graph: graph?,
+            roots: roots?,
         })
     }
 

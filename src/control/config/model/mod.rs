@@ -76,6 +76,12 @@ impl Config {
         let mut mistakes = Vec::new();
         let mut issuers = Vec::new();
         for issuer in &self.issuers {
+            if let Some(source) = &issuer.groups
+                && !self.brings_own_tokens(source.credential)
+            {
+                let why = "the credential of `groups` brings no bearer token of the gateway's own";
+                mistakes.push(Mistake::new(issuer.place, why));
+            }
             match auth::Issuer::new(issuer.spec(&self.limits)) {
                 Ok(judged) => {
                     // A token is judged by the issuer that goes by its `iss`: by one.
@@ -93,6 +99,15 @@ impl Config {
         } else {
             Err(self.mistakes(mistakes))
         }
+    }
+
+    fn brings_own_tokens(&self, credential: usize) -> bool {
+        use CredentialKind::{Bearer, EntraClient, ManagedIdentity};
+        let kind = self.credentials.get(credential).map(|one| &one.kind);
+        matches!(
+            kind,
+            Some(EntraClient(_) | ManagedIdentity(_) | Bearer { .. })
+        )
     }
 
     /// Renders mistakes that a later room found (a pattern that does not compile, say) the way
@@ -188,10 +203,23 @@ pub struct Issuer {
     pub algorithms: Vec<Algorithm>,
     /// PEM of the only roots trusted for fetching its keys; `None` trusts the system's.
     pub roots: Option<Roots>,
+    /// Whom to ask for groups that its tokens leave out.
+    pub groups: Option<GroupSource>,
     /// An authorization server in front of it.
     pub facade: Option<Facade>,
     /// Where it stands in the file.
     pub place: Spot,
+}
+
+/// Where groups are asked for that a token leaves out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupSource {
+    /// Index into [`Config::credentials`].
+    pub credential: usize,
+    /// Microsoft Graph's base, without a trailing slash.
+    pub graph: String,
+    /// PEM of the only roots trusted; `None` trusts the system's.
+    pub roots: Option<Roots>,
 }
 
 /// An authorization server's face for an issuer that has not all that MCP clients ask for.
@@ -234,6 +262,7 @@ impl Issuer {
             algorithms: self.algorithms.clone(),
             skew: limits.clock_skew,
             key_age: limits.key_set_age,
+            resolves_groups: self.groups.is_some(),
         }
     }
 
@@ -272,6 +301,9 @@ pub enum IssuerKind {
 
 /// The authority of Microsoft's global cloud.
 pub const ENTRA_AUTHORITY: &str = "https://login.microsoftonline.com";
+
+/// Microsoft Graph of the global cloud.
+pub const GRAPH: &str = "https://graph.microsoft.com";
 
 /// Trusted roots: a file's path, for messages, and its PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]

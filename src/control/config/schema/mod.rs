@@ -191,8 +191,23 @@ section! {
         pub roles_claim: Option<Text>,
         /// oidc: the claim that lists groups; by default `groups`.
         pub groups_claim: Option<Text>,
+        /// entra, one tenant: whom to ask for groups that are too many for a token.
+        pub groups: Option<At<GroupSource>>,
         /// entra: an authorization server in front of it, as clients of MCP servers expect one.
         pub facade: Option<At<Facade>>,
+    }
+}
+
+section! {
+    /// Where groups are asked for that a token leaves out.
+    pub struct GroupSource {
+        /// Name of a credential whose tokens may read memberships: `GroupMember.Read.All` for users,
+        /// and `Application.Read.All` for applications.
+        pub credential: Option<Text> => needed(),
+        /// Microsoft Graph's base; by default `https://graph.microsoft.com`.
+        pub graph: Option<Text> => like("^https://"),
+        /// PEM file of the only roots trusted for it; by default the system's.
+        pub ca_file: Option<Text>,
     }
 }
 
