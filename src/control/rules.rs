@@ -21,8 +21,16 @@ use crate::policy::pattern::PathPattern;
 use crate::record::Class;
 use crate::tls;
 
-/// Members of Graph's and other OData replies that are links back to the upstream.
-const LINKS: [&str; 2] = ["@odata.nextLink", "@odata.deltaLink"];
+/// Members of Graph's and other OData replies that are links back to the upstream. `@odata.id` and its
+/// like name things, and are what callers show the upstream again: they stay.
+const LINKS: [&str; 6] = [
+    "@odata.nextLink",
+    "@odata.deltaLink",
+    "@odata.context",
+    "Location",
+    "Content-Location",
+    "Operation-Location",
+];
 
 /// Compiles a configuration. `pseudonyms` is the key under which equal masked values stay equal,
 /// `before` what is in force, whose budgets go on.

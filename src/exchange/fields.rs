@@ -91,7 +91,7 @@ const AUTHORITY_FAMILIES: &[&str] = &[
     "x-user",
 ];
 
-/// Reply fields that go to the caller, in lower case. `Location` is rewritten on the way.
+/// Reply fields that go to the caller, in lower case. Links are rewritten on the way.
 const REPLY: &[&str] = &[
     "accept-ranges",
     "age",
@@ -101,6 +101,7 @@ const REPLY: &[&str] = &[
     "content-disposition",
     "content-encoding",
     "content-language",
+    "content-location",
     "content-range",
     "content-type",
     "date",
@@ -111,6 +112,7 @@ const REPLY: &[&str] = &[
     "link",
     "location",
     "odata-version",
+    "operation-location",
     "pragma",
     "preference-applied",
     "ratelimit-limit",

@@ -18,6 +18,9 @@ pub(super) struct Names {
     lengths: u64,
     /// Some name is asked for only within others, so readers keep track of those.
     nested: bool,
+    /// Bytes of the shortest link that is an annotation: it may stand behind another name, as in
+    /// `members@odata.nextLink`.
+    shortest_tail: Option<usize>,
 }
 
 struct Wanted {
@@ -46,6 +49,10 @@ impl Names {
             parent.bytes().chain(ended)
         });
         self.nested |= !parents.is_empty();
+        if member == Member::Link && name.first() == Some(&b'@') {
+            let shortest = self.shortest_tail.unwrap_or(name.len());
+            self.shortest_tail = Some(shortest.min(name.len()));
+        }
         self.lengths |= length_bit(name.len());
         self.by_length[name.len()].push(Wanted {
             name: name.into(),
@@ -74,9 +81,29 @@ impl Names {
         hidden.map(|wanted| &*wanted.name)
     }
 
+    /// Whether the name may be that of a link that belongs to another member.
+    #[inline]
+    pub fn may_have_tail(&self, name: &[u8]) -> bool {
+        let long = self
+            .shortest_tail
+            .is_some_and(|shortest| name.len() > shortest);
+        long && memchr::memchr(b'@', name).is_some()
+    }
+
     /// What is to be done with the member `name` within `parents`, each ended by [`SEPARATOR`].
     #[inline]
     pub fn find(&self, parents: &[u8], name: &[u8]) -> Option<Member> {
+        let exact = self.exact(parents, name);
+        if exact.is_some() || !self.may_have_tail(name) {
+            return exact;
+        }
+        let tail = memchr::memrchr(b'@', name).and_then(|at| name.get(at..))?;
+        let found = self.exact(parents, tail);
+        found.filter(|member| *member == Member::Link)
+    }
+
+    #[inline]
+    fn exact(&self, parents: &[u8], name: &[u8]) -> Option<Member> {
         let candidates = self.by_length.get(name.len())?;
         if candidates.is_empty() {
             return None;

@@ -17,4 +17,5 @@ mod scene;
 mod batches;
 mod bodies;
 mod directory;
+mod links;
 mod paths;

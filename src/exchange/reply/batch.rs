@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::body::{Framing, ReplyBody};
 use super::hearing::Ear;
+use super::links::led;
 use super::speech::{Listener, Speech};
 use crate::exchange::errand::Errand;
 use crate::exchange::rules::Connection;
@@ -104,19 +105,17 @@ impl Responses {
             let cached = *hides && name.eq_ignore_ascii_case("cache-control");
             !cached && fields::reply_passes(&FieldRef::new(name, value.as_bytes()), reply_fields)
         };
-        let mut led: Vec<(&str, String)> = Vec::new();
+        let base = self.link_base.as_bytes();
+        let mut fields: Vec<(&str, String)> = Vec::new();
         for (name, value) in response.fields.iter().filter(passes) {
-            let is_link = name.eq_ignore_ascii_case("location");
-            let path = is_link
-                .then(|| upstream.path_of(value.as_bytes()))
-                .flatten();
-            let path = path.and_then(|path| std::str::from_utf8(path).ok());
-            led.push(match path {
-                Some(path) => (name, format!("{}{path}", self.link_base)),
-                None => (name, (*value).to_owned()),
-            });
+            let parts = led(name, value.as_bytes(), upstream, base);
+            let value = match parts.map(|parts| String::from_utf8(parts.concat())) {
+                Some(Ok(value)) => value,
+                _ => (*value).to_owned(),
+            };
+            fields.push((name, value));
         }
-        let listed = led.iter().map(|(name, value)| (*name, value.as_str()));
+        let listed = fields.iter().map(|(name, value)| (*name, value.as_str()));
         let body = response.body.map(|body| body.raw());
         write_response(response.id, response.status, listed, body, out);
         response.status

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::body::Framing;
+use super::links::led;
 use super::{challenge, session};
 use crate::base::clock::Now;
 use crate::exchange::cors::Crossing;
@@ -99,9 +100,8 @@ impl HeadParts<'_> {
             if replaced || ours || crosses || !fields::reply_passes(&field, reply_fields) {
                 continue;
             }
-            let is_link = field.known == Known::Location;
-            match is_link.then(|| upstream.path_of(field.value)).flatten() {
-                Some(path) => head.joined(field.text(), &[self.link_base, path])?,
+            match led(field.text(), field.value, upstream, self.link_base) {
+                Some(parts) => head.joined(field.text(), &parts)?,
                 None => head.copy(&field)?,
             }
         }

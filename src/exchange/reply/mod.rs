@@ -7,6 +7,7 @@ mod endpoint;
 mod head;
 mod hearing;
 mod judged;
+mod links;
 mod session;
 mod speech;
 mod step;

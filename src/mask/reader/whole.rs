@@ -23,7 +23,10 @@ impl Reading<'_, '_> {
             || place.hiding.is_some()
             || self.outer.as_ref().is_some_and(outer)
             || self.context.hots.are_before(at + to as u64)
-            || (key && (names.are_nested() || names.have_length(to - from)))
+            || (key
+                && (names.are_nested()
+                    || names.have_length(to - from)
+                    || names.may_have_tail(&self.bytes[from..to])))
     }
 
     /// A string that is the bytes `from..to` of the piece.
