@@ -62,6 +62,23 @@ async fn keys_come_from_an_issuer_that_works() {
 }
 
 #[tokio::test]
+async fn nothing_is_fetched_from_the_platform() {
+    let issuer = LocalIssuer::start().await;
+    let client = HttpClient::new(Some(&roots(&issuer))).unwrap();
+    for url in [
+        "https://169.254.169.254/metadata/identity/oauth2/token",
+        "https://[fe80::1]/keys",
+        "https://[::ffff:169.254.169.254]/keys",
+        "https://168.63.129.16/keys",
+    ] {
+        let fetched = client.get(url, 1024).await;
+        assert_eq!(fetched.err(), Some(FetchError::Place), "{url}");
+    }
+    let here = format!("{}/{TENANT}/discovery/v2.0/keys", issuer.url());
+    assert!(client.get(&here, 1024).await.is_ok(), "its twin is fetched");
+}
+
+#[tokio::test]
 async fn nothing_doubtful_is_taken_for_keys() {
     let issuer = LocalIssuer::start().await;
     for (behaviour, want) in [

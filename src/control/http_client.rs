@@ -1,6 +1,8 @@
 //! The control plane's own requests: HTTPS only (but to what is on this machine or its link), no
 //! redirects, no proxy, bounded in time and size.
 
+pub(super) mod places;
+
 use std::sync::Arc;
 
 use reqwest::header::HeaderValue;
@@ -10,6 +12,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use zeroize::Zeroizing;
 
+use self::places::{Resolver, leads_astray};
 use super::config::Roots;
 use crate::base::limits::{CONNECT_TIME, FETCH_TIME};
 
@@ -37,6 +40,9 @@ pub enum FetchError {
     /// Not `https://`, or not a URL at all.
     #[error("not an https:// URL")]
     Url,
+    /// Link-local, or a metadata service: nobody's issuer is there.
+    #[error("its address is one of this machine's platform")]
+    Place,
     /// The peer could not be reached, or its certificate is not trusted.
     #[error("cannot be reached: {0}")]
     Unreachable(String),
@@ -92,9 +98,12 @@ impl HttpClient {
             .no_proxy()
             .referer(false)
             .connect_timeout(CONNECT_TIME)
-            .timeout(FETCH_TIME)
-            .build()
-            .map_err(|error| setup(&chain(&error)))?;
+            .timeout(FETCH_TIME);
+        let client = match https_only {
+            true => client.dns_resolver(Resolver),
+            false => client,
+        };
+        let client = client.build().map_err(|error| setup(&chain(&error)))?;
         Ok(HttpClient(client))
     }
 
@@ -184,6 +193,10 @@ impl HttpClient {
         bound: usize,
     ) -> Result<Fetched, FetchError> {
         let request = request.map_err(|_| FetchError::Url)?;
+        // What is near is asked in plain text, by a client of its own.
+        if request.url().scheme() == "https" && leads_astray(request.url()) {
+            return Err(FetchError::Place);
+        }
         let mut response = self.0.execute(request).await.map_err(failed)?;
         let mut body = Zeroizing::new(Vec::new());
         while let Some(chunk) = response.chunk().await.map_err(failed)? {

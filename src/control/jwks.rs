@@ -1,5 +1,6 @@
 //! Fetches an issuer's keys: discovery document, then key set, everything about both in doubt.
 
+use super::http_client::places::is_loopback;
 use super::http_client::{FetchError, Fetched, HttpClient};
 use crate::auth::{Issuer, JwksError, Keys};
 use crate::base::limits::{DISCOVERY_BYTES, JWKS_BYTES};
@@ -52,7 +53,7 @@ pub enum KeysError {
     #[error("discovery document: it names another issuer")]
     OtherIssuer,
     /// The keys would come over a way that proves nothing.
-    #[error("discovery document: `jwks_uri` is not an https:// URL")]
+    #[error("discovery document: `jwks_uri` is not an https:// URL, or leads to this machine")]
     JwksUri,
     /// The key set is not one.
     #[error("{0}")]
@@ -74,12 +75,27 @@ pub async fn fetch_keys(
     let (uri, cloud) = match origin {
         Origin::KeySet(uri) => (uri.clone(), None),
         Origin::Discovery { url, issuer } => {
-            let document = client.get(url, DISCOVERY_BYTES).await;
-            told(&good(DISCOVERY, document)?.body, issuer)?
+            let is_issuer = |name: &str| name == issuer;
+            let texts = discover(client, url, is_issuer, [JWKS_URI, CLOUD]).await?;
+            place_of_keys(url, texts)?
         }
     };
     let set = client.get(&uri, JWKS_BYTES).await;
     Ok(issuer.parse_keys(&good(KEY_SET, set)?.body, cloud.as_deref())?)
+}
+
+/// Texts of an issuer's discovery document, by their names, if it is that issuer's.
+///
+/// # Errors
+/// Any doubt about the document.
+pub async fn discover<const N: usize>(
+    client: &HttpClient,
+    url: &str,
+    is_issuer: impl Fn(&str) -> bool,
+    names: [&'static str; N],
+) -> Result<[Option<String>; N], KeysError> {
+    let document = client.get(url, DISCOVERY_BYTES).await;
+    texts(&good(DISCOVERY, document)?.body, is_issuer, names)
 }
 
 fn good(what: &'static str, answer: Result<Fetched, FetchError>) -> Result<Fetched, KeysError> {
@@ -90,29 +106,45 @@ fn good(what: &'static str, answer: Result<Fetched, FetchError>) -> Result<Fetch
     }
 }
 
-/// Where the keys are that the discovery document tells of, and of which cloud, if it is the expected
-/// issuer's.
-fn told(document: &[u8], expected: &str) -> Result<(String, Option<String>), KeysError> {
+const JWKS_URI: &str = "jwks_uri";
+const CLOUD: &str = "cloud_instance_name";
+
+fn texts<const N: usize>(
+    document: &[u8],
+    is_issuer: impl Fn(&str) -> bool,
+    names: [&'static str; N],
+) -> Result<[Option<String>; N], KeysError> {
     let document = Document::parse(document)?;
-    let text = |name: &'static str| {
-        let value = document.root().get(name).and_then(|value| value.as_str());
-        value
-            .map(|text| text.to_string())
-            .ok_or(KeysError::Missing(name))
+    let text = |name: &'static str| match document.root().get(name) {
+        None => Ok(None),
+        Some(value) => match value.as_str() {
+            Some(text) => Ok(Some(text.to_owned())),
+            None => Err(KeysError::Missing(name)),
+        },
     };
-    if text("issuer")? != expected {
+    let issuer = text("issuer")?.ok_or(KeysError::Missing("issuer"))?;
+    if !is_issuer(&issuer) {
         return Err(KeysError::OtherIssuer);
     }
-    let uri = text("jwks_uri")?;
-    let cloud = match document.root().get("cloud_instance_name") {
-        None => None,
-        Some(_) => Some(text("cloud_instance_name")?),
-    };
-    let is_https = url::Url::parse(&uri).is_ok_and(|uri| uri.scheme() == "https");
-    if is_https {
-        Ok((uri, cloud))
-    } else {
-        Err(KeysError::JwksUri)
+    let mut found = [const { None }; N];
+    for (found, name) in found.iter_mut().zip(names) {
+        *found = text(name)?;
+    }
+    Ok(found)
+}
+
+/// Where the keys are that the document at `url` tells of, and of which cloud. A document from
+/// elsewhere does not lead to this machine.
+fn place_of_keys(
+    url: &str,
+    [uri, cloud]: [Option<String>; 2],
+) -> Result<(String, Option<String>), KeysError> {
+    let uri = uri.ok_or(KeysError::Missing(JWKS_URI))?;
+    let from_here = url::Url::parse(url).is_ok_and(|url| is_loopback(&url));
+    let is_good = |to: url::Url| to.scheme() == "https" && (from_here || !is_loopback(&to));
+    match url::Url::parse(&uri).is_ok_and(is_good) {
+        true => Ok((uri, cloud)),
+        false => Err(KeysError::JwksUri),
     }
 }
 
@@ -122,7 +154,11 @@ mod tests {
 
     #[test]
     fn only_the_expected_issuer_says_where_its_keys_are() {
-        let judge = |text: &str| told(text.as_bytes(), "https://a/v2.0");
+        let judge = |text: &str| {
+            let is_issuer = |name: &str| name == "https://a/v2.0";
+            let found = texts(text.as_bytes(), is_issuer, [JWKS_URI, CLOUD])?;
+            place_of_keys("https://a/v2.0/.well-known/openid-configuration", found)
+        };
         let good = r#"{"issuer":"https://a/v2.0","jwks_uri":"https://a/keys"}"#;
         let uri = || "https://a/keys".to_owned();
         assert_eq!(judge(good), Ok((uri(), None)));
@@ -136,6 +172,8 @@ mod tests {
             ("a/v2.0", "a/v2.0/", KeysError::OtherIssuer),
             ("https://a/keys", "http://a/keys", KeysError::JwksUri),
             ("https://a/keys", "file:///keys", KeysError::JwksUri),
+            ("a/keys", "localhost/keys", KeysError::JwksUri),
+            ("a/keys", "[::1]:9443/keys", KeysError::JwksUri),
             ("jwks_uri", "jwks", KeysError::Missing("jwks_uri")),
             (r#""https://a/keys""#, "1", KeysError::Missing("jwks_uri")),
         ] {

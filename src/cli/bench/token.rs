@@ -2,13 +2,12 @@
 
 use super::usage;
 use crate::base::clock::Clock;
-use crate::base::limits::DISCOVERY_BYTES;
 use crate::base::secret::Secret;
 use crate::cli::failure::{Doing, Failure};
 use crate::control::config::{self, Roots};
 use crate::control::http_client::HttpClient;
+use crate::control::jwks;
 use crate::control::tokens::TokenRequest;
-use crate::json::Document;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -91,20 +90,8 @@ async fn discover(client: &HttpClient, issuer: &str) -> Result<String, Failure> 
     let issuer = issuer.trim_end_matches('/');
     let url = format!("{issuer}/.well-known/openid-configuration");
     let doing = format!("read {url}");
-    let answer = client.get(&url, DISCOVERY_BYTES).await.doing(&doing)?;
-    if answer.status != 200 {
-        return Err(Failure::new(format!(
-            "{doing}: status {}",
-            answer.status.as_u16()
-        )));
-    }
-    let document = Document::parse(&answer.body).doing(&doing)?;
-    let text = |name: &str| document.root().get(name).and_then(|value| value.as_str());
-    if text("issuer").map(|it| it.trim_end_matches('/')) != Some(issuer) {
-        return Err(Failure::new(format!("{doing}: it is another issuer's")));
-    }
-    match text("token_endpoint") {
-        Some(url) => Ok(url.to_owned()),
-        None => Err(Failure::new(format!("{doing}: it names no token endpoint"))),
-    }
+    let is_issuer = |name: &str| name.trim_end_matches('/') == issuer;
+    let found = jwks::discover(client, &url, is_issuer, ["token_endpoint"]).await;
+    let [endpoint] = found.doing(&doing)?;
+    endpoint.ok_or_else(|| Failure::new(format!("{doing}: it names no token endpoint")))
 }
