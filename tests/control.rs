@@ -5,6 +5,8 @@
 mod credentials;
 #[path = "control/groups.rs"]
 mod groups;
+#[path = "control/identities.rs"]
+mod identities;
 #[allow(dead_code, reason = "shared with the tests of the wire")]
 #[path = "control/issuer.rs"]
 mod issuer;

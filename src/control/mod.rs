@@ -7,6 +7,7 @@
 //!   resolver     names ───────────► Addresses ──────► cores
 //!   store        pins, tasks ◄─── storekeeper ◄────── cores
 //!   clients      façade ◄── the issuer's own metadata
+//!   callers      identities ◄── Credentials, those for the gateway itself
 //!   operator     admin ◄── metrics ◄── Counters ◄──── cores
 //!                access log ◄──────── AccessSender ◄─ cores
 //! ```
@@ -23,6 +24,7 @@ mod facade;
 mod groups;
 mod health;
 pub mod http_client;
+mod identities;
 mod inherited;
 pub mod jwks;
 mod keeper;
@@ -55,6 +57,7 @@ use self::admin::Pages;
 use self::beside::{Facades, Listed, Listeners, facades, tracer};
 use self::config::{Config, Mistakes};
 use self::http_client::ClientError;
+use self::identities::Identities;
 use self::listen::Certificate;
 use self::reloads::Reloads;
 use self::standing::{Prepared, Standing};
@@ -125,6 +128,9 @@ pub enum StartError {
     /// An issuer's façade cannot listen.
     #[error("façade {0}: {1}")]
     Facade(SocketAddr, io::Error),
+    /// The endpoint where callers get tokens cannot listen.
+    #[error("identity endpoint {0}: {1}")]
+    Identities(SocketAddr, io::Error),
     /// The access log cannot be opened.
     #[error("access log: {0}")]
     AccessLog(io::Error),
@@ -149,6 +155,7 @@ pub struct Control {
     admin: SocketAddr,
     certificate: Certificate,
     facades: Facades,
+    identities: Option<Identities>,
     writer: AccessWriter,
     tracer: Option<Tracer>,
     listening: Listeners,
@@ -203,6 +210,7 @@ impl Control {
             access,
             memory: memory::start(&config.limits),
         };
+        let identities = Identities::start(config, &standing, clock, &mut parts, &mut listening)?;
         let standing = Arc::new(ArcSwap::from_pointee(standing));
         let reloads = Arc::new(Reloads::new());
         let asked = (key_questions, group_questions, credential_questions);
@@ -220,6 +228,7 @@ impl Control {
             admin: address,
             certificate,
             facades,
+            identities,
             writer,
             tracer,
             listening,
@@ -243,6 +252,9 @@ impl Control {
         standing.settle(self.clock, RELOAD_PATIENCE);
         self.handles.credentials = Arc::new(standing.shelves());
         self.handles.addresses = Arc::new(standing.places());
+        if let Some(identities) = &self.identities {
+            identities.publish(config, &standing);
+        }
         self.standing.store(Arc::new(standing));
         self.handles.memory.allow(memory::allowed(&config.limits));
         for (certificate, server) in shown {
@@ -306,6 +318,12 @@ impl Control {
     pub fn facade_address(&self, issuer: &str) -> Option<SocketAddr> {
         let mut facades = self.facades.iter();
         Some(facades.find(|facade| *facade.issuer == *issuer)?.address)
+    }
+
+    /// Where callers get tokens for the gateway, if they do.
+    #[must_use]
+    pub fn identity_address(&self) -> Option<SocketAddr> {
+        self.identities.as_ref().map(Identities::address)
     }
 
     /// Gives its listening sockets once more, for a process that takes over. Only the first call

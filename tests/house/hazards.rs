@@ -96,6 +96,14 @@ const EXPOSED: &[Excepted] = &[
         "src/cli/bench/",
         "a caller's own token goes into its requests",
     ),
+    exposes(
+        "src/control/config/check/identities.rs",
+        "can this secret stand in a header, and not be guessed?",
+    ),
+    exposes(
+        "src/control/identities.rs",
+        "a token for the gateway goes to the caller whose identity it is",
+    ),
     exposes("src/control/admin.rs", "a bearer is compared"),
     exposes(
         "src/control/config/check/traces.rs",

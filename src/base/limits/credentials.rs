@@ -20,5 +20,7 @@ pub const CALLER_TOKEN_BYTES: u64 = 64 * 1024 * 1024;
 pub const CALLER_REFUSED_TIME: Duration = Duration::from_secs(5);
 /// Requests on behalf of callers that one credential has under way. Those beyond wait.
 pub const CALLER_FLIGHTS: usize = 64;
+/// Connections at once to the endpoint where callers get tokens for the gateway.
+pub const IDENTITY_CONNECTIONS: usize = 64;
 /// What a token endpoint asks a caller to satisfy first.
 pub const CLAIMS_BYTES: usize = 4 * 1024;

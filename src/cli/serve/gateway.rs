@@ -212,6 +212,12 @@ impl Gateway {
         self.control.admin_address()
     }
 
+    /// Where callers get tokens for the gateway, if they do.
+    #[must_use]
+    pub fn identity_address(&self) -> Option<SocketAddr> {
+        self.control.identity_address()
+    }
+
     /// How sockets are driven.
     #[must_use]
     pub fn io(&self) -> IoChoice {

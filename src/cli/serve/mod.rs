@@ -178,5 +178,8 @@ fn announce(gateway: &Gateway, workers: usize) {
             gateway.io()
         );
     }
+    if let Some(address) = gateway.identity_address() {
+        eprintln!("sluice: identities on http://{address}/msi/token");
+    }
     eprintln!("sluice: admin on http://{}/readyz", gateway.admin_address());
 }

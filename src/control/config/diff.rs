@@ -4,15 +4,16 @@
 //! Things are compared by what they are, not by where they stand: another order, another place in
 //! the file or a comment changes nothing. What refers to something else is compared by its name.
 
+mod doors;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::model::{
-    Admin, Config, Connection, Facade, Issuer, Listener, ListenerTls, Mask, Policy, Reach, Route,
-    TlsIdentity,
-};
+use self::doors::{certificates, desk, faces};
+use super::model::{Admin, Config, Connection, Issuer, Listener, Mask, Policy, Reach, Route};
 use crate::base::limits::Limits;
+use crate::base::secret::Secret;
 use crate::exchange::CorsSpec;
 
 /// What is different in a new configuration.
@@ -31,6 +32,8 @@ pub struct Changes {
     pub issuers: Entries,
     /// Credentials; changed, too, where the secret that a reference leads to is another.
     pub credentials: Entries,
+    /// Other identities are given tokens for the gateway, or other ones.
+    pub identities: bool,
     /// Connections. A connection whose credential, mask or member of the same name is another is
     /// not changed itself.
     pub connections: Entries,
@@ -137,6 +140,7 @@ pub fn diff(old: &Config, new: &Config) -> Changes {
         data: _,
         issuers: _,
         credentials,
+        identity_endpoint: _,
         connections: _,
         routes: _,
         policies,
@@ -162,6 +166,7 @@ pub fn diff(old: &Config, new: &Config) -> Changes {
             new.credentials.iter().map(|each| (&each.name, each)),
             |old, new| old == new,
         ),
+        identities: identities(old) != identities(new),
         servers: connections.only(own),
         connections,
         routes: routes(old) != routes(new),
@@ -206,6 +211,7 @@ fn restart(old: &Config, new: &Config) -> Vec<String> {
             binds(old) != binds(new) || secure(old) != secure(new),
         ),
         ("admin", !is_same_admin),
+        ("identity_endpoint", desk(old) != desk(new)),
         ("data", old.data != new.data),
         ("workers", old.workers != new.workers),
         ("io", old.io != new.io),
@@ -239,50 +245,15 @@ fn restart(old: &Config, new: &Config) -> Vec<String> {
     restart
 }
 
-/// The issuers' façades without their certificates.
-fn faces(config: &Config) -> Vec<(&Arc<str>, (Facade, bool))> {
-    let of = |issuer: &Issuer| {
-        let facade = issuer.facade.clone()?;
-        let is_secure = facade.tls.is_some();
-        Some((
-            Facade {
-                tls: None,
-                ..facade
-            },
-            is_secure,
-        ))
-    };
-    let issuers = config.issuers.iter();
-    issuers
-        .filter_map(|issuer| Some((&issuer.name, of(issuer)?)))
-        .collect()
-}
-
-/// What a listener of any kind shows.
-#[derive(PartialEq)]
-enum Shows<'c> {
-    Callers(&'c ListenerTls),
-    Others(&'c TlsIdentity),
-}
-
-/// Where other certificates are shown, among doors that are in both.
-fn certificates(old: &Config, new: &Config) -> Vec<SocketAddr> {
-    fn doors(config: &Config) -> Vec<(SocketAddr, Option<Shows<'_>>)> {
-        let listeners = config.listeners.iter();
-        let listeners = listeners.map(|it| (it.bind, it.tls.as_ref().map(Shows::Callers)));
-        let facades = config.issuers.iter().filter_map(|it| it.facade.as_ref());
-        let facades = facades.map(|it| (it.bind, it.tls.as_ref().map(Shows::Others)));
-        let admin = (
-            config.admin.bind,
-            config.admin.tls.as_ref().map(Shows::Others),
-        );
-        listeners.chain(facades).chain([admin]).collect()
-    }
-    let before = doors(old);
-    let is_there = |bind: &SocketAddr| before.iter().any(|(was, _)| was == bind);
-    (doors(new).into_iter())
-        .filter(|door| is_there(&door.0) && !before.contains(door))
-        .map(|(bind, _)| bind)
+/// What identities show, and the names of the credentials that they are given tokens of.
+fn identities(config: &Config) -> Vec<(&Secret, Option<&str>)> {
+    let identities = config
+        .identity_endpoint
+        .iter()
+        .flat_map(|it| &it.identities);
+    let name = |at: usize| config.credentials.get(at).map(|it| &*it.name);
+    identities
+        .map(|it| (&it.header, name(it.credential)))
         .collect()
 }
 

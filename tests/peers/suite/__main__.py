@@ -33,10 +33,11 @@ def run(options, place):
     try:
         # Other people's libraries take private authorities from these.
         os.environ["REQUESTS_CA_BUNDLE"] = os.environ["SSL_CERT_FILE"] = str(stage.ca)
-        from . import sdk  # takes a while to load
+        from . import credentials, sdk  # take a while to load
 
         everyone = tokens.Tokens(stage)
         sdk.run(stage, checks)
+        credentials.run(stage, checks)
         tokens.run(stage, checks, everyone)
         odd.run(stage, checks, everyone)
         wire.run(stage, checks, everyone)

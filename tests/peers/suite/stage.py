@@ -12,9 +12,11 @@ from pathlib import Path
 from queue import Empty, Queue
 
 from . import cast
+from .vault import Vault
 
 START_SECONDS = 60
 STOP_SECONDS = 45
+IDENTITY_HEADER = "throw-away-identity-header"
 
 
 class Program:
@@ -85,6 +87,7 @@ class Stage:
         self.data = self.place / "data"
         self.ca = self.place / "ca.pem"
         self.programs = []
+        self.vault = None
         try:
             self._raise(options)
         except BaseException:
@@ -95,8 +98,11 @@ class Stage:
         subprocess.run(
             [self.sluice, "demo", "--only", "certificate", "--out", self.place], check=True
         )
+        self.node, self.entra_script = options.node, Path(options.entra)
+        self._make_certificate()
         self._play_entra(options.node, options.entra)
         self._start_directory()
+        self.vault = Vault(self.place)
         self._start_gateway(options.io)
 
     def _start(self, name, argv, env=None):
@@ -104,13 +110,22 @@ class Stage:
         self.programs.append(program)
         return program
 
+    def _make_certificate(self):
+        """A certificate with an RSA key, as applications are registered with."""
+        made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
+        made += ["-subj", "/CN=app", "-out", self.place / "app.crt", "-keyout", self.place / "app.key"]
+        subprocess.run(made, check=True, capture_output=True)
+        both = (self.place / "app.key").read_text() + (self.place / "app.crt").read_text()
+        (self.place / "app.pem").write_text(both)
+
     def _play_entra(self, node, entra):
         script = self.place / "cast.json"
         about = {
             "tenant": cast.TENANT,
             "cert": str(self.place / "server.crt"),
             "key": str(self.place / "server.key"),
-            "clients": [app.registration() for app in cast.ALL],
+            "clients": [app.registration(self.place) for app in cast.ALL],
+            "users": [user.registration() for user in cast.USERS],
         }
         script.write_text(json.dumps(about))
         self.entra = self._start("entra", [node, entra, script])
@@ -135,7 +150,10 @@ class Stage:
             "AUTHORITY": self.authority,
             "DIRECTORY": self.directory,
             "CLIENT_ID": cast.GATEWAY.client_id,
-            "CLIENT_SECRET": cast.GATEWAY.secret,
+            "HELPER_ID": cast.HELPER.client_id,
+            "HELPER_SECRET": cast.HELPER.secret,
+            "HELPER_HEADER": IDENTITY_HEADER,
+            "VAULT": self.vault.url,
             "MEMBERS": cast.MEMBER.groups[0],
         }
         config = self.place / "sluice.yaml"
@@ -146,6 +164,7 @@ class Stage:
         self.port = int(self.gateway.wait_for(r"listening on 127\.0\.0\.1:(\d+)")[1])
         self.url = f"https://127.0.0.1:{self.port}"
         self.base = f"{self.url}/graph/v1.0"
+        self.identities = self.gateway.wait_for(r"identities on (http://\S+)")[1]
         self._await_ready(self.gateway.wait_for(r"admin on (http://\S+)/readyz")[1])
 
     def _await_ready(self, admin):
@@ -182,5 +201,7 @@ class Stage:
             print("".join(program.log.read_text().splitlines(keepends=True)[-40:]))
 
     def close(self):
+        if self.vault:
+            self.vault.stop()
         for program in reversed(self.programs):
             program.stop()

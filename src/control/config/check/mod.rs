@@ -7,6 +7,7 @@ mod connections;
 mod cors;
 mod credentials;
 mod edge;
+mod identities;
 mod identity;
 mod limits;
 mod masks;
@@ -118,6 +119,7 @@ impl Checker<'_> {
         let issuers = self.section(file.issuers, Checker::issuer);
         let credentials = self.section(file.credentials, Checker::credential);
         let connections = self.section(file.connections, Checker::connection);
+        let identity_endpoint = self.perhaps(file.identity_endpoint, Checker::identity_endpoint);
         let routes = self.routes(file.routes);
         let policies = self.policies(file.policies.unwrap_or_default());
         let masks = self.section(file.masks, Checker::mask);
@@ -129,7 +131,11 @@ impl Checker<'_> {
         let (listeners, admin, issuers) = (listeners?, admin?, issuers?);
         let mut taken: Vec<_> = listeners.iter().map(|listener| listener.bind).collect();
         taken.push(admin.bind);
+        let identity_endpoint = identity_endpoint?;
+        taken.extend(identity_endpoint.iter().map(|endpoint| endpoint.bind));
         self.facades_apart(&issuers, &taken);
+        let credentials = credentials?;
+        self.for_the_gateway(identity_endpoint.as_ref(), &credentials, &issuers);
         let (connections, routes) = (connections?, routes?);
         self.reached(&connections, &routes);
         Some(Config {
@@ -139,7 +145,8 @@ impl Checker<'_> {
             admin,
             data: self.lookup.path(&data?.value),
             issuers,
-            credentials: credentials?,
+            credentials,
+            identity_endpoint,
             connections,
             routes,
             policies: policies?,

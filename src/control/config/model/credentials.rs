@@ -1,5 +1,6 @@
 //! What the gateway shows upstream, and how it gets it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -49,6 +50,16 @@ pub enum CredentialKind {
 }
 
 impl CredentialKind {
+    /// The resource that its tokens are for, which all callers share: of those kinds that get any.
+    #[must_use]
+    pub fn resource(&self) -> Option<&str> {
+        match self {
+            CredentialKind::EntraClient(client) => client.scope.strip_suffix("/.default"),
+            CredentialKind::ManagedIdentity(identity) => Some(&identity.resource),
+            _ => None,
+        }
+    }
+
     /// Whether both get the same from the same party, by whatever proof: what the one has got is good
     /// for the other until that has got its own.
     #[must_use]
@@ -141,6 +152,27 @@ pub enum AssertionAlgorithm {
     Ps256,
     /// RS256, the certificate by `x5t`.
     Rs256,
+}
+
+/// The gateway as the managed-identity endpoint of its callers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityEndpoint {
+    /// Address and port, on loopback.
+    pub bind: SocketAddr,
+    /// Who may ask; at least one, no two with the same header.
+    pub identities: Vec<GivenIdentity>,
+    /// Where it stands in the file.
+    pub place: Spot,
+}
+
+/// An identity that is given tokens for the gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenIdentity {
+    /// What it shows.
+    pub header: Secret,
+    /// Index into [`Config::credentials`](super::Config::credentials): of a kind that gets tokens for
+    /// an audience of the gateway's.
+    pub credential: usize,
 }
 
 /// Tokens from an endpoint on this machine or its link.

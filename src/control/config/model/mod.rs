@@ -44,6 +44,8 @@ pub struct Config {
     pub issuers: Vec<Issuer>,
     /// Credentials for upstreams, in the order of the file.
     pub credentials: Vec<Credential>,
+    /// Where callers get tokens for the gateway.
+    pub identity_endpoint: Option<IdentityEndpoint>,
     /// Upstreams, in the order of the file.
     pub connections: Vec<Connection>,
     /// Routes, in the order of the file.

@@ -1,6 +1,6 @@
 //! What the gateway shows upstream, as it is written.
 
-use super::shape::{REFERENCE, like, one_of, section};
+use super::shape::{REFERENCE, like, needed, one_of, section};
 use super::{At, Text};
 
 /// What a credential can be.
@@ -68,5 +68,25 @@ section! {
         pub key: Option<Text> => like(REFERENCE).needed(),
         /// `PS256` (the default) names the certificate by `x5t#S256`, `RS256` by `x5t`.
         pub algorithm: Option<Text> => one_of(["PS256", "RS256"]),
+    }
+}
+
+section! {
+    /// The gateway as the managed-identity endpoint of its callers.
+    pub struct IdentityEndpoint {
+        /// Address and port, on loopback.
+        pub bind: Option<Text> => needed(),
+        /// Who may ask.
+        pub identities: Option<At<Vec<At<GivenIdentity>>>> => needed(),
+    }
+}
+
+section! {
+    /// An identity that is given tokens for the gateway.
+    pub struct GivenIdentity {
+        /// What it shows in `X-IDENTITY-HEADER`: `env:` or `file:`.
+        pub header: Option<Text> => like(REFERENCE).needed(),
+        /// Name of the credential whose tokens it is given.
+        pub credential: Option<Text> => needed(),
     }
 }

@@ -51,6 +51,8 @@ section! {
         pub issuers: Option<Named<Issuer>>,
         /// What the gateway shows upstream, by name.
         pub credentials: Option<Named<Credential>>,
+        /// Where callers on this machine get tokens for the gateway, as from App Service.
+        pub identity_endpoint: Option<At<IdentityEndpoint>>,
         /// The upstreams, by name.
         pub connections: Option<Named<Connection>>,
         /// Which requests go to which connection.

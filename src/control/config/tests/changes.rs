@@ -273,3 +273,21 @@ fn a_secret_that_is_another_is_a_change() {
     };
     assert_eq!(got, want);
 }
+
+#[test]
+fn identities_are_swapped_and_where_they_ask_is_not() {
+    let good = GOOD.replace(
+        "https://graph.microsoft.com/.default",
+        "api://sluice/.default",
+    ) + "identity_endpoint: { bind: 127.0.0.1:15002, identities: [{ header: env:HEX_KEY, credential: reader }] }\n";
+    let got = changes(&good, &[("header: env:HEX_KEY", "header: env:BASE64_KEY")]);
+    let want = Changes {
+        identities: true,
+        ..Changes::default()
+    };
+    assert_eq!(got, want);
+    assert_eq!(got.refusal(), None);
+    let got = changes(&good, &[(":15002", ":15003")]);
+    assert_eq!(got.restart, ["identity_endpoint"]);
+    assert!(!got.identities);
+}
