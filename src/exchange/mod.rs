@@ -12,7 +12,8 @@
 //!
 //!   RequestHalf  Head ─▶ SendingHead ─▶ Body ─▶ Gathered ─▶ Settling ─▶ Sending ─▶ Body … Done
 //!                 │ still stands?       NeedBytes  NeedRoom    NeedSync
-//!                 └◀ Recording ◀ Again, once, from SendingHead or Done: the connection had ended
+//!                 └◀ Recording ◀ Again, once, from SendingHead or Done: the connection had ended,
+//!                                or what the call showed was not taken
 //!   ReplyHalf    Head (again after each interim one) ─▶ Opening ─▶ Body … Done
 //!                 NeedBytes                             NeedRoom    NeedBytes, NeedRoom
 //! ```
