@@ -72,7 +72,8 @@ def recording(stage, check):
         true(everything(stage).count('"POST"') >= len(made), "each is recorded")
     with check("one flipped bit is found"):
         copy = stage.place / "flipped"
-        shutil.copytree(stage.data, copy)
+        # The door for the next process is a socket.
+        shutil.copytree(stage.data, copy, ignore=shutil.ignore_patterns("handover"))
         segment = max(
             (file for file in copy.rglob("*") if file.is_file()), key=lambda file: used(file)
         )
