@@ -2,6 +2,7 @@
 
 mod changes;
 mod graph;
+mod identity;
 mod mcp;
 mod schema;
 mod upstreams;
