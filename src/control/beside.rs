@@ -65,7 +65,7 @@ pub(super) fn facades(
         let Some(config) = &configured.facade else {
             continue;
         };
-        let client = client(&configured.name, configured.roots.as_ref())?;
+        let client = client(configured, configured.roots.as_ref())?;
         let health = Health::new("metadata", &configured.name);
         let issuer = issuer.clone();
         let doing = |error| StartError::Facade(config.bind, error);

@@ -7,8 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use rustls::ClientConfig;
-use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -17,6 +15,7 @@ use tokio_rustls::TlsConnector;
 
 use super::config::HealthCheck;
 use super::health::Health;
+use super::rules::Target;
 use crate::base::addresses::Place;
 use crate::base::limits::{CHECK_ANSWER_BYTES, CHECKS_BAD, CHECKS_GOOD};
 use crate::http::{HeadLimits, ResponseScanner};
@@ -38,16 +37,13 @@ enum CheckError {
     NoTls,
 }
 
-/// How addresses are reached under TLS.
-type Tls = (Arc<ClientConfig>, ServerName<'static>);
-
 /// Checks the addresses of one upstream.
 pub(super) struct Checkup {
     pub check: HealthCheck,
     /// For the `Host` field.
     pub authority: String,
     /// `None` in plain text, `Some(None)` where there should be TLS and cannot be.
-    pub tls: Option<Option<Tls>>,
+    pub tls: Option<Option<Target>>,
     /// Where the resolver says the upstream is.
     pub found: Arc<Found>,
     /// Where calls go.

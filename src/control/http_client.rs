@@ -1,5 +1,5 @@
 //! The control plane's own requests: HTTPS only (but to what is on this machine or its link), no
-//! redirects, no proxy, bounded in time and size.
+//! redirects, no proxy but the configured one, bounded in time and size.
 
 pub(super) mod places;
 
@@ -13,7 +13,7 @@ use rustls::{ClientConfig, RootCertStore};
 use zeroize::Zeroizing;
 
 use self::places::{Resolver, leads_astray};
-use super::config::Roots;
+use super::config::{Proxy, Roots, bracketed};
 use crate::base::limits::{CONNECT_TIME, FETCH_TIME};
 
 /// A client that trusts one set of roots.
@@ -71,7 +71,19 @@ impl HttpClient {
     /// # Errors
     /// When there is nobody to trust.
     pub fn new(roots: Option<&Roots>) -> Result<HttpClient, ClientError> {
-        HttpClient::with(trusted(roots)?, true)
+        HttpClient::through(None, roots)
+    }
+
+    /// The same, through a proxy where one is given and leads there.
+    ///
+    /// # Errors
+    /// When there is nobody to trust.
+    pub fn through(
+        proxy: Option<&Proxy>,
+        roots: Option<&Roots>,
+    ) -> Result<HttpClient, ClientError> {
+        let proxy = proxy.map(tunnel).transpose()?;
+        HttpClient::with(trusted(roots)?, proxy, true)
     }
 
     /// A client for what is on this machine or its link, where plain HTTP is all that is spoken. It
@@ -80,10 +92,14 @@ impl HttpClient {
     /// # Errors
     /// When it cannot be set up.
     pub(super) fn near() -> Result<HttpClient, ClientError> {
-        HttpClient::with(RootCertStore::empty(), false)
+        HttpClient::with(RootCertStore::empty(), None, false)
     }
 
-    fn with(roots: RootCertStore, https_only: bool) -> Result<HttpClient, ClientError> {
+    fn with(
+        roots: RootCertStore,
+        proxy: Option<reqwest::Proxy>,
+        https_only: bool,
+    ) -> Result<HttpClient, ClientError> {
         let setup = |error: &dyn std::fmt::Display| ClientError::Setup(error.to_string());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
@@ -91,11 +107,16 @@ impl HttpClient {
             .map_err(|error| setup(&error))?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let client = Client::builder()
+        // Whatever the environment names as a proxy is not one.
+        let client = Client::builder().no_proxy();
+        let client = match proxy {
+            Some(proxy) => client.proxy(proxy),
+            None => client,
+        };
+        let client = client
             .tls_backend_preconfigured(tls)
             .https_only(https_only)
             .redirect(redirect::Policy::none())
-            .no_proxy()
             .referer(false)
             .connect_timeout(CONNECT_TIME)
             .timeout(FETCH_TIME);
@@ -210,6 +231,23 @@ impl HttpClient {
             body,
         })
     }
+}
+
+/// How requests go through `proxy`: by `CONNECT`, as they are all HTTPS.
+fn tunnel(proxy: &Proxy) -> Result<reqwest::Proxy, ClientError> {
+    let url = format!("http://{}:{}", bracketed(&proxy.host), proxy.port);
+    let leads = proxy.clone();
+    let tunnel = reqwest::Proxy::custom(move |target| {
+        let leads = leads.leads_to(target.host_str().unwrap_or_default());
+        leads.then(|| url.clone())
+    });
+    let Some(authorization) = &proxy.authorization else {
+        return Ok(tunnel);
+    };
+    let mut shown = HeaderValue::from_bytes(authorization.expose())
+        .map_err(|error| ClientError::Setup(error.to_string()))?;
+    shown.set_sensitive(true);
+    Ok(tunnel.custom_http_auth(shown))
 }
 
 fn trusted(roots: Option<&Roots>) -> Result<RootCertStore, ClientError> {

@@ -5,6 +5,9 @@ mod policies;
 
 use std::sync::Arc;
 
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+
 pub use self::mcp::Shared;
 use super::Handles;
 use super::config::{
@@ -13,8 +16,8 @@ use super::config::{
 use crate::base::credential::Credentials;
 use crate::base::secret::Secret;
 use crate::exchange::Cors;
-use crate::exchange::Rules;
-use crate::exchange::rules::{self, ForwardFields, InnerWay, Route};
+use crate::exchange::rules::{self, ForwardFields, InnerWay, Route, Tunnel};
+use crate::exchange::{Rules, Via};
 use crate::mask::{self, Links, MaskSpec, Masks};
 use crate::policy::Policies;
 use crate::policy::pattern::PathPattern;
@@ -58,6 +61,7 @@ pub fn compile(
         routes,
         connections,
         limits: config.limits,
+        via: via(config, shared.replica),
         credentials: Arc::clone(&handles.credentials),
         inner: mcp::inner_way(config, shared),
         traces: config.traces.as_ref().map(|traces| traces.sampling),
@@ -84,10 +88,20 @@ pub fn preview(config: &Config) -> Result<Rules, Mistakes> {
         routes,
         connections,
         limits: config.limits,
+        via: via(config, 0),
         credentials: Arc::new(Credentials::new(0)),
         inner: InnerWay::default(),
         traces: None,
     })
+}
+
+/// The configured name, else one that this process alone has: gateways that stand one before the
+/// other must not take each other for themselves.
+fn via(config: &Config, replica: u64) -> Via {
+    match &config.via {
+        Some(name) => Via::by(name),
+        None => Via::by(&format!("sluice-{replica:016x}")),
+    }
 }
 
 /// The policies of one connection, by its place in the file.
@@ -205,6 +219,7 @@ impl Ground<'_> {
                 limits: connection.care.times.over(&config.limits),
                 ejection: connection.care.ejection,
                 circuit: connection.care.circuit,
+                tunnel: tunnel(connection),
                 mcp,
             }),
             _ => Err(mistakes),
@@ -227,6 +242,13 @@ impl Ground<'_> {
             .zip(parts)
             .map(|((_, shared), parts)| Box::new(parts.with(connection, shared))))
     }
+}
+
+/// The way through the connection's proxy.
+fn tunnel(connection: &Connection) -> Option<Tunnel> {
+    let (proxy, upstream) = (connection.proxy.as_ref()?, connection.upstream()?);
+    let target = upstream.tunnel_target();
+    Some(Tunnel::to(&target, proxy.authorization.as_ref()))
 }
 
 fn forward(headers: &ForwardHeaders) -> ForwardFields {
@@ -253,37 +275,45 @@ fn route(route: &config::Route) -> Option<Route> {
 
 fn upstream(connection: &Connection, upstream: &Upstream) -> Result<rules::Upstream, Mistake> {
     let wrong = |why: tls::TlsConfigError| Mistake::new(connection.place, why.to_string());
-    let tls = match upstream.tls {
-        false => None,
-        true => {
-            let roots = match &connection.roots {
-                Some(roots) => tls::Roots::Pem(roots.pem.clone()),
-                None => tls::Roots::Native,
-            };
-            let config = match &connection.client_certificate {
-                None => tls::client_config(&roots),
-                Some(identity) => {
-                    let shown = tls::Certificate {
-                        chain: &identity.cert,
-                        key: &identity.key,
-                    };
-                    tls::client_config_showing(&roots, &shown)
-                }
-            };
-            let name = connection.server_name.as_ref().unwrap_or(&upstream.host);
-            Some((
-                config.map_err(wrong)?,
-                tls::server_name(name).map_err(wrong)?,
-            ))
-        }
-    };
     Ok(rules::Upstream {
         authority: upstream.authority().into(),
         base_path: upstream.path.as_str().into(),
         origin: upstream.to_string().into(),
-        tls,
+        tls: under_tls(connection, upstream).map_err(wrong)?,
     })
 }
+
+/// How an upstream is reached under TLS; `None` in plain text.
+///
+/// # Errors
+/// Roots, certificate or name that cannot be used.
+pub(super) fn under_tls(
+    connection: &Connection,
+    upstream: &Upstream,
+) -> Result<Option<Target>, tls::TlsConfigError> {
+    if !upstream.tls {
+        return Ok(None);
+    }
+    let roots = match &connection.roots {
+        Some(roots) => tls::Roots::Pem(roots.pem.clone()),
+        None => tls::Roots::Native,
+    };
+    let config = match &connection.client_certificate {
+        None => tls::client_config(&roots)?,
+        Some(identity) => {
+            let shown = tls::Certificate {
+                chain: &identity.cert,
+                key: &identity.key,
+            };
+            tls::client_config_showing(&roots, &shown)?
+        }
+    };
+    let name = connection.server_name.as_ref().unwrap_or(&upstream.host);
+    Ok(Some((config, tls::server_name(name)?)))
+}
+
+/// How TLS is spoken, and the name that the certificate must have.
+pub(super) type Target = (Arc<ClientConfig>, ServerName<'static>);
 
 /// A server of the gateway's own: on this machine, at a path of its own.
 fn own_server(kind: &str, name: &str) -> rules::Upstream {

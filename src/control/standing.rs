@@ -87,14 +87,14 @@ impl Prepared {
     pub(super) fn of(config: &Config) -> Result<Prepared, StartError> {
         let issuers = config.trusted_issuers()?.into_iter().zip(&config.issuers);
         let issuers = issuers
-            .map(|(issuer, one)| Ok((issuer, client(&one.name, one.roots.as_ref())?)))
+            .map(|(issuer, one)| Ok((issuer, client(one, one.roots.as_ref())?)))
             .collect::<Result<_, StartError>>()?;
         let credentials = (config.credentials.iter())
             .map(|one| Source::of(&one.kind).map_err(|why| of_client(&one.name, why)))
             .collect::<Result<_, StartError>>()?;
         let directories = config.issuers.iter().map(|one| {
             let source = one.groups.as_ref();
-            source.map(|source| client(&one.name, source.roots.as_ref()))
+            source.map(|source| client(one, source.roots.as_ref()))
         });
         Ok(Prepared {
             issuers,
@@ -354,9 +354,13 @@ where
     }
 }
 
-/// A client for what is under that name.
-pub(super) fn client(name: &str, roots: Option<&Roots>) -> Result<HttpClient, StartError> {
-    HttpClient::new(roots).map_err(|why| of_client(name, why))
+/// A client for what an issuer, or a directory of its own, publishes.
+pub(super) fn client(
+    issuer: &config::Issuer,
+    roots: Option<&Roots>,
+) -> Result<HttpClient, StartError> {
+    let client = HttpClient::through(issuer.proxy.as_deref(), roots);
+    client.map_err(|why| of_client(&issuer.name, why))
 }
 
 fn of_client(name: &str, why: ClientError) -> StartError {

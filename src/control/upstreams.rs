@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use rustls::ClientConfig;
-use rustls_pki_types::ServerName;
-
 use super::checkup::{Checkup, Found};
-use super::config::{Connection, HealthCheck, Roots, Upstream};
+use super::config::{Connection, HealthCheck, Roots, TlsIdentity, Upstream};
 use super::health::Health;
 use super::resolve;
+use super::rules::under_tls;
 use super::standing::{Task, spawn};
 use crate::base::addresses::Place;
 use crate::base::gate::GateSpec;
-use crate::tls;
 
 /// An upstream whose addresses are known or looked up, and checked where that is wanted.
 pub(super) struct KeptUpstream {
@@ -29,8 +26,16 @@ pub(super) struct KeptUpstream {
 struct Reach {
     upstream: Upstream,
     gate: Option<GateSpec>,
-    check: Option<HealthCheck>,
+    check: Option<Check>,
+}
+
+/// How its addresses are checked, and what that depends on.
+#[derive(Clone, PartialEq, Eq)]
+struct Check {
+    spec: HealthCheck,
     roots: Option<Roots>,
+    shown: Option<TlsIdentity>,
+    name: Option<String>,
 }
 
 /// What is found out of addresses by checking them.
@@ -52,7 +57,7 @@ impl KeptUpstream {
             _tasks: Vec::new(),
         };
         if let Some(reach) = reach {
-            kept.find(&connection.name, &reach);
+            kept.find(connection, &reach);
         }
         kept
     }
@@ -83,14 +88,15 @@ impl KeptUpstream {
     }
 
     /// Has the addresses looked up, and checked where that is wanted.
-    fn find(&mut self, name: &Arc<str>, reach: &Reach) {
+    fn find(&mut self, connection: &Connection, reach: &Reach) {
         let upstream = &reach.upstream;
         if let Some(check) = &reach.check {
-            let health = Health::new("check", name);
+            let health = Health::new("check", &connection.name);
             let checkup = Checkup {
-                check: check.clone(),
+                check: check.spec.clone(),
                 authority: upstream.authority(),
-                tls: upstream.tls.then(|| reach.tls()),
+                // Where nobody can reach it, the configuration is refused.
+                tls: under_tls(connection, upstream).transpose().map(Result::ok),
                 found: Arc::default(),
                 place: self.place.clone(),
                 health: health.clone(),
@@ -122,21 +128,26 @@ impl KeptUpstream {
 
 impl Reach {
     fn of(connection: &Connection) -> Option<Reach> {
+        let upstream = connection.upstream()?.clone();
         Some(Reach {
-            upstream: connection.upstream()?.clone(),
+            upstream: match &connection.proxy {
+                None => upstream,
+                // Who is behind it is for the proxy to find.
+                Some(proxy) => Upstream {
+                    tls: false,
+                    host: proxy.host.clone(),
+                    port: proxy.port,
+                    also: Vec::new(),
+                    path: String::new(),
+                },
+            },
             gate: connection.care.gate,
-            check: connection.care.health.clone(),
-            roots: connection.roots.clone(),
+            check: connection.care.health.clone().map(|spec| Check {
+                spec,
+                roots: connection.roots.clone(),
+                shown: connection.client_certificate.clone(),
+                name: connection.server_name.clone(),
+            }),
         })
-    }
-
-    /// How checks reach it under TLS; `None` where nobody can, which refuses the configuration.
-    fn tls(&self) -> Option<(Arc<ClientConfig>, ServerName<'static>)> {
-        let roots = match &self.roots {
-            Some(roots) => tls::Roots::Pem(roots.pem.clone()),
-            None => tls::Roots::Native,
-        };
-        let config = tls::client_config(&roots).ok()?;
-        Some((config, tls::server_name(&self.upstream.host).ok()?))
     }
 }

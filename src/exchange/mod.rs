@@ -43,6 +43,7 @@ pub mod refusal;
 pub mod reply;
 pub mod rules;
 mod step;
+mod via;
 mod whence;
 
 use std::sync::Arc;
@@ -70,6 +71,7 @@ pub use refusal::{EdgeRefusal, Fixed, GraphRefusal, McpRefusal, Published, Refus
 pub use reply::{Challenge, ReplyEnd, ReplyHalf, ReplyStep, ToCaller};
 pub use rules::Rules;
 pub use step::{Envelope, Forwarding, Step, Way};
+pub use via::Via;
 pub use whence::{Arrival, Hops};
 
 /// What the exchanges of one core share. Never shared between cores.

@@ -67,6 +67,9 @@ pub enum Refusal {
     /// The way that a request has come says something against it.
     #[error("{0}")]
     Edge(EdgeRefusal),
+    /// The request has come through this gateway before (RFC 9110, section 7.6.3).
+    #[error("the request goes in circles")]
+    Loop,
     /// No route covers this host and path.
     #[error("no route")]
     NoRoute,
@@ -199,6 +202,7 @@ impl Refusal {
             Refusal::Upgrade => &told::UPGRADE_REFUSED,
             Refusal::Trace => told::of_head(501),
             Refusal::Edge(why) => why.told(),
+            Refusal::Loop => &told::LOOP,
             Refusal::NoRoute => &told::NO_ROUTE,
             Refusal::Mcp(why) => why.told(),
             Refusal::Graph(why) => why.told(),
@@ -342,6 +346,7 @@ impl Refusal {
             | Refusal::Upgrade
             | Refusal::Trace
             | Refusal::Edge(_)
+            | Refusal::Loop
             | Refusal::NoRoute
             | Refusal::Mcp(_)
             | Refusal::Graph(_)

@@ -7,6 +7,7 @@ use rustls_pki_types::ServerName;
 
 use super::cors::Cors;
 use super::metadata::Metadata;
+use super::via::Via;
 use crate::base::addresses::Place;
 use crate::base::credential::Credentials;
 use crate::base::limits::Limits;
@@ -32,6 +33,8 @@ pub struct Rules {
     pub connections: Vec<Arc<Connection>>,
     /// Time and size limits.
     pub limits: Limits,
+    /// By what the gateway is known to whom it forwards requests.
+    pub via: Via,
     /// What the control plane has acquired for upstreams.
     pub credentials: Arc<Credentials>,
     /// The way in for servers of the gateway's own.
@@ -102,8 +105,35 @@ pub struct Connection {
     pub ejection: Tolerance,
     /// When calls are refused at once.
     pub circuit: Tolerance,
+    /// How a proxy is asked for the way there; `None` goes there directly.
+    pub tunnel: Option<Tunnel>,
     /// What connections of protocol `mcp` have beside.
     pub mcp: Option<Box<Mcp>>,
+}
+
+/// A whole request to a proxy, `CONNECT`: all that is said to it, and nothing of a call. It may hold
+/// what the gateway is known by there.
+pub struct Tunnel(Secret);
+
+impl Tunnel {
+    /// Asks for `target`, host and port, as whoever `authorization` says.
+    #[must_use]
+    pub fn to(target: &str, authorization: Option<&Secret>) -> Tunnel {
+        let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n").into_bytes();
+        if let Some(authorization) = authorization {
+            request.extend_from_slice(b"Proxy-Authorization: ");
+            request.extend_from_slice(authorization.expose());
+            request.extend_from_slice(b"\r\n");
+        }
+        request.extend_from_slice(b"\r\n");
+        Tunnel(Secret::new(request))
+    }
+
+    /// The bytes of the request.
+    #[must_use]
+    pub fn request(&self) -> &[u8] {
+        self.0.expose()
+    }
 }
 
 /// What becomes of a batch of which a part is denied.

@@ -15,6 +15,7 @@ pub mod io;
 mod listener;
 mod pump;
 mod seats;
+mod slices;
 mod transport;
 mod turn;
 mod upstream;

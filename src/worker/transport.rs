@@ -12,6 +12,7 @@ use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 
 use super::io::Stream;
+use super::slices::gather;
 use crate::base::buffers::{Buffer, Pool};
 use crate::tls;
 
@@ -59,6 +60,14 @@ impl<S: Stream> Transport<S> {
             .transpose()
             .map_err(broken)?;
         Ok(Transport::new(stream, session))
+    }
+
+    /// The same connection, with TLS from here on where there is a target for it.
+    pub(super) fn onward(
+        self,
+        target: Option<&(Arc<ClientConfig>, ServerName<'static>)>,
+    ) -> io::Result<Transport<S>> {
+        Transport::client(self.stream, target)
     }
 
     fn new(stream: S, session: Option<tls::Session>) -> Transport<S> {
@@ -384,14 +393,6 @@ impl<S: Stream> Transport<S> {
 /// Waits for as long as it takes; whoever calls has a deadline for all of it.
 async fn patient<S: Stream>(stream: &S) -> io::Result<()> {
     stream.writable().await
-}
-
-/// Moves as many slices as there is room for to `into`, and counts them.
-fn gather<'b>(into: &mut [IoSlice<'b>], from: &mut impl Iterator<Item = IoSlice<'b>>) -> usize {
-    into.iter_mut()
-        .zip(from)
-        .map(|(place, slice)| *place = slice)
-        .count()
 }
 
 fn broken(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {

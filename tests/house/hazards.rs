@@ -114,6 +114,12 @@ const EXPOSED: &[Excepted] = &[
         "a collector gets the header fields that it wants",
     ),
     exposes(
+        "src/control/config/check/proxies.rs",
+        "a password is encoded as a proxy wants to see it",
+    ),
+    exposes("src/control/http_client.rs", "that goes to the proxy"),
+    exposes("src/exchange/rules.rs", "and so it does from a worker"),
+    exposes(
         "src/servers/union/wire.rs",
         "the inner secret and the caller's own token go to the gateway's inner listener",
     ),

@@ -30,6 +30,7 @@ fn name(refusal: &Refusal) -> &'static str {
         Refusal::BodyTooLarge(_) => "BodyTooLarge",
         Refusal::Upgrade => "Upgrade",
         Refusal::Trace => "Trace",
+        Refusal::Loop => "Loop",
         Refusal::NoRoute => "NoRoute",
         // Listeners and routes of tests that have sockets know of these.
         Refusal::Edge(_) => "Edge",
@@ -58,7 +59,7 @@ fn name(refusal: &Refusal) -> &'static str {
     }
 }
 
-const NAMES: [&str; 30] = [
+const NAMES: [&str; 31] = [
     "PlainText",
     "Head",
     "Target",
@@ -68,6 +69,7 @@ const NAMES: [&str; 30] = [
     "BodyTooLarge",
     "Upgrade",
     "Trace",
+    "Loop",
     "NoRoute",
     "NoToken",
     "Token",
@@ -316,6 +318,14 @@ fn what_no_connection_serves() {
         none,
         Origin::new(OK),
         &want("NoRoute", 404, KeepAlive, Counted),
+        late,
+    );
+    let circles = "GET /up/a HTTP/1.1\r\nHost: gw.example\r\nVia: 1.1 p, 1.1 GW-1 (x)\r\n\r\n";
+    refused(
+        plain(),
+        circles,
+        Origin::new(OK),
+        &want("Loop", 508, KeepAlive, Counted),
         late,
     );
     let upgrade = "GET /up/a HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n";

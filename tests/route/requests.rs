@@ -83,6 +83,21 @@ fn listed_fields_go_upstream_and_the_credential_replaces_the_token() {
 }
 
 #[test]
+fn via_says_through_whom_it_came() {
+    let names = |more: &str| {
+        let (_, _, sent) = forwarded(Shape::default(), &request("GET", "/a", more));
+        let via = sent.fields.into_iter().filter(|(name, _)| name == "via");
+        via.map(|(_, value)| value).collect::<Vec<_>>()
+    };
+    assert_eq!(names(""), ["1.1 gw-1"]);
+    let more = "Via: 1.0 fred (a, b), 1.1 p.example:80\r\nvia: 2 q\r\n";
+    let through = ["1.0 fred (a, b), 1.1 p.example:80", "2 q", "1.1 gw-1"];
+    assert_eq!(names(more), through);
+    // What a caller declares to be for this hop stays behind here as elsewhere.
+    assert_eq!(names("Via: 1.1 p\r\nConnection: via\r\n"), ["1.1 gw-1"]);
+}
+
+#[test]
 fn without_a_credential_nothing_authorises() {
     let shape = Shape {
         credential: false,

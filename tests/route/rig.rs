@@ -18,7 +18,7 @@ use sluice::base::strikes::Tolerance;
 use sluice::base::trace::Sampling;
 use sluice::exchange::metadata::{Metadata, MetadataSpec};
 use sluice::exchange::rules::{Connection, ForwardFields, InnerWay, Mcp, Route, Upstream};
-use sluice::exchange::{Core, Journal, Refusal, Rules};
+use sluice::exchange::{Core, Journal, Refusal, Rules, Via};
 use sluice::mask::{Links, MaskSpec, Masks, Recogniser};
 use sluice::mcp::Sealer;
 use sluice::mcp::pins::{Pins, ToolPolicy};
@@ -486,6 +486,7 @@ fn rules(shape: &Shape, credentials: &Arc<Credentials>) -> Rules {
         limits: shape.limits,
         ejection: TOLERANCE,
         circuit: TOLERANCE,
+        tunnel: None,
         mcp: shape.mcp.then(|| Box::new(mcp())),
     };
     Rules {
@@ -499,6 +500,7 @@ fn rules(shape: &Shape, credentials: &Arc<Credentials>) -> Rules {
         }],
         connections: vec![Arc::new(connection)],
         limits: shape.limits,
+        via: Via::by("gw-1"),
         credentials: Arc::clone(credentials),
         inner: InnerWay::default(),
         traces: shape.traces,

@@ -33,6 +33,7 @@ mod introduced;
 mod keys;
 mod mutual;
 mod process;
+mod proxy;
 mod recorder;
 mod refuse;
 mod slow;

@@ -18,6 +18,7 @@ on_every_driver!(
     a_dirty_connection_is_not_used_again,
     the_upstreams_refusal_of_the_credential_is_not_the_callers,
     each_side_sees_its_own_credential_only,
+    via_is_added_and_circles_are_refused,
 );
 
 fn an_upstream_that_cannot_be_reached_gets_502(io: IoChoice) {
@@ -249,4 +250,36 @@ fn each_side_sees_its_own_credential_only(io: IoChoice) {
             "{text}"
         );
     }
+}
+
+fn via_is_added_and_circles_are_refused(io: IoChoice) {
+    let origin = Origin::answering(|_| reply("200 OK", "there"));
+    let plan = Plan {
+        further: "via: edge-1",
+        ..Plan::new(io, &origin)
+    };
+    let scene = plan.start();
+    scene.await_ready();
+    let mut caller = scene.caller();
+    let via = |value: &str| format!("{}Via: {value}\r\n\r\n", scene.head("GET", "/"));
+    assert_eq!(caller.ask(via("1.1 p.example")).status, 200);
+    let refused = caller.ask(via("1.1 p.example, 1.1 edge-1"));
+    assert_eq!((refused.status, refused.code().as_str()), (508, "loop"));
+    assert_eq!(caller.ask(scene.get("/")).status, 200);
+    let seen: Vec<_> = (origin.requests().iter())
+        .map(|request| {
+            let lines = request.head.lines();
+            let via = lines.filter_map(|line| line.strip_prefix("Via: "));
+            via.map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [vec!["1.1 p.example", "1.1 edge-1"], vec!["1.1 edge-1"]]
+    );
+    // Gateways without a name each make one up.
+    let other = Scene::start(io, &origin);
+    assert_eq!(other.caller().ask(other.get("/")).status, 200);
+    let head = origin.requests()[2].head.clone();
+    assert!(head.contains("Via: 1.1 sluice-"), "{head}");
 }

@@ -5,12 +5,13 @@
 //! the file or a comment changes nothing. What refers to something else is compared by its name.
 
 mod doors;
+mod entries;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use self::doors::{certificates, desk, faces};
+pub use self::entries::Entries;
 use super::model::{Admin, Config, Connection, Issuer, Listener, Mask, Policy, Reach, Route};
 use crate::base::limits::Limits;
 use crate::base::secret::Secret;
@@ -48,17 +49,8 @@ pub struct Changes {
     pub masks: Entries,
     /// Limits that can change in a running gateway are others.
     pub limits: bool,
-}
-
-/// What became of named things, by name, each list sorted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Entries {
-    /// Those that are new.
-    pub added: Vec<Arc<str>>,
-    /// Those that are gone.
-    pub removed: Vec<Arc<str>>,
-    /// Those that are in both and not the same.
-    pub changed: Vec<Arc<str>>,
+    /// `via` is another.
+    pub via: bool,
 }
 
 impl Changes {
@@ -85,49 +77,6 @@ impl Changes {
     }
 }
 
-impl Entries {
-    /// True when nothing is different.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty()
-    }
-
-    /// Compares two lists of things with names.
-    fn of<'c, T>(
-        old: impl IntoIterator<Item = (&'c Arc<str>, T)>,
-        new: impl IntoIterator<Item = (&'c Arc<str>, T)>,
-        is_same: impl Fn(&T, &T) -> bool,
-    ) -> Entries {
-        let old: BTreeMap<_, T> = old.into_iter().collect();
-        let new: BTreeMap<_, T> = new.into_iter().collect();
-        let missing_in = |other: &BTreeMap<&Arc<str>, T>, name: &&Arc<str>| {
-            (!other.contains_key(*name)).then(|| Arc::clone(name))
-        };
-        Entries {
-            added: (new.keys())
-                .filter_map(|name| missing_in(&old, name))
-                .collect(),
-            removed: (old.keys())
-                .filter_map(|name| missing_in(&new, name))
-                .collect(),
-            changed: (new.iter())
-                .filter(|(name, thing)| old.get(*name).is_some_and(|old| !is_same(old, thing)))
-                .map(|(name, _)| Arc::clone(name))
-                .collect(),
-        }
-    }
-
-    fn only(&self, which: impl Fn(&str) -> bool) -> Entries {
-        let chosen =
-            |names: &[Arc<str>]| names.iter().filter(|name| which(name)).cloned().collect();
-        Entries {
-            added: chosen(&self.added),
-            removed: chosen(&self.removed),
-            changed: chosen(&self.changed),
-        }
-    }
-}
-
 /// Compares the configuration in force with one that is to replace it.
 #[must_use]
 pub fn diff(old: &Config, new: &Config) -> Changes {
@@ -146,6 +95,7 @@ pub fn diff(old: &Config, new: &Config) -> Changes {
         policies,
         masks,
         limits,
+        via,
         workers: _,
         io: _,
         access_log: _,
@@ -181,6 +131,7 @@ pub fn diff(old: &Config, new: &Config) -> Changes {
             |old, new| old == new,
         ),
         limits: live(limits) != live(&new.limits),
+        via: *via != new.via,
     }
 }
 

@@ -26,7 +26,7 @@ impl Source {
     pub(in crate::control) fn of(kind: &CredentialKind) -> Result<Option<Source>, ClientError> {
         let (client, kind) = match kind {
             CredentialKind::EntraClient(entra) | CredentialKind::OnBehalfOf(entra) => (
-                HttpClient::new(entra.roots.as_ref())?,
+                HttpClient::through(entra.proxy.as_deref(), entra.roots.as_ref())?,
                 Kind::Client(TokenRequest::of(entra)),
             ),
             CredentialKind::ManagedIdentity(identity) => {

@@ -74,6 +74,10 @@ fn write_head(
     let mut writer = HeadWriter::request(out, head.method(bytes), target)?;
     writer.field("Host", connection.upstream.authority.as_bytes())?;
     for field in head.entries(bytes).filter(|field| !field.hop_by_hop) {
+        if field.known == Known::Via {
+            writer.copy(&field)?;
+            continue;
+        }
         let read =
             connection.masks.is_some() || connection.mcp.is_some() || judged.errand.is_some();
         let session = connection.mcp.is_some() && is_session(field.known);
@@ -84,6 +88,7 @@ fn write_head(
             writer.copy(&field)?;
         }
     }
+    writer.field("Via", judged.rules.via.field())?;
     write_own(&mut writer, ours.credential)?;
     if let Some(span) = ours.span {
         writer.field("traceparent", &span.text())?;

@@ -23,7 +23,7 @@ use crate::auth::{AuthError, GroupsWanted, Identity, KeyWanted, LastBearer, Verd
 use crate::base::clock::{Mono, Now};
 use crate::graph::canonical;
 use crate::http::uri::{self, CanonicalTarget};
-use crate::http::{BodyLength, RequestHead};
+use crate::http::{BodyLength, Known, RequestHead};
 use crate::mcp::inner::SECRET_HEADER;
 use crate::policy::{Arguments, Call, Decision, Facts, Fields, Permit};
 use crate::record::{Pending, RecordError};
@@ -138,6 +138,11 @@ impl Judge<'_> {
             if !shown.is_for(host) {
                 return Err(Refusal::from(EdgeRefusal::Misdirected).into());
             }
+        }
+        let via = head.values(self.bytes, Known::Via);
+        // Servers of our own pass nothing on that they got.
+        if self.way != Way::Inner && self.core.rules.load().via.is_in(via) {
+            return Err(Refusal::Loop.into());
         }
         let mut scratch = self.core.pool.lend_text();
         let judged = uri::canonical(head.target(self.bytes), &mut scratch)

@@ -49,6 +49,8 @@ told! {
         "The request body is too large.";
     UPGRADE_REFUSED: 501 "Not Implemented", "upgrade_refused",
         "This connection does not offer upgrades.";
+    LOOP: 508 "Loop Detected", "loop",
+        "The request has come through this gateway before.";
     NO_ROUTE: 404 "Not Found", "no_route",
         "Nothing is served at this host and path.";
     SESSION_UNKNOWN: 404 "Not Found", "session_unknown",

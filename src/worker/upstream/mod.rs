@@ -3,6 +3,7 @@
 mod balance;
 mod open;
 mod pool;
+mod tunnel;
 
 use std::io;
 use std::net::SocketAddr;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::balance::{Balance, Load, UnderWay};
 use super::pool::{Idle, Key};
-use super::{Upstream, Way};
+use super::{Upstream, Way, tunnel};
 use crate::base::buffers::Buffer;
 use crate::base::counters::Event;
 use crate::exchange::rules::Connection;
@@ -141,14 +141,17 @@ async fn fresh<D: Driver>(
     }
 }
 
-/// A connection to that address, TLS handshake included.
+/// A connection to that address, through a proxy where that is it, TLS handshake included.
 async fn open<D: Driver>(
     worker: &Worker<D>,
     connection: &Connection,
     address: SocketAddr,
 ) -> io::Result<(Transport<D::Stream>, Buffer)> {
-    let stream = D::connect(address).await?;
-    let transport = Transport::client(stream, connection.upstream.tls.as_ref())?;
+    let mut transport = Transport::client(D::connect(address).await?, None)?;
+    if let Some(tunnel) = &connection.tunnel {
+        tunnel::ask(worker, &transport, tunnel).await?;
+    }
+    transport = transport.onward(connection.upstream.tls.as_ref())?;
     let mut buffer = worker.pool.borrow_mut().lend();
     transport.handshake(&mut buffer, &worker.pool).await?;
     Ok((transport, buffer))

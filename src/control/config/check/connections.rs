@@ -51,6 +51,8 @@ impl Checker<'_> {
         }
         belongs?;
         let (client_certificate, server_name) = under_tls?;
+        let care = care?;
+        let proxy = self.tunnelled(connection.proxy.take(), &reach, care.health.is_some());
         let (protocol, mcp) = (protocol?, mcp?);
         let is_mcp = protocol == Protocol::Mcp;
         if let (Protocol::Graph, Reach::Upstream(upstream)) = (protocol, &reach)
@@ -75,7 +77,8 @@ impl Checker<'_> {
             reply_headers: reply_headers?,
             links: links && !is_mcp,
             retry,
-            care: care?,
+            care,
+            proxy: proxy?,
             place: at.into(),
         })
     }
@@ -120,6 +123,7 @@ impl Checker<'_> {
             ("forward_headers", first(&connection.forward_headers)),
             ("reply_headers", first(&connection.reply_headers)),
             ("retry", place(&connection.retry)),
+            ("proxy", place(&connection.proxy)),
             ("limits", place(&connection.limits)),
             ("ejection", place(&connection.ejection)),
             ("circuit", place(&connection.circuit)),

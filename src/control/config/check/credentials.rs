@@ -183,6 +183,7 @@ fn client(
         scope: scope?.value,
         authority: authority?,
         roots: roots?,
+        proxy: checker.outward.clone(),
     })
 }
 

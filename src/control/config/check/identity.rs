@@ -48,6 +48,7 @@ impl Checker<'_> {
             algorithms: algorithms?,
             roots: roots?,
             groups: groups?,
+            proxy: self.outward.clone(),
             facade: facade?,
             place: at.into(),
         })

@@ -13,6 +13,7 @@ mod limits;
 mod masks;
 mod mcp;
 mod policies;
+mod proxies;
 mod servers;
 mod surface;
 mod traces;
@@ -23,8 +24,9 @@ use std::sync::Arc;
 
 pub(super) use limits::limits;
 
+use self::identity::is_field_name;
 use super::errors::Mistake;
-use super::model::{AccessLog, Config, Io, Roots, TlsIdentity};
+use super::model::{AccessLog, Config, Io, Proxy, Roots, TlsIdentity};
 use super::schema::{self, At, Named, Scalar, Text};
 use super::secrets::Lookup;
 use super::source::{Place, Source};
@@ -41,6 +43,8 @@ pub(super) fn check(
         lookup,
         mistakes: Vec::new(),
         names: Names::of(&file),
+        proxies: Vec::new(),
+        outward: None,
     };
     match checker.file(file) {
         Some(config) if checker.mistakes.is_empty() => Ok(config),
@@ -54,6 +58,10 @@ struct Checker<'c> {
     lookup: &'c Lookup<'c>,
     mistakes: Vec<Mistake>,
     names: Names,
+    /// Those that were found good.
+    proxies: Vec<Arc<Proxy>>,
+    /// What the control plane goes through.
+    outward: Option<Arc<Proxy>>,
 }
 
 /// All names that sections refer to each other by, in the order of the file.
@@ -61,6 +69,7 @@ struct Names {
     issuers: Vec<String>,
     credentials: Vec<String>,
     connections: Vec<String>,
+    proxies: Vec<String>,
     /// What each of `connections` says it is.
     kinds: Vec<Kind>,
     masks: Vec<String>,
@@ -101,6 +110,7 @@ impl Names {
             issuers: keys(file.issuers.as_ref()),
             credentials: keys(file.credentials.as_ref()),
             connections: keys(file.connections.as_ref()),
+            proxies: keys(file.proxies.as_ref()),
             kinds: (file.connections.iter().flat_map(|section| &section.0))
                 .map(|(_, connection)| Kind::of(connection))
                 .collect(),
@@ -116,6 +126,11 @@ impl Checker<'_> {
         let session_keys = self.session_keys(file.session_keys);
         let admin = self.admin(file.admin);
         let data = self.need_in_file(file.data, "data");
+        let proxies = self
+            .section(file.proxies, Checker::proxy)
+            .unwrap_or_default();
+        self.proxies = proxies.into_iter().map(Arc::new).collect();
+        self.outward = self.through(file.proxy).flatten();
         let issuers = self.section(file.issuers, Checker::issuer);
         let credentials = self.section(file.credentials, Checker::credential);
         let connections = self.section(file.connections, Checker::connection);
@@ -124,6 +139,7 @@ impl Checker<'_> {
         let policies = self.policies(file.policies.unwrap_or_default());
         let masks = self.section(file.masks, Checker::mask);
         let limits = self.limits(file.limits);
+        let via = self.perhaps(file.via, |checker, name| checker.pseudonym(name));
         let workers = self.workers(file.workers);
         let io = self.io(file.io);
         let access_log = self.access_log(file.access_log);
@@ -152,6 +168,7 @@ impl Checker<'_> {
             policies: policies?,
             masks: masks?,
             limits: limits?,
+            via: via?,
             workers: workers?,
             io: io?,
             access_log: access_log?,
@@ -185,6 +202,16 @@ impl Checker<'_> {
             }
         }
         all_good.map(|()| good)
+    }
+
+    /// A token (RFC 9110, section 5.6.2), short enough to be repeated with every request.
+    fn pseudonym(&mut self, name: Text) -> Option<String> {
+        const MOST: usize = 64;
+        if name.value.len() > MOST || !is_field_name(&name.value) {
+            let want = format!("expected up to {MOST} letters, digits and marks such as `-`");
+            return self.refuse(name.at, want);
+        }
+        Some(name.value)
     }
 
     fn workers(&mut self, workers: Option<At<Scalar>>) -> Option<usize> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Care, Host, Mcp, Roots, Stdio, TlsIdentity};
+use super::{Care, Host, Mcp, Proxy, Roots, Stdio, TlsIdentity};
 use crate::control::config::Spot;
 use crate::exchange::CorsSpec;
 use crate::exchange::rules::Batching;
@@ -47,6 +47,8 @@ pub struct Connection {
     pub retry: bool,
     /// How its upstream is treated.
     pub care: Care,
+    /// What the way to its upstream goes through; `None` goes there directly.
+    pub proxy: Option<Arc<Proxy>>,
     /// Where it stands in the file.
     pub place: Spot,
 }
@@ -112,15 +114,25 @@ impl Upstream {
     /// The `Host` field: the port only where it is not the scheme's own.
     #[must_use]
     pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') {
-            format!("[{}]", self.host)
-        } else {
-            self.host.clone()
-        };
         match (self.tls, self.port) {
-            (true, 443) | (false, 80) => host,
-            (_, port) => format!("{host}:{port}"),
+            (true, 443) | (false, 80) => bracketed(&self.host),
+            _ => self.tunnel_target(),
         }
+    }
+
+    /// What a proxy is asked for: always with the port.
+    #[must_use]
+    pub fn tunnel_target(&self) -> String {
+        format!("{}:{}", bracketed(&self.host), self.port)
+    }
+}
+
+/// An IPv6 address in its brackets.
+#[must_use]
+pub fn bracketed(host: &str) -> String {
+    match host.contains(':') {
+        true => format!("[{host}]"),
+        false => host.to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Roots;
+use super::{Proxy, Roots};
 use crate::base::secret::Secret;
 use crate::control::config::Spot;
 
@@ -92,6 +92,8 @@ pub struct EntraClient {
     pub authority: String,
     /// PEM of the only roots trusted; `None` trusts the system's.
     pub roots: Option<Roots>,
+    /// What the way there goes through.
+    pub proxy: Option<Arc<Proxy>>,
 }
 
 impl EntraClient {

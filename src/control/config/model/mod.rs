@@ -4,6 +4,7 @@
 mod calls;
 mod credentials;
 mod mcp;
+mod proxies;
 mod traces;
 mod upstreams;
 
@@ -20,6 +21,7 @@ use crate::exchange::Hops;
 pub use calls::*;
 pub use credentials::*;
 pub use mcp::*;
+pub use proxies::*;
 pub use traces::*;
 pub use upstreams::*;
 
@@ -56,6 +58,8 @@ pub struct Config {
     pub masks: Vec<Mask>,
     /// Bounds.
     pub limits: Limits,
+    /// What stands for the gateway in `Via`; `None` makes a name up.
+    pub via: Option<String>,
     /// Number of worker threads.
     pub workers: usize,
     /// How sockets are driven; `None` takes the best that works here.
@@ -207,6 +211,8 @@ pub struct Issuer {
     pub roots: Option<Roots>,
     /// Whom to ask for groups that its tokens leave out.
     pub groups: Option<GroupSource>,
+    /// What the way to it goes through.
+    pub proxy: Option<Arc<Proxy>>,
     /// An authorization server in front of it.
     pub facade: Option<Facade>,
     /// Where it stands in the file.

@@ -37,6 +37,8 @@ section! {
         /// Whether a request goes upstream once more when a pooled connection turns out to have ended: one
         /// of which nothing was sent, or GET, HEAD or OPTIONS without a body; by default yes.
         pub retry: Option<At<bool>>,
+        /// Name of the proxy that the way to the upstream goes through; by default none.
+        pub proxy: Option<Text>,
         /// Times and numbers of its own.
         pub limits: Option<At<ConnectionLimits>>,
         /// When an address is passed over; by default after 5 failures in a row, for `10s` to `5m`.

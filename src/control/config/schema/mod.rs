@@ -53,6 +53,10 @@ section! {
         pub credentials: Option<Named<Credential>>,
         /// Where callers on this machine get tokens for the gateway, as from App Service.
         pub identity_endpoint: Option<At<IdentityEndpoint>>,
+        /// Proxies that tunnels to upstreams and issuers go through, by name.
+        pub proxies: Option<Named<Proxy>>,
+        /// Name of the proxy that keys and tokens are fetched through; by default none.
+        pub proxy: Option<Text>,
         /// The upstreams, by name.
         pub connections: Option<Named<Connection>>,
         /// Which requests go to which connection.
@@ -63,6 +67,8 @@ section! {
         pub masks: Option<Named<Mask>>,
         /// Bounds on what others may ask of the gateway, by name.
         pub limits: Option<Named<At<Scalar>>> => keys(limits()),
+        /// The name that stands for the gateway in `Via`; by default one that each process makes up.
+        pub via: Option<Text> => like("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"),
         /// Worker threads; by default one per core.
         pub workers: Option<At<Scalar>>,
         /// How sockets are driven: `uring`, `epoll` or `tokio`; by default the best that works here.

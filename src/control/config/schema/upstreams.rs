@@ -7,7 +7,7 @@ use serde::de::value::SeqAccessDeserializer;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::json;
 
-use super::shape::{DURATION, Shape, like, section};
+use super::shape::{DURATION, REFERENCE, Shape, like, section};
 use super::{At, Scalar, Text};
 
 /// One URL, or a list of them.
@@ -86,6 +86,21 @@ section! {
         pub pause: Option<At<Scalar>> => like(DURATION),
         /// The longest pause.
         pub longest: Option<At<Scalar>> => like(DURATION),
+    }
+}
+
+section! {
+    /// An HTTP proxy that makes tunnels (`CONNECT`).
+    pub struct Proxy {
+        /// Where it is, such as `http://proxy.example:3128`.
+        pub url: Option<Text> => like("^http://").needed(),
+        /// Who the gateway is there.
+        pub user: Option<Text>,
+        /// The password that goes with it: `env:` or `file:`.
+        pub password: Option<Text> => like(REFERENCE),
+        /// What is reached without it: names with all below them, addresses, networks such as
+        /// `10.0.0.0/8`.
+        pub no_proxy: Option<Vec<Text>>,
     }
 }
 

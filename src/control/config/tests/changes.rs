@@ -291,3 +291,14 @@ fn identities_are_swapped_and_where_they_ask_is_not() {
     assert_eq!(got.restart, ["identity_endpoint"]);
     assert!(!got.identities);
 }
+
+#[test]
+fn the_name_in_via_can_change() {
+    let got = changes(GOOD, &[("io: tokio", "via: edge-2\nio: tokio")]);
+    let want = Changes {
+        via: true,
+        ..Changes::default()
+    };
+    assert_eq!(got, want);
+    assert_eq!(got.refusal(), None);
+}

@@ -4,6 +4,7 @@ mod changes;
 mod graph;
 mod identity;
 mod mcp;
+mod proxies;
 mod schema;
 mod upstreams;
 

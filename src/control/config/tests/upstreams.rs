@@ -129,3 +129,16 @@ fn what_cannot_be_is_refused_where_it_stands() {
         assert!(said.starts_with("s.yaml:23:"), "{said}");
     }
 }
+
+#[test]
+fn the_name_in_via_is_a_token() {
+    let with = |name: &str| {
+        let text = GOOD.replace("io: tokio", &format!("via: {name}\nio: tokio"));
+        judge(directory().path(), &text).map_err(|mistakes| mistakes.to_string())
+    };
+    assert_eq!(with("edge-1").unwrap().via.as_deref(), Some("edge-1"));
+    for bad in ["\"\"", "\"a b\"", "\"a, 1.1 b\"", &"x".repeat(65)] {
+        let said = with(bad).unwrap_err();
+        assert!(said.contains("expected up to 64 letters"), "{bad}: {said}");
+    }
+}
