@@ -164,6 +164,12 @@ mod tests {
             ),
             (Email, "a@b.co,c@d.example", &["a@b.co", "c@d.example"]),
             (Email, "jos\u{e9}@caf\u{e9}.fr", &["jos\u{e9}@caf\u{e9}.fr"]),
+            (Email, "members@odata.nextLink, mail@odata.type", &[]),
+            (
+                Email,
+                "a@odata.com b@odata.Type c@x.odata.type",
+                &["a@odata.com", "b@odata.Type", "c@x.odata.type"],
+            ),
             (Email, "@home x@y 1@2.3 a@b. a@.co", &[]),
             (Phone, "call +49 30 901820 now", &["+49 30 901820"]),
             (

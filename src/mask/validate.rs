@@ -97,6 +97,28 @@ pub(super) fn local_start(text: &[u8], at: usize) -> usize {
     start
 }
 
+/// Whether what follows the `@` makes a name of it that OData gives to what it says of a member, such
+/// as `members@odata.nextLink` (OData JSON Format 4.01, section 4.6). None of the words is a domain's
+/// last label; annotations whose word is one are taken for addresses.
+fn is_annotation(host: &[u8]) -> bool {
+    const WORDS: [&[u8]; 12] = [
+        b"associationLink",
+        b"bind",
+        b"context",
+        b"count",
+        b"deltaLink",
+        b"editLink",
+        b"etag",
+        b"mediaContentType",
+        b"navigationLink",
+        b"nextLink",
+        b"readLink",
+        b"type",
+    ];
+    host.strip_prefix(b"odata.")
+        .is_some_and(|word| WORDS.contains(&word))
+}
+
 pub(super) fn email(text: &Bounded<'_>, at: usize) -> Verdict {
     let start = local_start(text.text, at);
     if start == at {
@@ -108,12 +130,13 @@ pub(super) fn email(text: &Bounded<'_>, at: usize) -> Verdict {
     while end > at + 1 && b".-".contains(&text.text[end - 1]) {
         end -= 1;
     }
-    let mut labels = text.text[at + 1..end].rsplit(|&byte| byte == b'.');
+    let host = &text.text[at + 1..end];
+    let mut labels = host.rsplit(|&byte| byte == b'.');
     let top = labels.next().unwrap_or_default();
     let is_host = top.len() >= 2
         && !top[0].is_ascii_digit()
         && labels.next().is_some_and(|label| !label.is_empty());
-    if is_host {
+    if is_host && !is_annotation(host) {
         Verdict::Match(start..end)
     } else {
         Verdict::No

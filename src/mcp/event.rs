@@ -269,31 +269,45 @@ impl Events {
 
 impl Frame<'_> {
     /// Writes the frame with its data changed, at the end of `out`: the same bytes but for the spans
-    /// of the data that `edits` lists. What is put in must fit on a line.
+    /// of the data that `edits` lists. What is put in must fit on a line, and a span over several
+    /// lines must have nothing else between them, which would be lost with it.
     pub fn edit(&self, edits: &Edits, out: &mut Vec<u8>) -> Result<(), Misplaced> {
         let mut raw = Edits::new();
         for (span, text) in edits.iter() {
             if memchr2(b'\r', b'\n', text).is_some() {
                 return Err(Misplaced);
             }
-            let (from, bare) = self.place(span.start)?;
-            if bare {
+            let ((from, first), (to, last)) = (self.place(span.start)?, self.place(span.end)?);
+            let lines = self.lines.get(first..=last).ok_or(Misplaced)?;
+            let bare = lines.first().is_none_or(|line| line.bare);
+            if bare || !lines.windows(2).all(|two| self.adjoin(&two[0], &two[1])) {
                 return Err(Misplaced);
             }
-            raw.push(from..self.place(span.end)?.0, text)?;
+            raw.push(from..to, text)?;
         }
         raw.apply(self.raw, out)
     }
 
-    /// Where in the frame a place in the data is, and whether on a line without room for a value.
-    fn place(&self, at: usize) -> Result<(usize, bool), Misplaced> {
+    /// Where in the frame a place in the data is, and on which of its lines.
+    fn place(&self, at: usize) -> Result<(usize, usize), Misplaced> {
         let after = self.lines.partition_point(|line| line.from <= at);
-        let line = after.checked_sub(1).and_then(|index| self.lines.get(index));
-        let line = line.ok_or(Misplaced)?;
+        let index = after.checked_sub(1).ok_or(Misplaced)?;
+        let line = self.lines.get(index).ok_or(Misplaced)?;
         let place = line.raw.start + (at - line.from);
-        if place > line.raw.end {
-            return Err(Misplaced);
+        match place > line.raw.end {
+            true => Err(Misplaced),
+            false => Ok((place, index)),
         }
-        Ok((place, line.bare))
+    }
+
+    /// Whether one line of data follows the other, with no line of another kind between them.
+    fn adjoin(&self, one: &Line, next: &Line) -> bool {
+        let between = self.raw.get(one.raw.end..next.raw.start);
+        let between = between.unwrap_or_default();
+        let name = between
+            .strip_prefix(b"\r\n")
+            .or_else(|| between.get(1..))
+            .unwrap_or_default();
+        memchr2(b'\r', b'\n', name).is_none()
     }
 }
