@@ -11,7 +11,7 @@
 //! floor 7  cli/       one file per command; serve puts the gateway together
 //! floor 6  worker/    the data plane, one runtime per core: listener, pump, downstream, upstream, io
 //!          recorder/  a thread that drains the rings into segments on disk
-//!          control/   a runtime of its own: configuration, keys, tokens, admin, metrics, access log
+//!          control/   a runtime of its own: configuration, keys, tokens, admin, metrics, logs, traces
 //!          servers/   MCP servers that the gateway itself runs, or presents as one
 //! floor 5  exchange/  one request and its reply as a state machine
 //!          store/     what outlives the process beside the recording

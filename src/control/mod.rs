@@ -10,6 +10,7 @@
 //!   callers      identities ◄── Credentials, those for the gateway itself
 //!   operator     admin ◄── metrics ◄── Counters ◄──── cores
 //!                access log ◄──────── AccessSender ◄─ cores
+//!   collector    traces ◄──────────── AccessSender ◄─ cores
 //! ```
 //!
 //! What cores share with it is data on lower floors ([`Handles`]); no core waits for a fetch of its
