@@ -132,11 +132,10 @@ fn a_caller_cannot_pretend_to_come_from_within() {
     agent.fields = "Sluice-Inner: x\r\nSluice-Principal: y\r\nSluice-Caller: z\r\n".to_owned();
     let reply = agent.post(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
     assert_eq!(reply.status, 200, "{}", reply.text());
+    let head = upstream.requests()[0].head.to_lowercase();
     assert!(
-        !upstream.requests()[0]
-            .head
-            .to_lowercase()
-            .contains("sluice-")
+        !head.lines().any(|line| line.starts_with("sluice-")),
+        "{head}"
     );
 }
 
