@@ -126,7 +126,8 @@ fn write_segment(segment: &str, at: usize, out: &mut String) -> Result<(), PathE
             }
         };
     };
-    let inner = rest.strip_suffix(')').filter(|_| !name.is_empty());
+    let is_name = !name.is_empty() && !name.contains(')');
+    let inner = rest.strip_suffix(')').filter(|_| is_name);
     let inner = inner.ok_or(PathError::Parentheses)?;
     write_name(name, at, out);
     match Inside::of(inner)? {

@@ -73,6 +73,7 @@ fn what_reads_in_two_ways_is_refused() {
         ("/v1.0/users('a')('b')", PathError::Parentheses),
         ("/v1.0/users('a'b')", PathError::Parentheses),
         ("/v1.0/users)", PathError::Parentheses),
+        ("/v1.0/users)s('a')", PathError::Parentheses),
         ("/v1.0/('a')", PathError::Parentheses),
         ("/v1.0/users(@p)", PathError::Parentheses),
         ("/v1.0/applications(appId=@p)", PathError::Parentheses),

@@ -217,4 +217,13 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn where_a_run_reaches_its_bound_what_comes_decides() {
+        let text = b"DE89 30064 0532 532 01704 0044 0704 0064 0532";
+        let judge = |length: usize, ended| Recogniser::Iban.judge(&text[..length], 0, ended);
+        assert_eq!(judge(42, false), Verdict::More);
+        assert_eq!(judge(43, false), judge(text.len(), true));
+        assert_eq!(judge(42, true), Verdict::Match(0..42));
+    }
 }

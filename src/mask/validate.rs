@@ -251,6 +251,10 @@ pub(super) fn iban(text: &Bounded<'_>, at: usize) -> Verdict {
     let Some(most) = text.run(at, 34 + 8, belongs) else {
         return Verdict::More;
     };
+    // Where the run ends is known; whether a number ends there, what comes decides.
+    if most == text.text.len() && !text.ended {
+        return Verdict::More;
+    }
     // What follows after a blank may be the next word: the longest valid number counts.
     let ends = (at + 15..=most).rev().filter(|&end| {
         text.text[end - 1] != b' '
