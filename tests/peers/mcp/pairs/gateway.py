@@ -99,7 +99,9 @@ class Gateway:
             "tenant": cast.TENANT,
             "cert": str(self.place / "server.crt"),
             "key": str(self.place / "server.key"),
-            "clients": [app.registration() for app in cast.ALL],
+            # Nobody here shows a certificate.
+            "clients": [app.registration(self.place) for app in cast.ALL if not app.certified],
+            "users": [],
         }
         script = self.place / "cast.json"
         script.write_text(json.dumps(about))
