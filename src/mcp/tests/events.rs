@@ -260,7 +260,9 @@ proptest! {
             let lone = usize::from(frame.raw.starts_with(b"\n") && frame.raw != b"\n");
             prop_assert_eq!(again.len(), 1 + lone);
             let again = again.last().unwrap();
-            prop_assert!(rest.is_empty());
+            // Where an edit takes the one line end that was a pair, the last pair is not waited for:
+            // its line feed is an empty line of its own, which says nothing.
+            prop_assert!(rest.is_empty() || rest == b"\n");
             let want = String::from_utf8_lossy(&want).into_owned();
             prop_assert_eq!(again.data.clone(), Some(want));
             prop_assert_eq!(again.id.as_deref(), frame.id.and_then(|id| std::str::from_utf8(id).ok()));
