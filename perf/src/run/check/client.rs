@@ -22,6 +22,8 @@ trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
 pub struct Client {
+    /// Whom the certificate must name, too.
+    host: String,
     stream: BufReader<Box<dyn Stream>>,
 }
 
@@ -45,6 +47,7 @@ impl Client {
             }
         };
         Ok(Client {
+            host: to.to_string(),
             stream: BufReader::new(stream),
         })
     }
@@ -86,8 +89,9 @@ impl Client {
     }
 
     fn send(&mut self, method: &str, target: &str, token: &str, body: &str) -> Outcome<()> {
+        let host = &self.host;
         let mut text = format!(
-            "{method} {target} HTTP/1.1\r\nHost: perf\r\n\
+            "{method} {target} HTTP/1.1\r\nHost: {host}\r\n\
              MCP-Protocol-Version: 2025-06-18\r\nAccept: application/json, text/event-stream\r\n"
         );
         if !token.is_empty() {
