@@ -339,6 +339,7 @@ async fn a_port_in_use_refuses_to_start() {
         counters: Arc::new(Counters::new(Labels::default(), 1)),
         probes: Vec::new(),
         pins: Pins::new().0,
+        keys: Default::default(),
         servers: Arc::new(|_| None),
     };
     match Control::start(&config, Clock::start(), parts) {
@@ -364,6 +365,7 @@ async fn with_tls_and_a_token_only_the_token_opens_the_admin_door() {
         counters: Arc::new(Counters::new(Labels::default(), 1)),
         probes: Vec::new(),
         pins: Pins::new().0,
+        keys: Default::default(),
         servers: Arc::new(|_| None),
     };
     let control = Control::start(&config, Clock::start(), parts).unwrap();

@@ -134,6 +134,11 @@ impl Authenticator {
         stands(self.keys.load(), identity, now)
     }
 
+    /// What is trusted right now, and who is not any more.
+    pub fn trust(&mut self) -> &KeySets {
+        self.keys.load()
+    }
+
     /// The generation of keys in force.
     pub fn generation(&mut self) -> u64 {
         self.keys.load().generation()
@@ -265,5 +270,5 @@ fn stands(sets: &KeySets, identity: &Identity, now: Now) -> Result<(), AuthError
     } else {
         trust.still_has(&proven.key, now.mono)?;
     }
-    check_expiry(&proven.issuer, proven.expires, now.wall)
+    check_expiry(&proven.issuer, identity.expires(), now.wall)
 }

@@ -158,6 +158,11 @@ impl<'d> Claims<'d> {
         Ok(expires.floor)
     }
 
+    /// The second in which the token was issued, where it says so.
+    pub(super) fn issued(self) -> Result<Option<u64>, AuthError> {
+        Ok(self.date("iat", Claim::IssuedAt)?.map(|date| date.floor))
+    }
+
     /// A NumericDate (RFC 7519, section 2): seconds since 1970, possibly with a fraction. A sign,
     /// an exponent or a year beyond 9999 is not a date that an issuer means.
     fn date(self, name: &str, claim: Claim) -> Result<Option<Seconds>, AuthError> {

@@ -5,7 +5,7 @@ use super::error::{AuthError, Claim};
 use super::guid::Guid;
 use super::issuer::Issuer;
 use super::key::Key;
-use super::subject::{Agent, Membership, PrincipalKind, Subject};
+use super::subject::{Agent, Membership, PrincipalKind, Subject, TokenFacts};
 
 /// Microsoft Graph as an audience, by URI and by application id, without the final slash that v1
 /// tokens may carry.
@@ -173,8 +173,7 @@ impl Entra {
             agent: agent(claims, kind)?,
             blueprint: guid(claims, "xms_par_app_azp", Claim::Blueprint)?
                 .map(|blueprint| blueprint.to_string().into()),
-            token_id: claims.text("uti", Claim::TokenId)?.map(str::to_owned),
-            expires,
+            token: TokenFacts::of(claims, "uti", expires)?,
         })
     }
 

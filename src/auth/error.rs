@@ -151,6 +151,8 @@ pub enum Claim {
     Overage,
     #[error("`jti` or `uti`")]
     TokenId,
+    #[error("`sid`")]
+    Session,
     #[error("`xms_act_fct` or `xms_sub_fct`")]
     Facets,
     #[error("`xms_par_app_azp`")]

@@ -16,7 +16,7 @@
 //!                                ▼
 //!                          entra │ oidc      what that kind of issuer says of its subjects
 //!                                ▼
-//!                             Identity
+//!                             Identity ── is it one that an operator has revoked? ─ Revocations
 //! ```
 //!
 //! The control plane fetches key sets, reads them with [`parse_jwks`] and publishes them through
@@ -36,6 +36,7 @@ mod jwt;
 mod key;
 mod keyset;
 mod oidc;
+mod revoked;
 mod snapshot;
 mod subject;
 mod verify;
@@ -43,6 +44,8 @@ mod verify;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
+
+use subject::TokenFacts;
 
 pub use authenticator::{Authenticator, KeyWanted, Verdict};
 pub use cache::{LastBearer, SharedTokens};
@@ -53,6 +56,7 @@ pub use issuer::{Issuer, IssuerError, IssuerKind, IssuerSpec, Tenants};
 pub use jwt::bearer;
 pub use key::{Key, Unusable};
 pub use keyset::{JwksError, Keys, LeftOut, parse_jwks};
+pub use revoked::{Revocation, Revocations, Revoked, RevokedKind};
 pub use snapshot::{KeySets, PublishedKeys, Superseded, Trust};
 pub use subject::{Agent, Grounds, Groups, Principal, PrincipalKind};
 pub use verify::Algorithm;
@@ -67,8 +71,7 @@ pub struct Identity(Arc<Proven>);
 #[derive(PartialEq, Eq)]
 struct Proven {
     grounds: Grounds,
-    token_id: Option<String>,
-    expires: u64,
+    token: TokenFacts,
     issuer: Arc<Issuer>,
     key: Arc<Key>,
     generation: u64,
@@ -83,11 +86,10 @@ impl Identity {
         key: Arc<Key>,
         generation: u64,
     ) -> Identity {
-        let (grounds, token_id, expires) = subject.into_parts();
+        let (grounds, token) = subject.into_parts();
         Identity(Arc::new(Proven {
             grounds,
-            token_id,
-            expires,
+            token,
             issuer,
             key,
             generation,
@@ -103,21 +105,32 @@ impl Identity {
     /// The issuer's own name of this token (`uti`, `jti`), for the recording.
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
-        self.0.token_id.as_deref()
+        self.0.token.id.as_deref()
+    }
+
+    /// The issuer's own name of the session in which the token was issued (`sid`).
+    #[must_use]
+    pub fn session(&self) -> Option<&str> {
+        self.0.token.session.as_deref()
+    }
+
+    /// The second since 1970 in which the token says that it was issued (`iat`).
+    #[must_use]
+    pub fn issued(&self) -> Option<u64> {
+        self.0.token.issued
     }
 
     /// The second since 1970 in which the token expires.
     #[must_use]
     pub fn expires(&self) -> u64 {
-        self.0.expires
+        self.0.token.expires
     }
 
     /// The second in which it stops being accepted: [`Identity::expires`] plus the issuer's skew.
     #[must_use]
     pub fn usable_until(&self) -> u64 {
-        self.0
-            .expires
-            .saturating_add(self.0.issuer.skew().as_secs())
+        let skew = self.0.issuer.skew();
+        self.expires().saturating_add(skew.as_secs())
     }
 
     /// The generation of keys under which it was proven.

@@ -3,7 +3,7 @@
 use super::claims::Claims;
 use super::error::{AuthError, Claim};
 use super::issuer::Issuer;
-use super::subject::{Membership, PrincipalKind, Subject};
+use super::subject::{Membership, PrincipalKind, Subject, TokenFacts};
 use crate::json::Kind;
 
 /// The one name of the issuer, and where its tokens list roles and groups.
@@ -58,8 +58,7 @@ impl Oidc {
             scopes: scopes(claims)?,
             agent: None,
             blueprint: None,
-            token_id: claims.text("jti", Claim::TokenId)?.map(str::to_owned),
-            expires,
+            token: TokenFacts::of(claims, "jti", expires)?,
         })
     }
 

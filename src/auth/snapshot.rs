@@ -1,4 +1,5 @@
-//! Whom every core trusts right now: one snapshot of issuers and their keys, swapped whole.
+//! Whom every core trusts right now: one snapshot of issuers, their keys, and who is revoked, swapped
+//! whole.
 
 use std::sync::Arc;
 
@@ -9,13 +10,16 @@ use super::error::AuthError;
 use super::issuer::Issuer;
 use super::key::Key;
 use super::keyset::Keys;
+use super::revoked::Revocations;
 use crate::base::clock::Mono;
 
-/// The configured issuers and their keys, at one moment.
-#[derive(Debug)]
+/// The configured issuers and their keys, and what is revoked, at one moment.
+#[derive(Clone, Debug)]
 pub struct KeySets {
     generation: u64,
     issuers: Vec<Trust>,
+    revision: u64,
+    revocations: Arc<Revocations>,
 }
 
 /// One issuer and its keys.
@@ -31,6 +35,19 @@ impl KeySets {
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// Counts the changes of what is revoked; 0 while nothing ever was. Who was found not to be among
+    /// it is not looked for again before it changes.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// What is revoked.
+    #[must_use]
+    pub fn revocations(&self) -> &Revocations {
+        &self.revocations
     }
 
     /// All issuers.
@@ -91,6 +108,12 @@ pub struct PublishedKeys(Arc<ArcSwap<KeySets>>);
 #[error("the issuer's configuration has changed since its keys were asked for")]
 pub struct Superseded;
 
+impl Default for PublishedKeys {
+    fn default() -> PublishedKeys {
+        PublishedKeys::new(Vec::new())
+    }
+}
+
 impl PublishedKeys {
     /// Issuers without keys: every token is refused until keys are published.
     #[must_use]
@@ -101,6 +124,8 @@ impl PublishedKeys {
         PublishedKeys(Arc::new(ArcSwap::from_pointee(KeySets {
             generation: 1,
             issuers: issuers.collect(),
+            revision: 0,
+            revocations: Arc::default(),
         })))
     }
 
@@ -134,6 +159,7 @@ impl PublishedKeys {
                 Ok(generation) => Arc::new(KeySets {
                     generation,
                     issuers,
+                    ..KeySets::clone(sets)
                 }),
                 Err(Superseded) => sets.clone(),
             }
@@ -155,6 +181,19 @@ impl PublishedKeys {
             Arc::new(KeySets {
                 generation: sets.generation + 1,
                 issuers: issuers.iter().map(keep).collect(),
+                ..KeySets::clone(sets)
+            })
+        });
+    }
+
+    /// Puts another set of revocations in force, whole.
+    pub fn revoke(&self, revocations: Revocations) {
+        let revocations = Arc::new(revocations);
+        self.0.rcu(|sets| {
+            Arc::new(KeySets {
+                revision: sets.revision + 1,
+                revocations: Arc::clone(&revocations),
+                ..KeySets::clone(sets)
             })
         });
     }

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use super::claims::Claims;
+use super::error::{AuthError, Claim};
 use crate::base::ids::principal_digest;
 
 /// Who a caller is, in the terms of policies, approvals, sessions and logs.
@@ -256,13 +258,41 @@ pub(super) struct Subject {
     pub(super) scopes: Vec<Box<str>>,
     pub(super) agent: Option<Agent>,
     pub(super) blueprint: Option<Box<str>>,
-    pub(super) token_id: Option<String>,
+    pub(super) token: TokenFacts,
+}
+
+/// What a token says of itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct TokenFacts {
+    /// Its own name.
+    pub(super) id: Option<Box<str>>,
+    /// The session in which it was issued.
+    pub(super) session: Option<Box<str>>,
+    /// The second in which it was issued.
+    pub(super) issued: Option<u64>,
+    /// The second in which it expires.
     pub(super) expires: u64,
 }
 
+impl TokenFacts {
+    /// Of a token whose own name stands in the claim `id`, and that was found to expire then.
+    pub(super) fn of(
+        claims: Claims<'_>,
+        id: &'static str,
+        expires: u64,
+    ) -> Result<TokenFacts, AuthError> {
+        Ok(TokenFacts {
+            id: claims.text(id, Claim::TokenId)?.map(Box::from),
+            session: claims.text("sid", Claim::Session)?.map(Box::from),
+            issued: claims.issued()?,
+            expires,
+        })
+    }
+}
+
 impl Subject {
-    /// The grounds, the token's own name, and the second in which it expires.
-    pub(super) fn into_parts(self) -> (Grounds, Option<String>, u64) {
+    /// The grounds, and what the token says of itself.
+    pub(super) fn into_parts(self) -> (Grounds, TokenFacts) {
         let grounds = Grounds {
             principal: Arc::new(Principal::new(
                 self.issuer,
@@ -277,6 +307,6 @@ impl Subject {
             agent: self.agent,
             blueprint: self.blueprint,
         };
-        (grounds, self.token_id, self.expires)
+        (grounds, self.token)
     }
 }

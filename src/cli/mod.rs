@@ -10,8 +10,11 @@ mod check;
 mod completions;
 pub mod demo;
 pub mod failure;
+mod moment;
+mod person;
 mod place;
 mod policy;
+mod revoke;
 mod schema;
 pub mod serve;
 mod sessions;
@@ -49,6 +52,7 @@ enum Command {
     Sessions(sessions::SessionsArgs),
     Token(token::TokenArgs),
     Tools(tools::ToolsArgs),
+    Revoke(revoke::RevokeArgs),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Bench(bench::BenchArgs),
@@ -77,6 +81,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sessions(args) => sessions::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Tools(args) => tools::run(&args),
+        Command::Revoke(args) => revoke::run(&args),
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::restore(&args),
         Command::Bench(args) => bench::run(&args),

@@ -1,9 +1,9 @@
 //! `sluice sessions`: what was recorded, and whether it is still what was recorded.
 
 use super::failure::{Doing, Failure};
+use super::moment::moment;
 use super::place::Place;
-use crate::base::calendar::Utc;
-use crate::base::clock::{Clock, Wall};
+use crate::base::clock::Wall;
 use crate::base::ids::SessionId;
 use crate::record::payload::Outcome;
 use crate::record::verify::{Trust, Verdict};
@@ -53,10 +53,10 @@ struct ListArgs {
     #[arg(long, value_parser = outcome)]
     outcome: Option<Outcome>,
     /// Active since: `2026-11-22T21:00:00Z`, or as long ago as `15m`, `2h`, `1d`.
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     since: Option<Wall>,
     /// Active until; as --since.
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     until: Option<Wall>,
 }
 
@@ -280,24 +280,6 @@ fn outcome(name: &str) -> Result<Outcome, String> {
         let names: Vec<_> = all.map(Outcome::name).collect();
         format!("the outcomes are {}", names.join(", "))
     })
-}
-
-/// A moment, or how long ago it was.
-fn time(text: &str) -> Result<Wall, String> {
-    let ago = |unit: char, seconds: u64| {
-        let count: u64 = text.strip_suffix(unit)?.parse().ok()?;
-        let nanos = count.checked_mul(seconds)?.checked_mul(1_000_000_000)?;
-        Some(Wall(Clock::start().now().wall.0.saturating_sub(nanos)))
-    };
-    let units = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
-    Utc::parse(text)
-        .map(Wall::from)
-        .or_else(|| {
-            units
-                .iter()
-                .find_map(|(unit, seconds)| ago(*unit, *seconds))
-        })
-        .ok_or_else(|| "write `2026-11-22T21:00:00Z`, or `15m`, `2h`, `1d` for so long ago".into())
 }
 
 fn bytes32(text: &str) -> Result<[u8; 32], String> {

@@ -49,6 +49,7 @@ impl Pages {
             reloads: reloads.clone(),
             access: handles.access.clone(),
             pins: parts.pins,
+            keys: handles.keys.clone(),
             servers: parts.servers.clone(),
             clock,
             memory: handles.memory.clone(),

@@ -13,6 +13,7 @@ use super::health::{Health, State};
 use super::ready::OwnServers;
 use super::reloads::Reloads;
 use super::standing::Standing;
+use crate::auth::PublishedKeys;
 use crate::base::access::AccessSender;
 use crate::base::clock::Clock;
 use crate::base::counters::{Counters, Event, LATENCY_BUCKETS};
@@ -30,6 +31,7 @@ pub(super) struct Sources {
     pub reloads: Arc<Reloads>,
     pub access: AccessSender,
     pub pins: Pins,
+    pub keys: PublishedKeys,
     pub servers: OwnServers,
     pub clock: Clock,
     pub memory: Arc<Memory>,
@@ -93,6 +95,15 @@ impl Collector for Sources {
                 .encode_descriptor(name, help, None, MetricType::Gauge)?
                 .encode_gauge(&bytes)?;
         }
+        let revocations = self.keys.load().revocations().len() as u64;
+        encoder
+            .encode_descriptor(
+                "revocations",
+                "Revocations that stand",
+                None,
+                MetricType::Gauge,
+            )?
+            .encode_gauge(&revocations)?;
         let uptime = self.clock.now().mono.0 as f64 / 1e9;
         encoder
             .encode_descriptor("uptime_seconds", "Since start", None, MetricType::Gauge)?

@@ -6,6 +6,7 @@
 //!   tokens       entra_client ────► Credentials ────► cores        cores ─ slot ──────► keeper
 //!   resolver     names ───────────► Addresses ──────► cores
 //!   store        pins, tasks ◄─── storekeeper ◄────── cores
+//!                revocations ──► PublishedKeys ────► cores
 //!   clients      façade ◄── the issuer's own metadata
 //!   callers      identities ◄── Credentials, those for the gateway itself
 //!   operator     admin ◄── metrics ◄── Counters ◄──── cores
@@ -111,6 +112,8 @@ pub struct Parts {
     pub probes: Vec<Probe>,
     /// The tools, for their figures.
     pub pins: Pins,
+    /// Where keys are published, with what is revoked already.
+    pub keys: PublishedKeys,
     /// How the gateway's own servers are.
     pub servers: OwnServers,
     /// Listening sockets that another process has given.
@@ -186,7 +189,8 @@ impl Control {
         let (ask_credential, credential_questions) = mailbox(QUESTIONS);
         let (address, certificate) = (admin.address(), admin.certificate());
         let guard = runtime.enter();
-        let keys = PublishedKeys::new(issuers.clone());
+        let keys = parts.keys.clone();
+        keys.configure(&issuers);
         let (facades, facade_healths) = facades(
             config,
             &issuers,

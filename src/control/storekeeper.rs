@@ -1,14 +1,17 @@
-//! Keeps what must outlive the process of pinned tools and tasks: a thread that writes what cores
-//! tell into the store, and publishes what others have changed there.
+//! Keeps what must outlive the process of pinned tools, tasks and revocations: a thread that writes
+//! what cores tell into the store, and publishes what others have changed there.
 //!
 //! ```text
-//!   cores ── see, bind ──► Pins, Tasks ── told ──► keeper ──► store ◄── approvals (another process)
-//!                              ▲                     │
-//!                              └────── settle ◄──────┘
+//!   cores ── see, bind ──► Pins, Tasks ── told ──► keeper ──► store ◄── approvals, revocations
+//!                              ▲                     │                  (another process)
+//!                              ├────── settle ◄──────┤
+//!   cores ◄─────────── PublishedKeys ◄── revoke ─────┘
 //! ```
 //!
 //! What is told is taken off the queue only once it is written. While the store fails, it waits,
-//! and nothing new is trusted.
+//! nothing new is trusted, and what was revoked stays so.
+
+mod revoked;
 
 use std::collections::VecDeque;
 use std::io::{self, Write as _};
@@ -23,13 +26,15 @@ use crossbeam::channel::Receiver;
 use super::Probe;
 use super::config::Config;
 use super::health::{Health, State};
+use crate::auth::PublishedKeys;
 use crate::base::clock::{Clock, Mono};
 use crate::base::limits::TASK_LIFE;
 use crate::mcp::pins::{Kept, Pins, ToolSeen, ToolsSeen};
 use crate::mcp::tasks::{TaskBound, Tasks};
-use crate::store::{Embedded, Store, StoreError, Surprise, Tool};
+use crate::store::{Embedded, KeptRevocation, Store, StoreError, Surprise, Tool};
 
-/// How long the keeper waits for news before it looks at the clock.
+/// How long the keeper waits for news before it looks at the clock, and whether another process has
+/// written: a revocation takes effect this soon.
 const TURN: Duration = Duration::from_millis(50);
 /// How often it asks the store what others have changed: an approval takes effect this soon.
 const LOOK: Duration = Duration::from_millis(500);
@@ -46,6 +51,7 @@ const LINES: usize = 8;
 pub struct StoreKeeper {
     pins: Pins,
     tasks: Tasks,
+    keys: PublishedKeys,
     health: Health,
     stop: Arc<AtomicBool>,
     thread: JoinHandle<()>,
@@ -63,11 +69,15 @@ impl StoreKeeper {
     fn with(store: impl Store + 'static, clock: Clock) -> Result<StoreKeeper, StoreError> {
         let (pins, seen) = Pins::new();
         let (tasks, bound) = Tasks::new();
+        let keys = PublishedKeys::default();
         let health = Health::new("store", &"embedded".into());
         let stop = Arc::<AtomicBool>::default();
         let mut turns = Turns {
             store,
             pins: pins.clone(),
+            keys: keys.clone(),
+            revoked: Vec::new(),
+            is_stale: false,
             clock,
             health: health.clone(),
             seen,
@@ -79,6 +89,7 @@ impl StoreKeeper {
             stop: Arc::clone(&stop),
         };
         turns.look()?;
+        turns.follow_revocations()?;
         let now = clock.now().wall;
         for bound in turns.store.tasks(now)? {
             tasks.restore(&bound, now);
@@ -90,6 +101,7 @@ impl StoreKeeper {
         Ok(StoreKeeper {
             pins,
             tasks,
+            keys,
             health,
             stop,
             thread,
@@ -109,6 +121,12 @@ impl StoreKeeper {
     #[must_use]
     pub fn pins(&self) -> &Pins {
         &self.pins
+    }
+
+    /// Keys, of no issuer yet, with all that is revoked.
+    #[must_use]
+    pub fn keys(&self) -> &PublishedKeys {
+        &self.keys
     }
 
     /// Whose every task is.
@@ -142,6 +160,11 @@ impl StoreKeeper {
 struct Turns<S> {
     store: S,
     pins: Pins,
+    keys: PublishedKeys,
+    /// What is in force of it.
+    revoked: Vec<KeptRevocation>,
+    /// Whether the store may say otherwise.
+    is_stale: bool,
     clock: Clock,
     health: Health,
     seen: ToolsSeen,
@@ -194,10 +217,15 @@ impl<S: Store> Turns<S> {
     fn turn(&mut self, now: Mono, look: &mut Mono, sweep: &mut Mono) -> Result<bool, StoreError> {
         let wrote = !(self.news.is_empty() && self.bindings.is_empty());
         let is_due = now >= *look || now >= *sweep;
-        if !(wrote || is_due) {
+        let changed = self.store.changed();
+        if matches!(changed, Ok(false)) && !(wrote || is_due) {
             return Ok(false);
         }
-        let done = self.work(wrote, now, sweep);
+        let done = changed.and_then(|changed| {
+            // What has ended by its time is found with the sweep.
+            self.is_stale |= changed || now >= *sweep;
+            self.work(wrote, now, sweep)
+        });
         self.health.note(&done);
         if done.is_ok() {
             *look = now.after(LOOK);
@@ -206,6 +234,10 @@ impl<S: Store> Turns<S> {
     }
 
     fn work(&mut self, wrote: bool, now: Mono, sweep: &mut Mono) -> Result<(), StoreError> {
+        if self.is_stale {
+            self.follow_revocations()?;
+            self.is_stale = false;
+        }
         if wrote {
             self.write()?;
         }

@@ -4,6 +4,7 @@ mod again;
 mod came;
 mod journal;
 mod parts;
+mod revoked;
 mod shown;
 mod traced;
 
@@ -51,6 +52,8 @@ pub struct Account {
     parts: Parts,
     /// The last configuration under which the call may go on.
     looked: u64,
+    /// The last change of what is revoked that does not concern it.
+    cleared: u64,
     hits: u64,
     slot: Option<Slot>,
     timings: Timings,
@@ -74,6 +77,7 @@ impl Account {
             asked: Asked::Nothing,
             parts: Parts::default(),
             looked: 0,
+            cleared: 0,
             hits: 0,
             slot: None,
             timings: Timings::default(),
@@ -112,6 +116,7 @@ impl Account {
         self.entry.agent = identity.agent().map_or("", Agent::name);
         (self.entry.blueprint).set(identity.blueprint().unwrap_or_default());
         self.identity = Some(identity.clone());
+        self.cleared = 0;
     }
 
     /// What was asked for in the terms of MCP; of a batch, the last.
@@ -131,6 +136,7 @@ impl Account {
         self.entry
             .session
             .set(std::str::from_utf8(text).unwrap_or_default());
+        self.cleared = 0;
     }
 
     /// So many items of lists were taken out.

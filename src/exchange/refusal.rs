@@ -5,13 +5,13 @@
 
 mod body;
 mod edge;
+mod fields;
 mod fixed;
 mod graph;
 mod mcp;
 mod rpc;
 mod told;
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 pub use self::edge::EdgeRefusal;
@@ -25,8 +25,9 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use self::told::Told;
-use crate::auth::AuthError;
+use crate::auth::{AuthError, Revoked};
 use crate::base::access::Short;
+use crate::base::calendar::Utc;
 use crate::base::credential::Rebuff;
 use crate::http::{BodyError, HeadError, TargetError};
 use crate::mask::Unreadable;
@@ -93,6 +94,9 @@ pub enum Refusal {
     /// The token is not acceptable.
     #[error("token refused: {0}")]
     Token(AuthError),
+    /// The token is good, and an operator has revoked it or whom it names.
+    #[error("{}", revoked_text(.0))]
+    Revoked(Revoked),
     /// The issuer's keys are not to be had, so no token can be judged.
     #[error("tokens cannot be judged: {0}")]
     KeysUnavailable(AuthError),
@@ -159,6 +163,17 @@ fn denial_text(denial: &Denial) -> &str {
     }
 }
 
+fn revoked_text(revoked: &Revoked) -> String {
+    let Revoked { id, before } = revoked;
+    match before {
+        Some(before) => {
+            let before = Utc::from_unix(*before);
+            format!("revocation {id}: the token was issued before {before}")
+        }
+        None => format!("revocation {id}"),
+    }
+}
+
 impl From<McpRefusal> for Refusal {
     fn from(why: McpRefusal) -> Refusal {
         Refusal::Mcp(why)
@@ -209,6 +224,7 @@ impl Refusal {
             Refusal::Told { why, .. } => why.told(),
             Refusal::NoToken => &told::NO_TOKEN,
             Refusal::Token(_) => &told::INVALID_TOKEN,
+            Refusal::Revoked(_) => &told::REVOKED,
             Refusal::KeysUnavailable(_) => &told::KEYS_UNAVAILABLE,
             Refusal::Denied(_) => &told::DENIED,
             Refusal::ApprovalNeeded(_) => &told::APPROVAL_NEEDED,
@@ -251,34 +267,6 @@ impl Refusal {
             if close { "Connection: close\r\n" } else { "" },
         );
         Fixed::whole(&head, &body)
-    }
-
-    /// A challenge with each 401 (RFC 6750, section 3), a hint when to come back with each 503.
-    fn extra_fields(&self) -> Cow<'static, str> {
-        if let Refusal::Told {
-            how: How::Challenging(challenge),
-            ..
-        } = self
-        {
-            return format!("WWW-Authenticate: {challenge}\r\n").into();
-        }
-        if let Refusal::CircuitOpen(wait) = self.why() {
-            let seconds = wait.as_millis().div_ceil(1000).max(1);
-            return format!("Retry-After: {seconds}\r\n").into();
-        }
-        Cow::Borrowed(match self.why() {
-            Refusal::NoToken => "WWW-Authenticate: Bearer realm=\"sluice\"\r\n",
-            Refusal::Token(_) => {
-                "WWW-Authenticate: Bearer realm=\"sluice\", error=\"invalid_token\"\r\n"
-            }
-            Refusal::Mcp(McpRefusal::MethodNotAllowed) => "Allow: POST, GET, DELETE\r\n",
-            Refusal::Superseded | Refusal::UpstreamBusy => "Retry-After: 1\r\n",
-            Refusal::KeysUnavailable(_)
-            | Refusal::RecorderUnable
-            | Refusal::CredentialUnavailable
-            | Refusal::Overloaded => "Retry-After: 5\r\n",
-            _ => "",
-        })
     }
 
     /// What it is beneath the way it is told.
@@ -331,6 +319,7 @@ impl Refusal {
             Refusal::Body(_) | Refusal::BodyTimeout | Refusal::BodyTooLarge(_) => {
                 Outcome::CallerMalformed
             }
+            Refusal::Revoked(_) | Refusal::Mcp(McpRefusal::SessionRevoked(_)) => Outcome::Revoked,
             Refusal::RecorderUnable => Outcome::RecorderLost,
             Refusal::UpstreamConnect(_)
             | Refusal::UpstreamUnreachable

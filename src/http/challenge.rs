@@ -2,7 +2,17 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::bytes::{TOKEN, all};
+
+/// Asks a bearer for a token that satisfies these claims, JSON, as issuers of OpenID Connect take them.
+#[must_use]
+pub fn insufficient_claims(claims: &str) -> String {
+    let claims = STANDARD.encode(claims);
+    format!("Bearer realm=\"sluice\", error=\"insufficient_claims\", claims=\"{claims}\"")
+}
 
 /// A part of a list of challenges.
 #[derive(Clone, PartialEq, Eq, Debug)]

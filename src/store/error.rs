@@ -27,6 +27,9 @@ pub enum StoreError {
     /// What is in the file makes no sense.
     #[error("the store is damaged: {0}")]
     Corrupt(String),
+    /// As many revocations stand as may.
+    #[error("{0} revocations stand already: lift some, or revoke for a time")]
+    TooMany(usize),
     /// Another process holds the store for too long.
     #[error("the store is in use by another process for too long")]
     Busy,

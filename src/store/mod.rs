@@ -1,5 +1,5 @@
-//! Floor 5: what outlives the process beside the recording: the pinned tools and who began which
-//! task.
+//! Floor 5: what outlives the process beside the recording: the pinned tools, who began which task,
+//! and what operators have revoked.
 //!
 //! A store is a [`Store`]. [`Embedded`] is the one there is: SQLite in the data directory, which the
 //! gateway and the command line open at the same time. Unlike its neighbours below floor 6, this
@@ -11,6 +11,7 @@
 mod embedded;
 mod error;
 
+use crate::auth::{Revocation, RevokedKind};
 use crate::base::clock::Wall;
 use crate::mcp::pins::{State, ToolSeen};
 use crate::mcp::print::Fingerprint;
@@ -57,6 +58,62 @@ pub trait Store: Send {
     /// # Errors
     /// [`StoreError`].
     fn tasks(&mut self, now: Wall) -> Result<Vec<TaskBound>, StoreError>;
+
+    /// Revokes something; answers the number of the revocation, which no other has had.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is revoked.
+    fn revoke(&mut self, revoke: &Revoke<'_>, now: Wall) -> Result<u64, StoreError>;
+
+    /// Takes back the revocation of that number; false when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is taken back.
+    fn lift(&mut self, id: u64) -> Result<bool, StoreError>;
+
+    /// All revocations whose time is not over, in the order of their numbers.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn revocations(&mut self, now: Wall) -> Result<Vec<KeptRevocation>, StoreError>;
+
+    /// Whether another process may have changed something since this was asked last.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn changed(&mut self) -> Result<bool, StoreError>;
+}
+
+/// An operator revokes something.
+#[derive(Clone, Copy, Debug)]
+pub struct Revoke<'a> {
+    /// What is named.
+    pub kind: RevokedKind,
+    /// Its name.
+    pub name: &'a str,
+    /// The configured name of the only issuer that is meant.
+    pub issuer: Option<&'a str>,
+    /// Only tokens issued before this second since 1970.
+    pub before: Option<u64>,
+    /// The second since 1970 in which it ends by itself.
+    pub until: Option<u64>,
+    /// Why, in the operator's words.
+    pub reason: Option<&'a str>,
+    /// Who.
+    pub by: &'a str,
+}
+
+/// A revocation as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptRevocation {
+    /// What callers are judged by.
+    pub revocation: Revocation,
+    /// Why, in the operator's words.
+    pub reason: Option<String>,
+    /// Who.
+    pub by: String,
+    /// Since which second since 1970.
+    pub at: u64,
 }
 
 /// A definition and its fingerprint.

@@ -62,7 +62,8 @@ pub(super) struct Worker<D: Driver> {
     pub upstreams: RefCell<Upstreams<D>>,
     /// What to wait on for room in the ring and for the disk.
     pub link: Arc<Link>,
-    /// How often other rules came into force: then whoever waits looks whether it may go on.
+    /// How often other rules came into force, or other revocations: then whoever waits looks whether it
+    /// may go on.
     renewals: Cell<u64>,
     /// The process is to end: no exchange begins any more.
     pub drain: Flag,
@@ -141,7 +142,7 @@ impl<D: Driver> Worker<D> {
         self.seats.ring();
     }
 
-    /// How often other rules came into force. Waiting tasks are polled when it changes.
+    /// How often other rules or revocations came into force. Waiting tasks are polled when it changes.
     pub(super) fn renewals(&self) -> u64 {
         self.renewals.get()
     }
@@ -329,7 +330,8 @@ async fn housekeeping<D: Driver>(worker: Rc<Worker<D>>) {
         D::sleep_until(worker.clock.instant(next)).await;
         let now = worker.now();
         let generation = worker.core.borrow_mut().rules.load().generation;
-        if seen.replace(generation) != Some(generation) {
+        let revision = worker.core.borrow_mut().authenticator.trust().revision();
+        if seen.replace((generation, revision)) != Some((generation, revision)) {
             worker.renewals.set(worker.renewals() + 1);
             worker.seats.ring();
         }

@@ -7,3 +7,4 @@ mod good;
 mod keys;
 mod oracle;
 mod remember;
+mod revoked;

@@ -7,10 +7,11 @@ use std::process::Output;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use sluice::auth::RevokedKind;
 use sluice::base::clock::Wall;
 use sluice::mcp::pins::{State, ToolSeen};
 use sluice::mcp::print::Fingerprint;
-use sluice::store::{Embedded, FILE, Store};
+use sluice::store::{Embedded, FILE, Revoke, Store};
 
 use crate::{run, stderr, stdout};
 
@@ -35,6 +36,16 @@ fn data(directory: &Path) -> Embedded {
     let mut store = Embedded::open(directory).unwrap();
     let tools: Vec<_> = (0..50).map(seen).collect();
     store.keep(&tools, &[], Wall(1)).unwrap();
+    let revoke = Revoke {
+        kind: RevokedKind::Client,
+        name: "agent",
+        issuer: None,
+        before: None,
+        until: None,
+        reason: None,
+        by: "carol",
+    };
+    store.revoke(&revoke, Wall(1)).unwrap();
     store
 }
 
@@ -96,8 +107,9 @@ fn what_is_backed_up_while_it_is_written_to_comes_back_whole() {
         assert_eq!(mode(&other.join(name)), 0o600);
     }
     assert_eq!(mode(&other.join(FILE)), 0o600);
-    let tools = Embedded::open_existing(&other).unwrap().tools_of("tickets");
-    let count = tools.unwrap().len();
+    let mut restored = Embedded::open_existing(&other).unwrap();
+    assert_eq!(restored.revocations(Wall(2)).unwrap().len(), 1);
+    let count = restored.tools_of("tickets").unwrap().len();
     assert!(count >= 50 && count.is_multiple_of(2), "{count}");
 }
 

@@ -7,6 +7,7 @@ mod conversation;
 mod demo;
 mod parts;
 mod policy;
+mod revoke;
 mod tokens;
 mod tools;
 

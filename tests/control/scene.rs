@@ -106,6 +106,7 @@ impl Scene {
                 }),
             }],
             pins: pins.clone(),
+            keys: Default::default(),
             servers: Arc::new(|_| None),
         };
         Scene {

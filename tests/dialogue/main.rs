@@ -16,6 +16,7 @@ mod crossing;
 mod envelope;
 mod lists;
 mod own;
+mod revoked;
 mod sessions;
 mod streams;
 mod surface;

@@ -80,6 +80,7 @@ access_log: file:access.log
             counters: Arc::new(Counters::new(labels, 1)),
             probes: Vec::new(),
             pins: Pins::new().0,
+            keys: Default::default(),
             servers: Arc::new(|_| None),
         };
         let control = Control::start(&config, Clock::start(), parts).unwrap();

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sluice::auth::{Revocation, RevokedKind};
 use sluice::base::clock::Mono;
 use sluice::base::credential::{CallerTokens, Rebuff, Shelf};
 use sluice::base::limits::Limits;
@@ -38,6 +39,7 @@ fn name(refusal: &Refusal) -> &'static str {
         Refusal::Mcp(_) | Refusal::Graph(_) | Refusal::Told { .. } => "Mcp",
         Refusal::NoToken => "NoToken",
         Refusal::Token(_) => "Token",
+        Refusal::Revoked(_) => "Revoked",
         Refusal::KeysUnavailable(_) => "KeysUnavailable",
         Refusal::Denied(_) => "Denied",
         Refusal::ApprovalNeeded(_) => "ApprovalNeeded",
@@ -59,7 +61,7 @@ fn name(refusal: &Refusal) -> &'static str {
     }
 }
 
-const NAMES: [&str; 31] = [
+const NAMES: [&str; 32] = [
     "PlainText",
     "Head",
     "Target",
@@ -73,6 +75,7 @@ const NAMES: [&str; 31] = [
     "NoRoute",
     "NoToken",
     "Token",
+    "Revoked",
     "KeysUnavailable",
     "Denied",
     "ApprovalNeeded",
@@ -682,6 +685,58 @@ fn what_changes_while_it_waits() {
         true
     };
     refused(durable(), &get("/a"), Origin::new(OK), &ended, roll);
+}
+
+#[test]
+fn what_an_operator_revokes() {
+    let revoke = |rig: &Rig, before| {
+        let revocation = Revocation {
+            id: 3,
+            kind: RevokedKind::Client,
+            name: "agent".into(),
+            issuer: None,
+            before,
+            until: None,
+        };
+        rig.keys.revoke([revocation].into_iter().collect());
+    };
+    let revoked = |recorded| want("Revoked", 401, KeepAlive, recorded);
+    for (before, challenge) in [
+        (None, "error=\"invalid_token\""),
+        (Some(START), "error=\"insufficient_claims\", claims=\""),
+    ] {
+        let rig = plain();
+        revoke(&rig, before);
+        let refused_at_once = revoked(Recorded::Refused(Decision::Refused, "revoked"));
+        let end = refused(rig, &get("/a"), Origin::new(OK), &refused_at_once, late);
+        let text = String::from_utf8_lossy(&end.to_caller).into_owned();
+        assert!(text.contains(challenge), "{text}");
+    }
+    // While the call waits for the disk, and in the moment before its head goes upstream.
+    let on_sync = |rig: &mut Rig, _: &[Wait]| {
+        revoke(rig, None);
+        rig.sync();
+        true
+    };
+    let waiting = revoked(Admitted(Outcome::Revoked));
+    refused(durable(), &get("/a"), Origin::new(OK), &waiting, on_sync);
+    let on_connect = |rig: &mut Rig, waits: &[Wait]| {
+        if waits == [Wait::Connect] {
+            revoke(rig, None);
+        }
+        true
+    };
+    let connecting = Want {
+        after: Close,
+        ..revoked(Admitted(Outcome::Revoked))
+    };
+    refused(
+        plain(),
+        &get("/a"),
+        Origin::new(OK),
+        &connecting,
+        on_connect,
+    );
 }
 
 #[test]

@@ -14,8 +14,10 @@ use sluice::recorder::read::{Filter, recordings, sessions};
 use sluice::worker::io::IoChoice;
 
 use super::caller::Caller;
+use super::issuer::CLIENT;
 use super::origin::{Origin, reply};
-use super::scene::{Plan, Process, serve};
+use super::revoke::revoke;
+use super::scene::{Plan, Process, eventually, serve};
 
 on_every_driver!(a_next_process_takes_over_and_no_connection_is_lost);
 
@@ -246,4 +248,22 @@ fn a_signal_has_the_program_file_started_again() {
     for line in process.lines.by_ref() {
         drop(line);
     }
+}
+
+#[test]
+fn what_was_revoked_stays_so_in_the_process_that_takes_over() {
+    let origin = Origin::answering(|_| reply("200 OK", "whole"));
+    let mut before = first(IoChoice::default(), &origin);
+    let scene = &before.scene;
+    let status = || scene.caller().ask(scene.get("/")).status;
+    assert_eq!(status(), 200);
+    revoke(scene.data(), &["client", CLIENT]);
+    eventually("it is revoked", || status() == 401);
+    let mut next = Next::start(&before);
+    next.says("taken over");
+    assert_eq!(before.child.wait().unwrap().code(), Some(0));
+    assert_eq!(status(), 401);
+    revoke(scene.data(), &["lift", "1"]);
+    eventually("the next one hears of it", || status() == 200);
+    next.end();
 }

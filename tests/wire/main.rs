@@ -36,6 +36,7 @@ mod process;
 mod proxy;
 mod recorder;
 mod refuse;
+mod revoke;
 mod slow;
 mod stale;
 mod tls;

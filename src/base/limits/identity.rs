@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+/// Revocations that stand at once. An operator types them; a script that revokes for ever is told.
+pub const REVOCATIONS: usize = 10_000;
+/// The reason that an operator gives for one, and who it is.
+pub const REVOCATION_TEXT_BYTES: usize = 256;
 /// An answer with the groups of one caller: ids of 36 characters.
 pub const GROUPS_BYTES: usize = 512 * 1024;
 /// Groups of one caller. Graph answers with 11,000 at most, and nobody's policy names so many.

@@ -77,8 +77,7 @@ impl Gateway {
             eprintln!("sluice: a recording was found damaged and is left as it is: {damaged}");
         }
         let counters = Arc::new(Counters::new(labels(config), config.workers));
-        let keeper = StoreKeeper::start(&config.data, clock).doing("the store")?;
-        keeper.configure(config);
+        let keeper = store_keeper(config, clock)?;
         let servers = Servers::start(config, doors.inner)?;
         let parts = Parts {
             counters,
@@ -87,6 +86,7 @@ impl Gateway {
                 keeper.probe(),
             ],
             pins: keeper.pins().clone(),
+            keys: keeper.keys().clone(),
             servers: servers.states(),
             inherited,
         };
@@ -267,6 +267,12 @@ impl Gateway {
         self.control.stop();
         failed.map_or(sealed, Err)
     }
+}
+
+fn store_keeper(config: &Config, clock: Clock) -> Result<StoreKeeper, Failure> {
+    let keeper = StoreKeeper::start(&config.data, clock).doing("the store")?;
+    keeper.configure(config);
+    Ok(keeper)
 }
 
 /// What connections of protocol `mcp` share.

@@ -4,6 +4,7 @@ mod diff;
 mod lines;
 
 use super::failure::{Doing, Failure};
+use super::person::whoever;
 use super::place::Place;
 use super::terminal::{self, Paint};
 use crate::base::calendar::Utc;
@@ -256,15 +257,4 @@ fn in_json(tool: &Tool) -> serde_json::Value {
         "changed_at": Utc::from_unix(tool.changed_at).to_string(),
         "approved_by": tool.approved_by,
     })
-}
-
-/// The person at the terminal, as far as the system knows.
-fn whoever() -> String {
-    let uid = rustix::process::getuid().as_raw();
-    let named = ["SUDO_USER", "USER", "LOGNAME"];
-    let named = named.iter().find_map(|name| std::env::var(name).ok());
-    match named {
-        Some(named) => format!("{named} (uid {uid})"),
-        None => format!("uid {uid}"),
-    }
 }

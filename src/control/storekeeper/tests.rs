@@ -4,10 +4,11 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use super::*;
+use crate::auth::{Revocation, RevokedKind};
 use crate::base::clock::Wall;
 use crate::mcp::pins::{self, Sight, Standing, ToolPolicy};
 use crate::mcp::print::Fingerprint;
-use crate::store::{Approval, Approved};
+use crate::store::{Approval, Approved, Revoke};
 
 const A: Fingerprint = Fingerprint([0xa; 32]);
 const B: Fingerprint = Fingerprint([0xb; 32]);
@@ -130,6 +131,107 @@ impl Store for Failing {
     fn tasks(&mut self, _: Wall) -> Result<Vec<TaskBound>, StoreError> {
         Ok(Vec::new())
     }
+
+    fn revoke(&mut self, _: &Revoke<'_>, _: Wall) -> Result<u64, StoreError> {
+        Err(StoreError::Full)
+    }
+
+    fn lift(&mut self, _: u64) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    fn revocations(&mut self, _: Wall) -> Result<Vec<KeptRevocation>, StoreError> {
+        match self.full.load(Relaxed) {
+            true => Err(StoreError::Full),
+            false => Ok(vec![revoked(1, "local/alice")]),
+        }
+    }
+
+    fn changed(&mut self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+}
+
+fn revoked(id: u64, name: &str) -> KeptRevocation {
+    KeptRevocation {
+        revocation: Revocation {
+            id,
+            kind: RevokedKind::Principal,
+            name: name.into(),
+            issuer: None,
+            before: None,
+            until: None,
+        },
+        reason: None,
+        by: "carol".to_owned(),
+        at: 1,
+    }
+}
+
+#[test]
+fn a_revocation_of_another_process_is_in_force_at_once_and_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = Clock::start();
+    let keeper = StoreKeeper::start(directory.path(), clock).unwrap();
+    let keys = keeper.keys().clone();
+    assert_eq!(keys.load().revision(), 0);
+    let mut person = Embedded::open_existing(directory.path()).unwrap();
+    let revoke = |name, until| Revoke {
+        kind: RevokedKind::Principal,
+        name,
+        issuer: None,
+        before: None,
+        until,
+        reason: None,
+        by: "carol",
+    };
+    let now = clock.now().wall;
+    let begun = Instant::now();
+    let first = person.revoke(&revoke("local/alice", None), now).unwrap();
+    soon("it is in force", || keys.load().revocations().len() == 1);
+    assert!(begun.elapsed() < LOOK, "sooner than an approval");
+    let soon_over = now.unix_seconds() + 1;
+    person
+        .revoke(&revoke("local/bob", Some(soon_over)), now)
+        .unwrap();
+    soon("both are", || keys.load().revocations().len() == 2);
+    let revision = keys.load().revision();
+    // What else is written changes nothing of it.
+    let pins = connected(&keeper);
+    assert_eq!(see(&pins, &A), Sight::Shown);
+    soon("the tool is written", || {
+        !person.tools_of("tickets").unwrap().is_empty()
+    });
+    assert_eq!(keys.load().revision(), revision);
+    keeper.stop();
+
+    soon("the second is over", || {
+        clock.now().wall.unix_seconds() >= soon_over
+    });
+    let keeper = StoreKeeper::start(directory.path(), clock).unwrap();
+    let keys = keeper.keys().clone();
+    assert_eq!(keys.load().revocations().len(), 1, "known from the start");
+    assert!(person.lift(first).unwrap());
+    assert!(!person.lift(first).unwrap());
+    soon("it is lifted", || keys.load().revocations().is_empty());
+    keeper.stop();
+}
+
+#[test]
+fn while_the_store_cannot_be_read_what_was_revoked_stays_so() {
+    let store = Failing::default();
+    let keeper = StoreKeeper::with(store.clone(), Clock::start()).unwrap();
+    let probe = keeper.probe();
+    assert_eq!(keeper.keys().load().revocations().len(), 1);
+    store.full.store(true, Relaxed);
+    soon("it is loud", || (probe.check)().is_err());
+    assert_eq!(keeper.keys().load().revocations().len(), 1);
+    keeper.stop();
+    let refused = StoreKeeper::with(store, Clock::start());
+    assert!(
+        matches!(refused, Err(StoreError::Full)),
+        "and none starts with it"
+    );
 }
 
 #[test]

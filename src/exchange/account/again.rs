@@ -253,13 +253,15 @@ impl Account {
         self.asked.shrink(core);
     }
 
-    /// Whether the call may go on: always under the rules it was judged by, and under others when
-    /// they allow it, too, on a connection of the same name to the same upstream.
+    /// Whether the call may go on: nobody has revoked the caller; always under the rules it was judged
+    /// by, and under others when they allow it, too, on a connection of the same name to the same
+    /// upstream.
     pub(in crate::exchange) fn may_go_on(
         &mut self,
         core: &mut Core,
         now: Now,
     ) -> Result<(), Refusal> {
+        self.is_not_revoked(core, now)?;
         let rules = core.rules.load();
         if rules.generation == self.looked {
             return Ok(());

@@ -85,7 +85,7 @@ impl<'a> Judge<'a> {
         };
         let challenge = match &refusal {
             Refusal::NoToken => mcp.metadata.unproven(false, seen),
-            Refusal::Token(_) => mcp.metadata.unproven(true, seen),
+            Refusal::Token(_) | Refusal::Revoked(_) => mcp.metadata.unproven(true, seen),
             Refusal::Denied(Denial::ScopeMissing(scopes)) => {
                 mcp.metadata.insufficient(scopes, seen)
             }
@@ -334,6 +334,7 @@ impl<'a> Judge<'a> {
             return Err(McpRefusal::SessionUnknown.into());
         }
         self.account.within(session.upstream);
+        self.account.is_not_revoked(self.core, self.now)?;
         Ok(Some(Session::of(&session)))
     }
 

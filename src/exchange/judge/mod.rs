@@ -269,6 +269,7 @@ impl Judge<'_> {
             },
         };
         self.account.proven(&identity);
+        self.account.is_not_revoked(self.core, self.now)?;
         match GroupsWanted::of(&identity) {
             // Asked for and not said: policy refuses where it goes by them.
             Some(wanted) if !asked.groups && goes_by_groups(judged, &wanted) => {

@@ -1,6 +1,7 @@
 //! What connections of protocol `mcp` refuse beside all others.
 
 use super::told::{self, Told};
+use crate::auth::Revoked;
 use crate::mcp::Objection;
 use crate::policy::budget::Exceeded;
 
@@ -13,6 +14,9 @@ pub enum McpRefusal {
     /// The session is not known here, is another's, or its server is gone.
     #[error("no such session")]
     SessionUnknown,
+    /// An operator has revoked the session; the caller may begin another.
+    #[error("revocation {}", .0.id)]
+    SessionRevoked(Revoked),
     /// The state to go on from is not one that this gateway gave to this principal.
     #[error("no such state")]
     StateUnknown,
@@ -45,6 +49,7 @@ impl McpRefusal {
             McpRefusal::Message(why) if why.http_status() == 415 => &told::BAD_MESSAGE_TYPE,
             McpRefusal::Message(_) => &told::BAD_MESSAGE,
             McpRefusal::SessionUnknown => &told::SESSION_UNKNOWN,
+            McpRefusal::SessionRevoked(_) => &told::SESSION_REVOKED,
             McpRefusal::StateUnknown => &told::STATE_UNKNOWN,
             McpRefusal::TaskUnknown => &told::TASK_UNKNOWN,
             McpRefusal::Quarantined => &told::TOOL_QUARANTINED,

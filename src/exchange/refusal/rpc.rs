@@ -44,7 +44,7 @@ impl Refusal {
             self,
             Refusal::Told { .. }
                 | Refusal::Denied(Denial::ScopeMissing(_))
-                | Refusal::Mcp(McpRefusal::SessionUnknown)
+                | Refusal::Mcp(McpRefusal::SessionUnknown | McpRefusal::SessionRevoked(_))
         );
         if in_http || ids.ids.is_empty() {
             return self;

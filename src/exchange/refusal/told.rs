@@ -59,6 +59,8 @@ told! {
         "The message is malformed or ambiguous.";
     BAD_MESSAGE_TYPE: 415 "Unsupported Media Type", "bad_message_type",
         "Messages are JSON.";
+    SESSION_REVOKED: 404 "Not Found", "session_revoked",
+        "The session is revoked; begin a new one.";
     STATE_UNKNOWN: 404 "Not Found", "state_unknown",
         "There is no such state to go on from.";
     TASK_UNKNOWN: 404 "Not Found", "task_unknown",
@@ -83,6 +85,8 @@ told! {
         "A bearer token is required.";
     INVALID_TOKEN: 401 "Unauthorized", "invalid_token",
         "The bearer token was not accepted.";
+    REVOKED: 401 "Unauthorized", "revoked",
+        "The bearer token is revoked.";
     KEYS_UNAVAILABLE: 503 "Service Unavailable", "keys_unavailable",
         "Tokens cannot be verified at the moment.";
     DENIED: 403 "Forbidden", "denied",

@@ -3,7 +3,6 @@
 
 use base64::Engine as _;
 use base64::alphabet::{STANDARD as PLAIN, URL_SAFE};
-use base64::engine::general_purpose::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::body::BodyStep;
@@ -11,7 +10,7 @@ use super::step::{ReplyStep, released};
 use crate::base::clock::Now;
 use crate::base::limits::CLAIMS_BYTES;
 use crate::exchange::{Account, Core, Refusal};
-use crate::http::challenge::{Item, items};
+use crate::http::challenge::{Item, insufficient_claims, items};
 use crate::http::{BodyLength, Known, ResponseHead, WriteError};
 use crate::json::{Document, Kind};
 use crate::mask::{Masked, MaskedHead, masked_head};
@@ -104,10 +103,7 @@ pub(super) fn head<'t>(
     scratch: &mut Vec<u8>,
 ) -> Result<Masked<'t>, WriteError> {
     let fill = |head: &mut MaskedHead<'_>| {
-        let claims = STANDARD.encode(claims);
-        let value =
-            format!("Bearer realm=\"sluice\", error=\"insufficient_claims\", claims=\"{claims}\"");
-        head.field("WWW-Authenticate", value.as_bytes())?;
+        head.field("WWW-Authenticate", insufficient_claims(claims).as_bytes())?;
         head.fixed("Cache-Control", "no-store")?;
         if close {
             head.fixed("Connection", "close")?;
@@ -119,6 +115,8 @@ pub(super) fn head<'t>(
 
 #[cfg(test)]
 mod tests {
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
 
     const CLAIMS: &str = r#"{"access_token":{"nbf":{"essential":true,"value":"1604106651"}}}"#;

@@ -56,6 +56,8 @@ pub enum Outcome {
     Drained = 9,
     /// The request's body was malformed or too slow.
     CallerMalformed = 10,
+    /// An operator had revoked the caller: it was refused, or cut off while under way.
+    Revoked = 11,
 }
 
 /// Why a session ended.
@@ -96,7 +98,7 @@ numbered! {
     Class: Buffered Durable;
     Decision: Allowed Denied Refused;
     Outcome: Complete Refused CallerGone UpstreamRefused UpstreamTruncated UpstreamTimeout
-        UpstreamMalformed Unreadable RecorderLost Drained CallerMalformed;
+        UpstreamMalformed Unreadable RecorderLost Drained CallerMalformed Revoked;
     SessionOver: Idle Aged Closed;
     Side: Request Reply;
 }
@@ -115,6 +117,7 @@ impl Outcome {
         "recorder_lost",
         "drained",
         "caller_malformed",
+        "revoked",
     ];
 
     /// The name that people filter by.

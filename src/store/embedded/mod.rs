@@ -1,5 +1,6 @@
 //! The store in a file: SQLite, written ahead and synced at every commit.
 
+mod revocations;
 mod schema;
 mod tasks;
 mod tools;
@@ -14,7 +15,7 @@ use rusqlite::backup::Backup;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::{Approval, Approved, Store, StoreError, Surprise, Tool};
+use super::{Approval, Approved, KeptRevocation, Revoke, Store, StoreError, Surprise, Tool};
 use crate::base::clock::Wall;
 use crate::mcp::pins::ToolSeen;
 use crate::mcp::tasks::TaskBound;
@@ -31,6 +32,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// A store in a file of its own.
 pub struct Embedded {
     database: Connection,
+    /// The engine's own count of what other processes have committed, as it was asked for last.
+    version: i64,
 }
 
 impl Embedded {
@@ -84,7 +87,10 @@ impl Embedded {
         }
         database.pragma_update(None, "synchronous", "FULL")?;
         schema::migrate(&mut database)?;
-        Ok(Embedded { database })
+        Ok(Embedded {
+            version: version(&database)?,
+            database,
+        })
     }
 
     /// Copies the store, as it is at one moment, to a file that is new; others may write meanwhile.
@@ -161,6 +167,27 @@ impl Store for Embedded {
             tasks::all(database)
         })
     }
+
+    fn revoke(&mut self, revoke: &Revoke<'_>, now: Wall) -> Result<u64, StoreError> {
+        self.whole(|database| revocations::add(database, revoke, now))
+    }
+
+    fn lift(&mut self, id: u64) -> Result<bool, StoreError> {
+        self.whole(|database| revocations::lift(database, id))
+    }
+
+    fn revocations(&mut self, now: Wall) -> Result<Vec<KeptRevocation>, StoreError> {
+        revocations::all(&self.database, now)
+    }
+
+    fn changed(&mut self) -> Result<bool, StoreError> {
+        let version = version(&self.database)?;
+        Ok(std::mem::replace(&mut self.version, version) != version)
+    }
+}
+
+fn version(database: &Connection) -> Result<i64, StoreError> {
+    Ok(database.pragma_query_value(None, "data_version", |row| row.get(0))?)
 }
 
 #[cfg(test)]

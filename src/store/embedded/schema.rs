@@ -8,7 +8,8 @@ use super::StoreError;
 const APPLICATION: i64 = 0x534c_5549;
 
 /// Each takes the schema one version further. What has been released is never edited.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE tools (
         connection TEXT NOT NULL,
         name TEXT NOT NULL,
@@ -30,7 +31,21 @@ const MIGRATIONS: &[&str] = &["
         until INTEGER NOT NULL          -- Unix nanoseconds
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX tasks_by_end ON tasks (until);
-"];
+",
+    "
+    CREATE TABLE revocations (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, -- no number is used twice
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        issuer TEXT,                          -- the only one that is meant
+        issued_before INTEGER,                -- Unix seconds
+        until INTEGER,
+        reason TEXT,
+        revoked_by TEXT NOT NULL,
+        revoked_at INTEGER NOT NULL
+    ) STRICT;
+",
+];
 
 /// Refuses a file that is not ours, is damaged, or is of a later version; changes nothing.
 pub(super) fn check(database: &Connection) -> Result<(), StoreError> {

@@ -3,6 +3,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
+use crate::auth::{Revocation, RevokedKind};
+use crate::base::limits::REVOCATIONS;
 use crate::mcp::pins::State;
 use crate::mcp::print::Fingerprint;
 use crate::mcp::tasks::TaskName;
@@ -171,6 +173,94 @@ fn tasks_are_kept_until_they_are_over() {
     assert_eq!(store.tasks(at(10)).unwrap(), [bound("2", 2, 200)]);
 }
 
+fn revoke(name: &str, until: Option<u64>) -> Revoke<'_> {
+    Revoke {
+        kind: RevokedKind::Client,
+        name,
+        issuer: Some("local"),
+        before: Some(5),
+        until,
+        reason: Some("why not"),
+        by: "carol",
+    }
+}
+
+#[test]
+fn revocations_are_kept_as_they_were_until_they_are_over_or_lifted() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = Embedded::open(directory.path()).unwrap();
+    let mut person = Embedded::open_existing(directory.path()).unwrap();
+    // Opening it may have been a change.
+    let _ = store.changed().unwrap();
+    assert!(!store.changed().unwrap());
+    assert_eq!(person.revoke(&revoke("a", None), at(10)).unwrap(), 1);
+    assert_eq!(person.revoke(&revoke("b", Some(50)), at(10)).unwrap(), 2);
+    assert!(store.changed().unwrap(), "another has written");
+    assert!(!store.changed().unwrap());
+    let all = store.revocations(at(49)).unwrap();
+    let a = KeptRevocation {
+        revocation: Revocation {
+            id: 1,
+            kind: RevokedKind::Client,
+            name: "a".into(),
+            issuer: Some("local".into()),
+            before: Some(5),
+            until: None,
+        },
+        reason: Some("why not".to_owned()),
+        by: "carol".to_owned(),
+        at: 10,
+    };
+    assert_eq!((all.len(), &all[0]), (2, &a));
+    assert_eq!(store.revocations(at(50)).unwrap(), [a]);
+    assert!(store.lift(1).unwrap() && !store.lift(1).unwrap());
+    assert!(!store.changed().unwrap(), "that was its own");
+    assert_eq!(store.revoke(&revoke("c", None), at(60)).unwrap(), 3);
+    assert!(!store.lift(2).unwrap(), "what is over made room");
+}
+
+#[test]
+fn there_is_a_bound_on_what_stands_revoked() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = Embedded::open(directory.path()).unwrap();
+    store
+        .whole(|database| {
+            for _ in 0..REVOCATIONS {
+                revocations::add(database, &revoke("a", Some(50)), at(10))?;
+            }
+            Ok(())
+        })
+        .unwrap();
+    let full = store.revoke(&revoke("b", None), at(11));
+    assert!(matches!(full, Err(StoreError::TooMany(REVOCATIONS))));
+    assert_eq!(store.revocations(at(11)).unwrap().len(), REVOCATIONS);
+    assert!(store.revoke(&revoke("b", None), at(50)).is_ok());
+}
+
+#[test]
+fn a_revocation_that_makes_no_sense_is_not_left_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = Embedded::open(directory.path()).unwrap();
+    store.revoke(&revoke("a", None), at(10)).unwrap();
+    let strange = "UPDATE revocations SET kind = 'planet'";
+    store.database.execute(strange, []).unwrap();
+    let read = store.revocations(at(10));
+    assert!(matches!(read, Err(StoreError::Corrupt(_))), "{read:?}");
+}
+
+#[test]
+fn a_store_of_the_first_version_is_brought_to_this_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = Embedded::open(directory.path()).unwrap();
+    store.keep(&[seen(A, State::Pinned)], &[], at(10)).unwrap();
+    let back = "DROP TABLE revocations; DELETE FROM schema WHERE version = 2";
+    store.database.execute_batch(back).unwrap();
+    drop(store);
+    let mut store = Embedded::open_existing(directory.path()).unwrap();
+    assert_eq!(the_tool(&mut store).state, State::Pinned);
+    assert_eq!(store.revoke(&revoke("a", None), at(10)).unwrap(), 1);
+}
+
 #[test]
 fn nobody_else_may_read_the_files() {
     let directory = tempfile::tempdir().unwrap();
@@ -234,7 +324,7 @@ fn what_is_not_a_sound_store_is_refused_and_left_alone() {
     let newer = Embedded::open(directory.path());
     assert!(matches!(
         newer,
-        Err(StoreError::Newer { found: 9, known: 1 })
+        Err(StoreError::Newer { found: 9, known: 2 })
     ));
 }
 
