@@ -86,6 +86,17 @@ pub fn write_response<'f>(
     out.extend_from_slice(b"{\"id\":");
     write_string(id, out);
     out.extend_from_slice(format!(",\"status\":{status}").as_bytes());
+    write_rest(fields, body, out);
+    out.push(b'}');
+}
+
+/// Writes what requests and responses have alike: their header fields, where there are any, and the
+/// body.
+pub(super) fn write_rest<'f>(
+    fields: impl Iterator<Item = (&'f str, &'f str)>,
+    body: Option<&str>,
+    out: &mut Vec<u8>,
+) {
     let mut before: &[u8] = b",\"headers\":{";
     for (name, value) in fields {
         out.extend_from_slice(std::mem::replace(&mut before, b","));
@@ -100,7 +111,6 @@ pub fn write_response<'f>(
         out.extend_from_slice(b",\"body\":");
         out.extend_from_slice(body.as_bytes());
     }
-    out.push(b'}');
 }
 
 /// The member of that name. One that differs in letter case alone could be taken for it.

@@ -4,6 +4,7 @@
 //! knows refuses the whole. So the upstream gets what was judged, in the one spelling that it was
 //! judged in.
 
+use super::answer::write_rest;
 use super::path::{PathError, canonical};
 use crate::base::limits::{BATCH_ID_BYTES, BATCH_REQUESTS, TARGET_BYTES};
 use crate::http::{TargetError, uri};
@@ -154,21 +155,9 @@ impl<'a> Batch<'a> {
         let kept = part
             .fields
             .iter()
+            .map(|(name, value)| (name.as_str(), *value))
             .filter(|(name, value)| passes(name, value));
-        let mut before: &[u8] = b",\"headers\":{";
-        for (name, value) in kept {
-            out.extend_from_slice(std::mem::replace(&mut before, b","));
-            write_string(name, out);
-            out.push(b':');
-            write_string(value, out);
-        }
-        if before == b"," {
-            out.push(b'}');
-        }
-        if let Some(body) = part.body {
-            out.extend_from_slice(b",\"body\":");
-            out.extend_from_slice(body.raw().as_bytes());
-        }
+        write_rest(kept, part.body.map(|body| body.raw()), out);
         let mut before: &[u8] = b",\"dependsOn\":[";
         for earlier in part.after.iter().filter_map(|at| self.parts.get(*at)) {
             out.extend_from_slice(std::mem::replace(&mut before, b","));

@@ -101,11 +101,30 @@ impl<S: Stream> Transport<S> {
         self.stream.peer_addr()
     }
 
-    /// Moves bytes that have arrived to `into` as they are, before there is TLS.
-    pub(super) fn try_read_ahead(&self, into: &mut Buffer) -> io::Result<usize> {
-        let count = self.stream.try_read(into.spare())?;
-        into.fill(count);
-        Ok(count)
+    /// Waits for bytes, and moves them to `into` as they are, before there is TLS. May be dropped at any
+    /// moment.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` where nothing more will come.
+    pub(super) async fn read_ahead(
+        &self,
+        into: &mut Buffer,
+        pool: &RefCell<Pool>,
+    ) -> io::Result<()> {
+        pool.borrow_mut().fill_vacancy(into);
+        loop {
+            match self.stream.try_read(into.spare()) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => {
+                    into.fill(count);
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.stream.readable().await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Where TLS lies between, takes what was read ahead for its own.

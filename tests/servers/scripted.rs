@@ -133,13 +133,11 @@ impl Server {
             "hang" => {}
             "crash" => exit(3),
             "deaf" => sleep(Duration::from_secs(600)),
-            "flood" => loop {
-                self.out
-                    .lock()
-                    .unwrap()
-                    .write_all(&[b'x'; 65536])
-                    .expect("a reader");
-            },
+            "flood" => {
+                let mut out = self.out.lock().unwrap();
+                while out.write_all(&[b'x'; 65536]).is_ok() {}
+                exit(0);
+            }
             "fork" => {
                 let seconds = request.params["seconds"].as_str().unwrap_or("600");
                 let children = (0..number("processes")).map(|_| {

@@ -32,9 +32,7 @@ fn scene(io: IoChoice, addresses: &[SocketAddr], connection: &str) -> Scene {
         connection,
         ..Plan::new(io, &origin)
     };
-    let scene = plan.start();
-    scene.await_ready();
-    scene
+    plan.ready()
 }
 
 /// A bell that calls can be made to wait for.

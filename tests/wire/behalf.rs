@@ -25,9 +25,7 @@ fn scene(io: IoChoice, origin: &Origin, issuer: &LocalIssuer) -> Scene {
         who: "roles: [reader], scopes: [read]",
         ..Plan::new(io, origin)
     };
-    let scene = plan.start();
-    scene.await_ready();
-    scene
+    plan.ready()
 }
 
 fn each_user_is_exchanged_once_for_all_calls(io: IoChoice) {
@@ -95,8 +93,7 @@ fn an_application_is_not_acted_for(io: IoChoice) {
         credential: "on_behalf_of",
         ..Plan::new(io, &origin)
     };
-    let scene = plan.start();
-    scene.await_ready();
+    let scene = plan.ready();
     let refused = scene.caller().ask(scene.get("/"));
     assert_eq!((refused.status, &*refused.code()), (403, "user_needed"));
     assert!(issuer.forms().is_empty() && origin.requests().is_empty());

@@ -19,22 +19,23 @@ on_every_driver!(
     a_host_that_tls_was_not_asked_for_gets_421,
 );
 
-fn ok() -> Origin {
-    Origin::answering(|request| reply("200 OK", request.target()))
-}
-
-fn the_name_asked_for_chooses_the_certificate(io: IoChoice) {
-    let (authority, origin) = (Authority::new(), ok());
-    let first = authority.leaf(&["first.example"]);
-    let second = authority.leaf(&["second.example", "*.wild.example"]);
-    let mut plan = showing(io, &origin, &first);
+/// The same, with another beside it.
+fn showing_two<'p>(io: IoChoice, origin: &Origin, first: &Leaf, second: &Leaf) -> Plan<'p> {
+    let mut plan = showing(io, origin, first);
     plan.tls = ", certificates: [{ cert: file:second.crt, key: file:second.key }]";
     plan.files.extend([
         ("second.crt", second.certificate.clone()),
         ("second.key", second.key.clone()),
     ]);
-    let scene = plan.start();
-    scene.await_ready();
+    plan
+}
+
+fn the_name_asked_for_chooses_the_certificate(io: IoChoice) {
+    let (authority, origin) = (Authority::new(), Origin::echoing());
+    let first = authority.leaf(&["first.example"]);
+    let second = authority.leaf(&["second.example", "*.wild.example"]);
+    let plan = showing_two(io, &origin, &first, &second);
+    let scene = plan.ready();
     let client = authority.client(None);
     for (name, leaf) in [
         ("first.example", &first),
@@ -78,8 +79,7 @@ fn certificates_change_and_no_connection_is_dropped(io: IoChoice) {
         }
         Ok(())
     });
-    let mut scene = showing(io, &origin, &old).start();
-    scene.await_ready();
+    let mut scene = showing(io, &origin, &old).ready();
     let client = authority.client(None);
     let connect = |scene: &Scene| Asking::connect(scene.secure, &client, "gateway.example");
     let (mut idle, mut busy) = (connect(&scene), connect(&scene));
@@ -101,12 +101,11 @@ fn certificates_change_and_no_connection_is_dropped(io: IoChoice) {
 }
 
 fn a_bad_certificate_keeps_the_one_before_and_is_told(io: IoChoice) {
-    let (authority, origin) = (Authority::new(), ok());
+    let (authority, origin) = (Authority::new(), Origin::echoing());
     let good = authority.leaf(&["gateway.example"]);
     let other = authority.leaf(&["gateway.example"]);
     let late = authority.leaf_until(&["gateway.example"], 2020);
-    let mut scene = showing(io, &origin, &good).start();
-    scene.await_ready();
+    let mut scene = showing(io, &origin, &good).ready();
     for (certificate, key, why) in [
         (
             other.certificate.as_str(),
@@ -134,17 +133,11 @@ fn a_bad_certificate_keeps_the_one_before_and_is_told(io: IoChoice) {
 }
 
 fn a_host_that_tls_was_not_asked_for_gets_421(io: IoChoice) {
-    let (authority, origin) = (Authority::new(), ok());
+    let (authority, origin) = (Authority::new(), Origin::echoing());
     let first = authority.leaf(&["first.example", "127.0.0.2"]);
     let second = authority.leaf(&["second.example"]);
-    let mut plan = showing(io, &origin, &first);
-    plan.tls = ", certificates: [{ cert: file:second.crt, key: file:second.key }]";
-    plan.files.extend([
-        ("second.crt", second.certificate.clone()),
-        ("second.key", second.key.clone()),
-    ]);
-    let scene = plan.start();
-    scene.await_ready();
+    let plan = showing_two(io, &origin, &first, &second);
+    let scene = plan.ready();
     let port = scene.secure.port();
     let with_port = format!("first.example:{port}");
     let address = format!("127.0.0.2:{port}");
@@ -184,7 +177,7 @@ fn a_host_that_tls_was_not_asked_for_gets_421(io: IoChoice) {
 
 #[test]
 fn the_process_notices_other_certificates_by_itself() {
-    let (authority, origin) = (Authority::new(), ok());
+    let (authority, origin) = (Authority::new(), Origin::echoing());
     let (old, new) = (
         authority.leaf(&["gateway.example"]),
         authority.leaf(&["gateway.example"]),

@@ -57,9 +57,7 @@ fn scene(io: IoChoice, origin: &Origin, issuer: &LocalIssuer) -> Scene {
         class: "durable",
         ..Plan::new(io, origin)
     };
-    let scene = plan.start();
-    scene.await_ready();
-    scene
+    plan.ready()
 }
 
 fn fields(form: &str) -> HashMap<String, String> {
@@ -137,8 +135,7 @@ fn a_call_whose_body_is_held_goes_once_more_whole(io: IoChoice) {
         rules: "      - allow: tools/call *\n",
         ..Plan::new(io, &origin)
     };
-    let scene = plan.start();
-    scene.await_ready();
+    let scene = plan.ready();
     let call = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"find","arguments":{"a":"b"}}}"#;
     let head = scene.head("POST", "/");
     let served = scene.caller().ask(format!(
@@ -229,8 +226,7 @@ fn on_behalf(io: IoChoice, origin: &Origin, issuer: &LocalIssuer) -> Scene {
         who: "scopes: [read]",
         ..Plan::new(io, origin)
     };
-    let mut scene = plan.start();
-    scene.await_ready();
+    let mut scene = plan.ready();
     scene.token = issuer.user_token("first", now(), ALICE);
     scene
 }

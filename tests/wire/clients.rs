@@ -57,18 +57,12 @@ fn asks(scene: &Scene, client: &Arc<ClientConfig>) -> io::Result<Reply> {
     caller.try_reply()
 }
 
-fn ok() -> Origin {
-    Origin::answering(|request| reply("200 OK", request.target()))
-}
-
 fn started(plan: Plan<'_>) -> Scene {
-    let scene = plan.start();
-    scene.await_ready();
-    scene
+    plan.ready()
 }
 
 fn a_certificate_is_required_and_judged(io: IoChoice) {
-    let (parties, origin) = (Parties::new(), ok());
+    let (parties, origin) = (Parties::new(), Origin::echoing());
     let scene = started(parties.plan(io, &origin, ", client_ca: clients.pem"));
     let good = parties.theirs.caller(1, &["spiffe://td/a"]);
     let stranger = parties.ours.caller(1, &["spiffe://td/a"]);
@@ -84,7 +78,7 @@ fn a_certificate_is_required_and_judged(io: IoChoice) {
 }
 
 fn an_optional_certificate_is_judged_where_there_is_one(io: IoChoice) {
-    let (parties, origin) = (Parties::new(), ok());
+    let (parties, origin) = (Parties::new(), Origin::echoing());
     let tls = ", client_ca: clients.pem, client_certificates: optional";
     let scene = started(parties.plan(io, &origin, tls));
     let good = parties.theirs.caller(1, &[]);
@@ -96,7 +90,7 @@ fn an_optional_certificate_is_judged_where_there_is_one(io: IoChoice) {
 }
 
 fn a_list_of_revoked_certificates_must_speak_of_each_and_be_of_today(io: IoChoice) {
-    let (parties, origin) = (Parties::new(), ok());
+    let (parties, origin) = (Parties::new(), Origin::echoing());
     let tls = ", client_ca: clients.pem, client_crls: [file:clients.crl]";
     let (good, bad) = (parties.theirs.caller(1, &[]), parties.theirs.caller(2, &[]));
     let mut plan = parties.plan(io, &origin, tls);
@@ -172,7 +166,7 @@ fn who_is_trusted_no_more_is_cut_and_others_go_on(io: IoChoice) {
 }
 
 fn conditions_and_the_log_know_the_certificate(io: IoChoice) {
-    let (parties, origin) = (Parties::new(), ok());
+    let (parties, origin) = (Parties::new(), Origin::echoing());
     let agent = parties.theirs.caller(1, &["spiffe://td/agent"]);
     let nameless = parties.theirs.caller(2, &[]);
     let both = parties

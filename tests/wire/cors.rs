@@ -21,9 +21,7 @@ fn scene(io: IoChoice, origin: &Origin, route: &str) -> Scene {
         rules: "      - allow: OPTIONS /**\n",
         ..Plan::new(io, origin)
     };
-    let scene = plan.start();
-    scene.await_ready();
-    scene
+    plan.ready()
 }
 
 /// An upstream that would let every page in.

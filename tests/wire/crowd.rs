@@ -19,20 +19,6 @@ on_every_driver!(
     nothing_new_begins_where_memory_is_short,
 );
 
-fn scene(io: IoChoice, origin: &Origin, limits: &str) -> Scene {
-    let plan = Plan {
-        limits,
-        ..Plan::new(io, origin)
-    };
-    let scene = plan.start();
-    scene.await_ready();
-    scene
-}
-
-fn ok() -> Origin {
-    Origin::answering(|request| reply("200 OK", request.target()))
-}
-
 /// A caller from another address of this machine.
 fn from(address: [u8; 4], to: SocketAddr) -> Caller {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
@@ -46,8 +32,8 @@ fn is_turned_away(told: &Reply) -> bool {
 }
 
 fn one_address_cannot_have_all_places(io: IoChoice) {
-    let origin = ok();
-    let scene = scene(io, &origin, "connections_per_address: 3");
+    let origin = Origin::echoing();
+    let scene = Scene::limited(io, &origin, "connections_per_address: 3");
     let mut held: Vec<_> = (0..3).map(|_| scene.caller()).collect();
     for caller in &mut held {
         assert_eq!(caller.ask(scene.get("/")).status, 200);
@@ -75,8 +61,8 @@ fn one_address_cannot_have_all_places(io: IoChoice) {
 }
 
 fn a_listener_has_so_many_places(io: IoChoice) {
-    let origin = ok();
-    let scene = scene(io, &origin, "connections_per_listener: 4");
+    let origin = Origin::echoing();
+    let scene = Scene::limited(io, &origin, "connections_per_listener: 4");
     let mut held: Vec<_> = (1..5)
         .map(|last| from([127, 0, 0, last], scene.address))
         .collect();
@@ -97,8 +83,8 @@ fn a_listener_has_so_many_places(io: IoChoice) {
 }
 
 fn handshakes_have_a_pace(io: IoChoice) {
-    let origin = ok();
-    let scene = scene(io, &origin, "handshakes_per_worker: 3");
+    let origin = Origin::echoing();
+    let scene = Scene::limited(io, &origin, "handshakes_per_worker: 3");
     let begun = Instant::now();
     let mut got_in = 0;
     for _ in 0..12 {
@@ -122,8 +108,8 @@ fn handshakes_have_a_pace(io: IoChoice) {
 }
 
 fn a_handshake_has_its_time(io: IoChoice) {
-    let origin = ok();
-    let scene = scene(io, &origin, "handshake_time: 300ms, head_time: 20s");
+    let origin = Origin::echoing();
+    let scene = Scene::limited(io, &origin, "handshake_time: 300ms, head_time: 20s");
     // Silent, and in the middle of its hello.
     for begins in [&b""[..], &[22, 3, 1, 1, 0, 1, 0]] {
         let mut socket = TcpStream::connect(scene.secure).unwrap();
@@ -140,8 +126,8 @@ fn a_handshake_has_its_time(io: IoChoice) {
 }
 
 fn nothing_new_begins_where_memory_is_short(io: IoChoice) {
-    let origin = ok();
-    let mut scene = scene(io, &origin, "memory_bytes: 1024GiB");
+    let origin = Origin::echoing();
+    let mut scene = Scene::limited(io, &origin, "memory_bytes: 1024GiB");
     let mut there = scene.caller();
     assert_eq!(there.ask(scene.get("/")).status, 200);
     scene.edit("memory_bytes: 1024GiB", "memory_bytes: 16MiB");

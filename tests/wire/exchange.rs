@@ -233,8 +233,7 @@ fn callers_are_told_when_a_connection_ends(io: IoChoice) {
         limits: "requests_per_connection: 3",
         ..super::scene::Plan::new(io, &origin)
     };
-    let scene = plan.start();
-    scene.await_ready();
+    let scene = plan.ready();
     let mut caller = scene.caller();
     for _ in 0..2 {
         assert_eq!(caller.ask(scene.get("/")).field("connection"), None);

@@ -37,12 +37,8 @@ fn others_are_served(scene: &Scene, flood: impl Fn(&AtomicBool) + Sync) {
     });
 }
 
-fn ok() -> Origin {
-    Origin::answering(|request| reply("200 OK", request.target()))
-}
-
 fn a_flood_after_a_refusal_ends(io: IoChoice) {
-    let origin = ok();
+    let origin = Origin::echoing();
     let scene = Scene::start(io, &origin);
     others_are_served(&scene, |over| {
         while !over.load(Relaxed) {
@@ -61,7 +57,7 @@ fn a_flood_after_a_refusal_ends(io: IoChoice) {
 }
 
 fn a_flood_of_refused_requests_lets_others_through(io: IoChoice) {
-    let origin = ok();
+    let origin = Origin::echoing();
     let scene = Scene::start(io, &origin);
     others_are_served(&scene, |over| {
         let mut caller = scene.caller();
@@ -123,8 +119,7 @@ fn upstream_connections_that_nobody_uses_are_closed(io: IoChoice) {
         limits: "upstream_idle_time: 200ms",
         ..Plan::new(io, &origin)
     };
-    let scene = plan.start();
-    scene.await_ready();
+    let scene = plan.ready();
     let mut caller = scene.caller();
     assert_eq!(caller.ask(scene.get("/")).status, 200);
     let clean = told.recv_timeout(Duration::from_secs(3)).unwrap();

@@ -15,23 +15,13 @@ on_every_driver!(
     a_flood_without_tokens_leaves_others_their_turn,
 );
 
-fn scene(io: IoChoice, origin: &Origin, limits: &str) -> Scene {
-    let plan = Plan {
-        limits,
-        ..Plan::new(io, origin)
-    };
-    let scene = plan.start();
-    scene.await_ready();
-    scene
-}
-
 fn ok() -> Origin {
     Origin::answering(|request| reply("200 OK", request.body.clone()))
 }
 
 fn a_head_that_drips_ends_in_time(io: IoChoice) {
     let origin = ok();
-    let scene = scene(io, &origin, "head_time: 600ms");
+    let scene = Scene::limited(io, &origin, "head_time: 600ms");
     let mut caller = scene.caller();
     let begun = Instant::now();
     // Never silent for long, never done.
@@ -59,7 +49,7 @@ fn chunks_of_one_byte_pass_both_ways_and_cost_no_more_than_they_are(io: IoChoice
             b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n";
         [&head[..], &chunked(&request.body, 1)].concat()
     });
-    let scene = scene(io, &origin, "");
+    let scene = Scene::limited(io, &origin, "");
     let mut caller = scene.caller();
     let head = scene.head("POST", "/");
     let extension = "e".repeat(200);
@@ -81,7 +71,7 @@ fn chunks_of_one_byte_pass_both_ways_and_cost_no_more_than_they_are(io: IoChoice
 
 fn a_chunk_line_has_its_bound_however_it_comes(io: IoChoice) {
     let origin = ok();
-    let scene = scene(io, &origin, "");
+    let scene = Scene::limited(io, &origin, "");
     let head = format!(
         "{}Transfer-Encoding: chunked\r\n\r\n",
         scene.head("POST", "/")
@@ -105,7 +95,7 @@ fn a_chunk_line_has_its_bound_however_it_comes(io: IoChoice) {
 
 fn a_flood_without_tokens_leaves_others_their_turn(io: IoChoice) {
     let origin = ok();
-    let scene = scene(io, &origin, "");
+    let scene = Scene::limited(io, &origin, "");
     let address = scene.address;
     let until = Instant::now() + Duration::from_secs(2);
     let flooding: Vec<_> = (0..4)

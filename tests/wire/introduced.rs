@@ -26,10 +26,6 @@ const RULES: &str = "      - deny: GET /inner/**
         when: source.ip != '192.0.2.7'
 ";
 
-fn ok() -> Origin {
-    Origin::answering(|request| reply("200 OK", request.target()))
-}
-
 fn started(io: IoChoice, origin: &Origin, door: &str, limits: &str) -> Scene {
     let plan = Plan {
         door,
@@ -37,9 +33,7 @@ fn started(io: IoChoice, origin: &Origin, door: &str, limits: &str) -> Scene {
         rules: RULES,
         ..Plan::new(io, origin)
     };
-    let scene = plan.start();
-    scene.await_ready();
-    scene
+    plan.ready()
 }
 
 fn v2(version: u8, family: u8, block: &[u8]) -> Vec<u8> {
@@ -56,7 +50,7 @@ fn v2(version: u8, family: u8, block: &[u8]) -> Vec<u8> {
 const BLOCK: [u8; 12] = [192, 0, 2, 7, 198, 51, 100, 1, 0x12, 0x67, 1, 0xbb];
 
 fn a_trusted_proxy_introduces_its_connections(io: IoChoice) {
-    let origin = ok();
+    let origin = Origin::echoing();
     let scene = started(io, &origin, TRUSTING, "");
     let headers = [
         b"PROXY TCP4 192.0.2.7 198.51.100.1 4711 443\r\n".to_vec(),
@@ -96,7 +90,7 @@ fn a_trusted_proxy_introduces_its_connections(io: IoChoice) {
 }
 
 fn a_trusted_proxy_that_does_not_is_not_served(io: IoChoice) {
-    let origin = ok();
+    let origin = Origin::echoing();
     let scene = started(io, &origin, TRUSTING, "handshake_time: 300ms");
     for begins in [
         "GET /up/x HTTP/1.1\r\n\r\n",
@@ -122,7 +116,7 @@ fn a_trusted_proxy_that_does_not_is_not_served(io: IoChoice) {
 }
 
 fn nobody_else_is_believed(io: IoChoice) {
-    let origin = ok();
+    let origin = Origin::echoing();
     let door = ", proxy_protocol: { from: [192.0.2.0/24] }, forwarded: { from: [192.0.2.0/24] }";
     let scene = started(io, &origin, door, "");
     let refused = scene
@@ -139,7 +133,7 @@ fn nobody_else_is_believed(io: IoChoice) {
 }
 
 fn connections_are_counted_by_whom_they_are_for(io: IoChoice) {
-    let origin = ok();
+    let origin = Origin::echoing();
     let scene = started(io, &origin, TRUSTING, "connections_per_address: 2");
     let from = |ip: &str| {
         let mut caller = scene.caller();
@@ -160,7 +154,7 @@ fn connections_are_counted_by_whom_they_are_for(io: IoChoice) {
 }
 
 fn a_trusted_proxy_tells_where_requests_come_from(io: IoChoice) {
-    let origin = ok();
+    let origin = Origin::echoing();
     let door = ", forwarded: { from: [127.0.0.1, 10.0.0.0/8] }";
     let scene = started(io, &origin, door, "");
     let mut caller = scene.caller();

@@ -60,9 +60,7 @@ fn plan<'a>(
 }
 
 fn started(plan: Plan<'_>) -> Scene {
-    let scene = plan.start();
-    scene.await_ready();
-    scene
+    plan.ready()
 }
 
 const SHOWN: &str = ", client_certificate: { cert: file:up.crt, key: file:up.key }";

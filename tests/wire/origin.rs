@@ -174,6 +174,11 @@ impl Origin {
         Origin::start(None, answer)
     }
 
+    /// Answers every whole request with its own target.
+    pub fn echoing() -> Origin {
+        Origin::answering(|request| reply("200 OK", request.target()))
+    }
+
     /// The same, under TLS.
     pub fn secure(
         config: Arc<ServerConfig>,

@@ -25,10 +25,6 @@ on_every_driver!(
     a_kill_loses_nothing_that_was_acknowledged,
 );
 
-fn ok() -> Origin {
-    Origin::answering(|request| reply("200 OK", request.target()))
-}
-
 fn verified(recordings: &[Recording]) -> Verdict {
     let [recording] = recordings else {
         panic!("{recordings:?}");
@@ -103,8 +99,7 @@ fn a_drain_that_takes_too_long_cuts_off(io: IoChoice) {
         drain_time: "300ms",
         ..Plan::new(io, &origin)
     };
-    let scene = plan.start();
-    scene.await_ready();
+    let scene = plan.ready();
     let mut caller = scene.caller();
     caller.send(scene.get("/"));
     has_begun.recv().unwrap();
@@ -124,7 +119,7 @@ fn a_drain_that_takes_too_long_cuts_off(io: IoChoice) {
 }
 
 fn a_kill_loses_nothing_that_was_acknowledged(io: IoChoice) {
-    let origin = ok();
+    let origin = Origin::echoing();
     let plan = Plan {
         class: "durable",
         ..Plan::new(io, &origin)
@@ -167,8 +162,7 @@ fn a_kill_loses_nothing_that_was_acknowledged(io: IoChoice) {
         data: Some(process.scene.data().to_owned()),
         ..Plan::new(io, &origin)
     };
-    let again = plan.start();
-    again.await_ready();
+    let again = plan.ready();
     assert_eq!(again.caller().ask(again.get("/again")).status, 200);
     let left = again.stop();
     assert_eq!(verified(&left.recordings), Verdict::Ok);
@@ -185,7 +179,7 @@ fn a_kill_loses_nothing_that_was_acknowledged(io: IoChoice) {
 
 #[test]
 fn a_port_in_use_is_a_clear_start_error() {
-    let origin = ok();
+    let origin = Origin::echoing();
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let sluice = Scene::start(IoChoice::Tokio, &origin);
     // Another gateway shares its port with whoever asks, so this needs more than a failed bind.
@@ -212,7 +206,7 @@ fn a_port_in_use_is_a_clear_start_error() {
 /// a core that could not take over its listener, which must not be left limping.
 #[test]
 fn a_core_that_cannot_run_ends_the_process() {
-    let origin = ok();
+    let origin = Origin::echoing();
     let mut ended = 0;
     for descriptors in (6..70).step_by(3) {
         let place = directory();

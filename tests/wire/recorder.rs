@@ -31,8 +31,7 @@ fn what_passes_is_in_the_recording(io: IoChoice) {
         class: "durable",
         ..Plan::new(io, &origin)
     };
-    let scene = plan.start();
-    scene.await_ready();
+    let scene = plan.ready();
     let mut caller = scene.caller();
     let mut sent = Vec::new();
     for (number, path) in ["/chunked", "/plain", "/chunked"].iter().enumerate() {
@@ -106,8 +105,7 @@ fn a_disk_that_fails_ends_recording_and_calls_with_it(io: IoChoice) {
         class: "durable",
         ..Plan::new(io, &origin)
     };
-    let scene = plan.start();
-    scene.await_ready();
+    let scene = plan.ready();
     let mut caller = scene.caller();
     assert_eq!(caller.ask(scene.post("/", "x")).status, 200);
     // The next segment cannot be made: its directory has another name by then.

@@ -19,8 +19,7 @@ fn refusals_of_the_head(io: IoChoice) {
         limits: "request_body_bytes: 1KiB",
         ..Plan::new(io, &origin)
     };
-    let scene = plan.start();
-    scene.await_ready();
+    let scene = plan.ready();
     let many = "X-A: 1\r\n".repeat(101);
     let long = format!("X-A: {}\r\n", "a".repeat(40_000));
     let chunks = "Transfer-Encoding: chunked\r\n\r\n800\r\n";

@@ -222,6 +222,13 @@ policies:
         )
     }
 
+    /// Starts the gateway, and waits until it is ready.
+    pub fn ready(self) -> Scene {
+        let scene = self.start();
+        scene.await_ready();
+        scene
+    }
+
     /// Starts the gateway.
     pub fn start(self) -> Scene {
         let directory = directory();
@@ -278,9 +285,16 @@ pub struct Scene {
 impl Scene {
     /// A gateway before `upstream`, with everything as it works.
     pub fn start(io: IoChoice, upstream: &Origin) -> Scene {
-        let scene = Plan::new(io, upstream).start();
-        scene.await_ready();
-        scene
+        Plan::new(io, upstream).ready()
+    }
+
+    /// The same with other limits: lines of the `limits:` section.
+    pub fn limited(io: IoChoice, upstream: &Origin, limits: &str) -> Scene {
+        let plan = Plan {
+            limits,
+            ..Plan::new(io, upstream)
+        };
+        plan.ready()
     }
 
     /// Waits until `/readyz` says so.

@@ -20,23 +20,9 @@ on_every_driver!(
     connections_beyond_the_limit_are_turned_away,
 );
 
-fn scene(io: IoChoice, origin: &Origin, limits: &str) -> Scene {
-    let plan = Plan {
-        limits,
-        ..Plan::new(io, origin)
-    };
-    let scene = plan.start();
-    scene.await_ready();
-    scene
-}
-
-fn ok() -> Origin {
-    Origin::answering(|request| reply("200 OK", request.target()))
-}
-
 fn a_slow_head_gets_408_and_a_slow_body_too(io: IoChoice) {
-    let origin = ok();
-    let scene = scene(io, &origin, "head_time: 300ms, body_idle_time: 300ms");
+    let origin = Origin::echoing();
+    let scene = Scene::limited(io, &origin, "head_time: 300ms, body_idle_time: 300ms");
     let mut caller = scene.caller();
     let begun = Instant::now();
     let late = caller.ask(scene.head("GET", "/"));
@@ -58,8 +44,8 @@ fn a_slow_head_gets_408_and_a_slow_body_too(io: IoChoice) {
 }
 
 fn an_idle_connection_is_closed(io: IoChoice) {
-    let origin = ok();
-    let scene = scene(io, &origin, "keep_alive_time: 300ms");
+    let origin = Origin::echoing();
+    let scene = Scene::limited(io, &origin, "keep_alive_time: 300ms");
     let mut fresh = scene.caller();
     let mut used = scene.caller();
     assert_eq!(used.ask(scene.get("/")).status, 200);
@@ -87,7 +73,7 @@ fn much() -> Origin {
 
 fn a_caller_that_does_not_read_ends(io: IoChoice) {
     let origin = much();
-    let scene = scene(io, &origin, "write_idle_time: 300ms");
+    let scene = Scene::limited(io, &origin, "write_idle_time: 300ms");
     let mut caller = scene.caller();
     caller.send(scene.get("/"));
     let log = scene.access_log(1);
@@ -100,7 +86,7 @@ fn a_caller_that_does_not_read_ends(io: IoChoice) {
 
 fn a_slow_reader_gets_everything(io: IoChoice) {
     let origin = Origin::answering(|_| reply("200 OK", vec![b'x'; 4 << 20]));
-    let scene = scene(io, &origin, "write_idle_time: 500ms");
+    let scene = Scene::limited(io, &origin, "write_idle_time: 500ms");
     let mut caller = scene.caller();
     socket2::SockRef::from(caller.wire.get_ref().socket())
         .set_recv_buffer_size(64 << 10)
@@ -156,7 +142,7 @@ fn an_upstream_that_does_not_read_gets_504(io: IoChoice) {
         std::thread::sleep(Duration::from_secs(5));
         Ok(())
     });
-    let scene = scene(io, &origin, "write_idle_time: 500ms");
+    let scene = Scene::limited(io, &origin, "write_idle_time: 500ms");
     let mut caller = scene.caller();
     let mut writer = caller.wire.get_ref().socket().try_clone().unwrap();
     let head = format!("{}Content-Length: {MUCH}\r\n\r\n", scene.head("POST", "/"));
@@ -186,7 +172,7 @@ fn a_caller_that_goes_takes_its_exchange_with_it(io: IoChoice) {
             .unwrap();
         Ok(())
     });
-    let scene = scene(io, &origin, "");
+    let scene = Scene::limited(io, &origin, "");
     // Gone altogether, half-way through the body, or with its request whole but nobody listening.
     for request in [
         scene.get("/"),
@@ -216,8 +202,8 @@ fn a_caller_that_goes_takes_its_exchange_with_it(io: IoChoice) {
 }
 
 fn connections_beyond_the_limit_are_turned_away(io: IoChoice) {
-    let origin = ok();
-    let scene = scene(io, &origin, "connections_per_worker: 4");
+    let origin = Origin::echoing();
+    let scene = Scene::limited(io, &origin, "connections_per_worker: 4");
     let mut held: Vec<_> = (0..4).map(|_| scene.caller()).collect();
     for caller in &mut held {
         assert_eq!(caller.ask(scene.get("/")).status, 200);

@@ -126,8 +126,7 @@ fn retry_can_be_turned_off(io: IoChoice) {
         connection: ", retry: false",
         ..Plan::new(io, &origin)
     };
-    let scene = plan.start();
-    scene.await_ready();
+    let scene = plan.ready();
     assert_eq!(scene.caller().ask(scene.get("/")).status, 200);
     assert_eq!(scene.caller().ask(scene.get("/")).status, 502);
     assert_eq!((origin.connections(), seen.load(SeqCst)), (1, 1));

@@ -32,9 +32,7 @@ fn scene(upstream: &Origin, endpoint: &str, share: &str) -> Scene {
         further: &traces,
         ..Plan::new(IoChoice::Tokio, upstream)
     };
-    let scene = plan.start();
-    scene.await_ready();
-    scene
+    plan.ready()
 }
 
 fn get(scene: &Scene, fields: &str) -> Caller {

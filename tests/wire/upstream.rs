@@ -31,8 +31,7 @@ fn an_upstream_that_cannot_be_reached_gets_502(io: IoChoice) {
         upstream: format!("http://127.0.0.1:{}", closed.port()),
         ..Plan::new(io, &origin)
     };
-    let scene = plan.start();
-    scene.await_ready();
+    let scene = plan.ready();
     let refused = scene.caller().ask(scene.get("/"));
     assert_eq!(
         (refused.status, refused.code().as_str()),
@@ -62,8 +61,7 @@ fn an_upstream_that_takes_no_connection_gets_504(io: IoChoice) {
         limits: "connect_time: 300ms",
         ..Plan::new(io, &origin)
     };
-    let scene = plan.start();
-    scene.await_ready();
+    let scene = plan.ready();
     let late = scene.caller().ask(scene.get("/"));
     assert_eq!(
         (late.status, late.code().as_str()),
@@ -258,8 +256,7 @@ fn via_is_added_and_circles_are_refused(io: IoChoice) {
         further: "via: edge-1",
         ..Plan::new(io, &origin)
     };
-    let scene = plan.start();
-    scene.await_ready();
+    let scene = plan.ready();
     let mut caller = scene.caller();
     let via = |value: &str| format!("{}Via: {value}\r\n\r\n", scene.head("GET", "/"));
     assert_eq!(caller.ask(via("1.1 p.example")).status, 200);

@@ -72,16 +72,7 @@ async fn introduce<D: Driver>(
         transport, buffer, ..
     } = caller;
     let header = loop {
-        worker.pool.borrow_mut().fill_vacancy(buffer);
-        match transport.try_read_ahead(buffer) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                transport.readable().await?;
-                continue;
-            }
-            Err(error) => return Err(error),
-        }
+        transport.read_ahead(buffer, &worker.pool).await?;
         let read = proxy_header(buffer.filled());
         if let Some(header) = read.map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))? {
             break header;

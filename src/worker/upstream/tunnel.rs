@@ -31,15 +31,7 @@ async fn answer<D: Driver>(
 ) -> io::Result<()> {
     let mut scanner = ResponseScanner::new(HeadLimits::default());
     loop {
-        match transport.try_read(buffer, &worker.pool) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                transport.readable().await?;
-                continue;
-            }
-            Err(error) => return Err(error),
-        }
+        transport.read_ahead(buffer, &worker.pool).await?;
         let head = match scanner.scan(buffer.filled()) {
             Ok(None) => continue,
             Ok(Some(head)) => head,
