@@ -150,6 +150,17 @@ impl Pool {
         }
     }
 
+    /// The same as [`Pool::lend_text`], for what is text by its type.
+    pub fn lend_string(&mut self) -> String {
+        // It is empty.
+        String::from_utf8(self.lend_text()).unwrap_or_default()
+    }
+
+    /// Takes it back.
+    pub fn give_back_string(&mut self, text: String) {
+        self.give_back_text(text.into_bytes());
+    }
+
     /// Texts that are lent out and not given back.
     #[must_use]
     pub fn texts_lent(&self) -> usize {

@@ -217,17 +217,15 @@ impl Core {
         &mut self,
         masks: &Arc<Masks>,
         kind: ContentKind,
-        link_base: &[u8],
+        link_base: &str,
     ) -> Box<mask::Stream> {
         self.streams_lent += 1;
-        // A base that is no text is none, and the stream refuses.
-        let base = std::str::from_utf8(link_base).unwrap_or("\"");
         match self.streams.pop() {
             Some(mut stream) => {
-                stream.reset(Arc::clone(masks), kind, base);
+                stream.reset(Arc::clone(masks), kind, link_base);
                 stream
             }
-            None => Box::new(mask::Stream::new(Arc::clone(masks), kind, base)),
+            None => Box::new(mask::Stream::new(Arc::clone(masks), kind, link_base)),
         }
     }
 

@@ -87,11 +87,11 @@ pub(super) struct Judged {
     /// Where the call goes.
     pub connection: Arc<Connection>,
     /// Canonical path and query, without the route's prefix and the upstream's base path.
-    pub target: Vec<u8>,
+    pub target: String,
     /// Bytes of `target` before the query.
     pub path_len: usize,
     /// The gateway's own address of the connection, for links: `https://host/prefix`.
-    pub link_base: Vec<u8>,
+    pub link_base: String,
     /// Its host chose the connection, and not its path alone.
     pub by_host: bool,
     /// Of a connection of protocol `mcp`, once its call was judged.
@@ -130,18 +130,17 @@ impl Phase {
 impl Judged {
     /// The path that policy sees.
     pub(super) fn path(&self) -> &str {
-        // Canonical paths are ASCII; an impossible failure matches no rule.
-        std::str::from_utf8(&self.target[..self.path_len]).unwrap_or_default()
+        self.target.get(..self.path_len).unwrap_or_default()
     }
 
     /// The query with its question mark; empty when there is none.
-    pub(super) fn query(&self) -> &[u8] {
-        &self.target[self.path_len..]
+    pub(super) fn query(&self) -> &str {
+        self.target.get(self.path_len..).unwrap_or_default()
     }
 
     /// Returns the lent texts.
     pub(super) fn give_back(self, core: &mut Core) {
-        core.pool.give_back_text(self.target);
-        core.pool.give_back_text(self.link_base);
+        core.pool.give_back_string(self.target);
+        core.pool.give_back_string(self.link_base);
     }
 }

@@ -182,6 +182,12 @@ impl<'b> FieldRef<'b> {
         }
     }
 
+    /// Whether it is called `name`, in any case.
+    #[must_use]
+    pub fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name.as_bytes())
+    }
+
     /// The name as text.
     #[must_use]
     pub fn text(&self) -> &'b str {

@@ -8,7 +8,7 @@ use super::known::Known;
 #[must_use]
 pub struct RequestHead {
     pub(super) length: usize,
-    pub(super) method: Span,
+    pub(super) method: Method,
     pub(super) target: Span,
     /// The path and query of the target; none when an absolute target has no path.
     pub(super) origin: Option<Span>,
@@ -19,11 +19,38 @@ pub struct RequestHead {
     pub(super) expects_continue: bool,
 }
 
+/// The method, with which a head begins.
+#[derive(Clone, Copy)]
+pub(super) struct Method {
+    /// Where it is one that is asked for often: then nobody looks at its bytes again.
+    known: Option<&'static str>,
+    span: Span,
+}
+
+impl Method {
+    /// The method that a request line begins with.
+    pub(super) fn new(name: &[u8]) -> Method {
+        let known = match name {
+            b"DELETE" => Some("DELETE"),
+            b"GET" => Some("GET"),
+            b"HEAD" => Some("HEAD"),
+            b"OPTIONS" => Some("OPTIONS"),
+            b"PATCH" => Some("PATCH"),
+            b"POST" => Some("POST"),
+            b"PUT" => Some("PUT"),
+            _ => None,
+        };
+        let span = Span::new(0, name.len());
+        Method { known, span }
+    }
+}
+
 impl RequestHead {
     /// The method: a token, in the case in which it was sent.
     #[must_use]
     pub fn method<'b>(&self, bytes: &'b [u8]) -> &'b str {
-        self.method.text(bytes)
+        let Method { known, span } = self.method;
+        known.unwrap_or_else(|| span.text(bytes))
     }
 
     /// Path and query, also of an absolute target: what [`super::uri::canonical`] takes.

@@ -8,7 +8,7 @@ use super::bytes::{DOT, HOST, NAME, TOKEN, all, all_visible, classes, find};
 use super::error::HeadError;
 use super::fields::Span;
 use super::framing::BodyLength;
-use super::head::RequestHead;
+use super::head::{Method, RequestHead};
 use super::known::Known;
 use super::scan::{Gathered, HeadLimits, Side};
 
@@ -16,7 +16,7 @@ const VERSION: &[u8] = b"HTTP/1.1";
 
 /// A judged request line, and what its fields have said so far.
 pub(super) struct RequestSide {
-    method: Span,
+    method: Method,
     target: Span,
     form: Form,
     host: Option<Span>,
@@ -66,7 +66,7 @@ impl Side for RequestSide {
             return Err(HeadError::TargetTooLong);
         }
         Ok(RequestSide {
-            method: Span::new(0, method),
+            method: Method::new(&line[..method]),
             target: Span::new(target_at, target_at + target.len()),
             form: form(&line[..method], target, target_at)?,
             host: None,

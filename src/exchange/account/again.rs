@@ -79,9 +79,9 @@ impl Text {
 
 impl Asked {
     /// A call of HTTP: `target` is its path and query.
-    pub(in crate::exchange) fn http(target: &[u8], path_len: usize, core: &mut Core) -> Asked {
+    pub(in crate::exchange) fn http(target: &str, path_len: usize, core: &mut Core) -> Asked {
         let mut text = core.pool.lend_text();
-        text.extend_from_slice(target);
+        text.extend_from_slice(target.as_bytes());
         let text = Text::Lent(text);
         Asked::Http { text, path_len }
     }

@@ -23,7 +23,7 @@ impl Target {
         }
         let (mut path, mut query) = (core.pool.lend_text(), core.pool.lend_text());
         show(&judged.connection, judged.path().as_bytes(), &mut path);
-        show(&judged.connection, judged.query(), &mut query);
+        show(&judged.connection, judged.query().as_bytes(), &mut query);
         Target::Masked { path, query }
     }
 
@@ -31,7 +31,7 @@ impl Target {
     pub(super) fn parts<'t>(&'t self, judged: &'t Judged) -> (&'t str, &'t str) {
         let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
         match self {
-            Target::Plain => (judged.path(), text(judged.query())),
+            Target::Plain => (judged.path(), judged.query()),
             Target::Masked { path, query } => (text(path), text(query)),
         }
     }

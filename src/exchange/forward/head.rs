@@ -50,11 +50,11 @@ fn write_target(judged: &Judged, target: &mut Vec<u8>) {
         Some(endpoint) => target.extend_from_slice(endpoint.as_bytes()),
         None if judged.dialogue.is_some() && judged.path() == "/" && !base.is_empty() => {
             target.extend_from_slice(base);
-            target.extend_from_slice(judged.query());
+            target.extend_from_slice(judged.query().as_bytes());
         }
         None => {
             target.extend_from_slice(base);
-            target.extend_from_slice(&judged.target);
+            target.extend_from_slice(judged.target.as_bytes());
         }
     }
 }
@@ -121,7 +121,7 @@ impl Ours<'_> {
         };
         known
             || (self.credential)
-                .is_some_and(|own| own.field.as_bytes().eq_ignore_ascii_case(field.name))
+                .is_some_and(|own| field.is(&own.field))
     }
 }
 

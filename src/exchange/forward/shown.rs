@@ -44,7 +44,7 @@ impl Shown {
     pub(super) fn by(reading: &Reading, core: &mut Core) -> Shown {
         match reading {
             Reading::AsIs => Shown::AsIs,
-            Reading::Masked(masks, kind) => Shown::Masked(core.stream(masks, *kind, b"")),
+            Reading::Masked(masks, kind) => Shown::Masked(core.stream(masks, *kind, "")),
             Reading::Withheld => Shown::Withheld,
         }
     }

@@ -81,7 +81,7 @@ impl<'a> Judge<'a> {
             secure,
             host,
             by_host: judged.by_host,
-            prefix: std::str::from_utf8(prefix).unwrap_or_default(),
+            prefix,
         };
         let challenge = match &refusal {
             Refusal::NoToken => mcp.metadata.unproven(false, seen),
@@ -345,16 +345,16 @@ impl<'a> Judge<'a> {
         mcp: &Mcp,
         principal: &Digest,
     ) -> Result<Option<Box<str>>, Refusal> {
-        let query = judged.query().strip_prefix(b"?").unwrap_or_default();
-        let sealed = (query.split(|byte| *byte == b'&'))
-            .find_map(|pair| pair.strip_prefix(ENDPOINT.as_bytes())?.strip_prefix(b"="));
+        let query = judged.query().strip_prefix('?').unwrap_or_default();
+        let sealed = (query.split('&'))
+            .find_map(|pair| pair.strip_prefix(ENDPOINT)?.strip_prefix('='));
         let Some(sealed) = sealed else {
             return Ok(None);
         };
         let mut scratch = Vec::new();
         let opened = mcp
             .sealer
-            .open_endpoint(sealed, &judged.connection.name, principal, &mut scratch)
+            .open_endpoint(sealed.as_bytes(), &judged.connection.name, principal, &mut scratch)
             .map_err(|_| McpRefusal::SessionUnknown)?;
         Ok(Some(opened.into()))
     }

@@ -188,16 +188,16 @@ impl Judge<'_> {
         };
 
         let secure = self.way == Way::Secure;
-        let scheme: &[u8] = if secure { b"https://" } else { b"http://" };
-        let mut link_base = self.core.pool.lend_text();
-        for part in [scheme, host.as_bytes(), route.prefix.as_bytes()] {
-            link_base.extend_from_slice(part);
+        let scheme = if secure { "https://" } else { "http://" };
+        let mut link_base = self.core.pool.lend_string();
+        for part in [scheme, host, &route.prefix] {
+            link_base.push_str(part);
         }
         let path_len = path.len();
         let query = &target.as_str()[target.path().len()..];
-        let mut target = self.core.pool.lend_text();
+        let mut target = self.core.pool.lend_string();
         for part in [path, query] {
-            target.extend_from_slice(part.as_bytes());
+            target.push_str(part);
         }
         Ok(Judged {
             rules,
@@ -306,11 +306,11 @@ impl Judge<'_> {
     where
         Self: 'f,
     {
-        let query = judged.query().strip_prefix(b"?").unwrap_or_default();
+        let query = judged.query();
         Facts {
             wall: self.now.wall.unix_seconds(),
             source: whence.source(),
-            query: std::str::from_utf8(query).unwrap_or_default(),
+            query: query.strip_prefix('?').unwrap_or_default(),
             fields: Fields::Head(head, self.bytes),
             body: Arguments::Unknown,
         }

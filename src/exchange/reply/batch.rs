@@ -30,7 +30,7 @@ impl ReplyBody {
         &mut self,
         errand: Box<Errand>,
         connection: &Arc<Connection>,
-        link_base: &[u8],
+        link_base: &str,
         core: &mut Core,
     ) -> Result<(), Refusal> {
         if self.kind != Some(ContentKind::Json) {
@@ -42,7 +42,7 @@ impl ReplyBody {
         let listener = Listener::Batch(Responses {
             errand,
             connection: Arc::clone(connection),
-            link_base: String::from_utf8_lossy(link_base).into_owned(),
+            link_base: link_base.to_owned(),
         });
         self.speech = Some(Box::new(Speech::new(listener, false, core)));
         self.framing = Framing::Chunked;
@@ -108,7 +108,7 @@ impl Responses {
         let base = self.link_base.as_bytes();
         let mut fields: Vec<(&str, String)> = Vec::new();
         for (name, value) in response.fields.iter().filter(passes) {
-            let parts = led(name, value.as_bytes(), upstream, base);
+            let parts = led(&FieldRef::new(name, value.as_bytes()), upstream, base);
             let value = match parts.map(|parts| String::from_utf8(parts.concat())) {
                 Some(Ok(value)) => value,
                 _ => (*value).to_owned(),

@@ -74,7 +74,7 @@ impl ReplyBody {
         bytes: &[u8],
         method: &str,
         connection: &Arc<Connection>,
-        link_base: &[u8],
+        link_base: &str,
         dialogue: &mut Option<Box<Dialogue>>,
         core: &mut Core,
     ) -> Result<ReplyBody, Refusal> {
@@ -301,7 +301,7 @@ fn speech(
     dialogue: Box<Dialogue>,
     kind: Option<ContentKind>,
     connection: &Arc<Connection>,
-    link_base: &[u8],
+    link_base: &str,
     core: &mut Core,
 ) -> Result<Option<Box<Speech>>, Refusal> {
     let events = match kind {

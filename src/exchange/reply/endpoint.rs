@@ -23,15 +23,10 @@ pub(super) fn path<'d>(upstream: &Upstream, data: &'d [u8]) -> Option<&'d str> {
 }
 
 /// The gateway's own address for it: the connection's path, whose scheme and host the client knows.
-pub(super) fn address(base: &[u8], sealed: &str) -> Vec<u8> {
-    let start = memchr::memmem::find(base, b"://").map_or(0, |at| at + 3);
-    let path = memchr::memchr(b'/', &base[start..]).map_or(&b"/"[..], |at| &base[start + at..]);
-    let mut address = path.to_vec();
-    address.push(b'?');
-    address.extend_from_slice(ENDPOINT.as_bytes());
-    address.push(b'=');
-    address.extend_from_slice(sealed.as_bytes());
-    address
+pub(super) fn address(base: &str, sealed: &str) -> Vec<u8> {
+    let address = base.split_once("://").map_or(base, |(_, address)| address);
+    let path = address.find('/').map_or("/", |at| &address[at..]);
+    format!("{path}?{ENDPOINT}={sealed}").into_bytes()
 }
 
 #[cfg(test)]
@@ -63,10 +58,10 @@ mod tests {
 
     #[test]
     fn the_caller_stays_at_the_gateway() {
-        let address = address(b"https://gateway.example/mcp/old", "abc");
+        let address = address("https://gateway.example/mcp/old", "abc");
         assert_eq!(address, b"/mcp/old?sluice-endpoint=abc");
         assert_eq!(
-            super::address(b"https://gateway.example", "abc"),
+            super::address("https://gateway.example", "abc"),
             b"/?sluice-endpoint=abc"
         );
     }

@@ -23,7 +23,7 @@ pub(super) struct HeadParts<'r> {
     /// Where it came from.
     pub connection: &'r Connection,
     /// The gateway's own address of the connection.
-    pub link_base: &'r [u8],
+    pub link_base: &'r str,
     /// Of MCP: whom and where a session belongs to that the reply opens.
     pub dialogue: Option<&'r Dialogue>,
     pub address: Option<SocketAddr>,
@@ -100,7 +100,7 @@ impl HeadParts<'_> {
             if replaced || ours || crosses || !fields::reply_passes(&field, reply_fields) {
                 continue;
             }
-            match led(field.text(), field.value, upstream, self.link_base) {
+            match led(&field, upstream, self.link_base.as_bytes()) {
                 Some(parts) => head.joined(field.text(), &parts)?,
                 None => head.copy(&field)?,
             }

@@ -24,7 +24,7 @@ pub(super) struct Hearing {
     connection: Arc<Connection>,
     dialogue: Box<Dialogue>,
     /// The gateway's own address of the connection.
-    base: Box<[u8]>,
+    base: Box<str>,
     /// Answers to the server in the caller's place.
     owed: Vec<Vec<u8>>,
     /// Of the transport of 2024-11-05: the upstream's path for messages.
@@ -55,7 +55,7 @@ impl Hearing {
     pub(super) fn new(
         connection: Arc<Connection>,
         dialogue: Box<Dialogue>,
-        base: &[u8],
+        base: &str,
     ) -> Hearing {
         Hearing {
             connection,

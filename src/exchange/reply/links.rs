@@ -2,30 +2,29 @@
 //! the gateway behind.
 
 use crate::exchange::rules::Upstream;
+use crate::http::{FieldRef, Known};
 
-/// Fields whose value is one link.
-const ONE: [&str; 4] = [
-    "azure-asyncoperation",
-    "content-location",
-    "location",
-    "operation-location",
-];
-/// The field whose value holds several, each between angle brackets (RFC 8288, section 3).
-const MANY: &str = "link";
+/// Fields whose value is one link, beside `Location` and `Content-Location`.
+const ONE: [&str; 2] = ["azure-asyncoperation", "operation-location"];
 
-/// The parts of a value in which links to the upstream lead to `base`; none for what has none.
+/// The parts of a field's value in which links to the upstream lead to `base`; none for what has none.
 pub(super) fn led<'v>(
-    name: &str,
-    value: &'v [u8],
+    field: &FieldRef<'v>,
     upstream: &Upstream,
     base: &'v [u8],
 ) -> Option<Vec<&'v [u8]>> {
-    if ONE.iter().any(|one| name.eq_ignore_ascii_case(one)) {
-        return upstream.path_of(value).map(|path| vec![base, path]);
-    }
-    if !name.eq_ignore_ascii_case(MANY) {
-        return None;
-    }
+    let is_one = match field.known {
+        Known::Link => return led_each(field.value, upstream, base),
+        Known::Location | Known::ContentLocation => true,
+        Known::Other => ONE.iter().any(|one| field.is(one)),
+        _ => false,
+    };
+    let path = is_one.then(|| upstream.path_of(field.value)).flatten();
+    path.map(|path| vec![base, path])
+}
+
+/// The same of a value that holds several, each between angle brackets (RFC 8288, section 3).
+fn led_each<'v>(value: &'v [u8], upstream: &Upstream, base: &'v [u8]) -> Option<Vec<&'v [u8]>> {
     let (mut parts, mut rest, mut found) = (Vec::new(), value, false);
     while let Some(open) = memchr::memchr(b'<', rest) {
         let (before, link) = rest.split_at(open + 1);
@@ -84,7 +83,8 @@ mod tests {
             ("Link", "<https://else/a>; rel=next", None),
             ("Link", "<https://up.example/v1/a", Some("<https://gw/g/a")),
         ] {
-            let led = led(name, value.as_bytes(), &upstream, b"https://gw/g");
+            let field = FieldRef::new(name, value.as_bytes());
+            let led = led(&field, &upstream, b"https://gw/g");
             let led = led.map(|parts| String::from_utf8(parts.concat()).expect("text"));
             assert_eq!(led.as_deref(), want, "{name}: {value}");
         }

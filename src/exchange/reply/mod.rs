@@ -44,7 +44,7 @@ pub struct ReplyHalf {
     scratch: Vec<u8>,
     body: ReplyBody,
     connection: Arc<Connection>,
-    link_base: Vec<u8>,
+    link_base: String,
     head_only: bool,
     close: bool,
     interim: u32,
@@ -289,9 +289,11 @@ impl ReplyHalf {
 
     /// Returns the texts, which nothing needs once the head is sent: the body may last for days.
     fn release_texts(&mut self, core: &mut Core) {
-        for text in [&mut self.text, &mut self.link_base, &mut self.scratch] {
+        for text in [&mut self.text, &mut self.scratch] {
             core.pool.give_back_text(std::mem::take(text));
         }
+        let link_base = std::mem::take(&mut self.link_base);
+        core.pool.give_back_string(link_base);
     }
 
     /// Reads the head. `Ok(Some)` when it is whole and its reply can begin, `Ok(None)` when it has.
