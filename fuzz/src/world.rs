@@ -141,6 +141,7 @@ impl World {
     fn begin(&mut self, ops: &mut Ops<'_>) -> Going {
         let path = format!("/a{}", self.begun);
         let request = said::request(&self.rig.shape, &path, ops);
+        let is_watched = !self.rig.shape.mcp && said::asks_for(&path, &request);
         let mut caller = Caller::new(request, ops.byte().into());
         let choice = ops.byte();
         caller.ends = choice & 1 != 0;
@@ -150,7 +151,7 @@ impl World {
             caller.bytes.extend_from_slice(&another);
         }
         let mut going = self.next(caller, ops);
-        if !self.rig.shape.mcp {
+        if is_watched {
             going.drive = going.drive.watching(&path);
         }
         going

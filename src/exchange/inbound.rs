@@ -6,7 +6,7 @@ use super::Core;
 use super::account::Account;
 use super::credential::{self, Shown};
 use super::forward::{self, RequestHalf};
-use super::judge::{Admitted, Judge, Stop};
+use super::judge::{Judge, Stop};
 use super::phase::{Judged, Phase, Sought, Turn};
 use super::received::Received;
 use super::refusal::{Fixed, Refusal};
@@ -23,6 +23,8 @@ use crate::record::{Pending, Receipt, Settle};
 /// The exchange until its call goes upstream.
 pub struct Inbound {
     phase: Phase,
+    /// The head, once it is whole, and what is held of the body.
+    received: Option<Received>,
     until: Mono,
     proceed_sent: bool,
     envelope: Option<Envelope>,
@@ -36,6 +38,7 @@ impl Inbound {
     pub fn new(core: &mut Core, now: Now, until: Mono) -> Inbound {
         Inbound {
             phase: Phase::Head(core.request_scanner()),
+            received: None,
             until,
             proceed_sent: false,
             envelope: None,
@@ -46,6 +49,9 @@ impl Inbound {
     /// Goes on as far as the caller's bytes and the core's state allow.
     ///
     /// `last` is the connection's last bearer token; `way` says how the caller came.
+    ///
+    /// # Errors
+    /// What is needed before the call may go upstream, or what becomes of it instead.
     pub fn advance(
         &mut self,
         caller: &mut Buffer,
@@ -53,61 +59,31 @@ impl Inbound {
         way: Way,
         core: &mut Core,
         now: Now,
-    ) -> Step {
+    ) -> Result<Forwarding, Step> {
         loop {
             let turn = match std::mem::replace(&mut self.phase, Phase::Broken) {
                 Phase::Head(scanner) => self.read_head(scanner, caller.filled(), core, now),
-                Phase::Judging {
-                    mut received,
-                    asked,
-                } => {
-                    let mut heard = None;
-                    let judged = Judge {
-                        bytes: received.bytes(caller.filled()),
-                        body: received.body(),
-                        heard: &mut heard,
-                        last,
-                        way,
-                        core,
-                        account: &mut self.account,
-                        now,
-                        until: self.until,
+                Phase::Judging(asked) => self.judge(asked, caller, last, way, core, now),
+                Phase::Gathering { bound, since } => self.gather(bound, since, caller, core, now),
+                Phase::Admitted { judged, pending } => self.settle(judged, pending, core, now),
+                Phase::Ready { judged, receipt } => {
+                    match self.forward(judged, receipt, caller.filled(), core, now) {
+                        Ok(forwarding) => return Ok(forwarding),
+                        Err(turn) => turn,
                     }
-                    .judge(&received.head, &asked);
-                    // The same bytes, which are still where they were judged.
-                    let held = heard.map_or(Ok(true), |bound| {
-                        self.take_in(&mut received, bound, &mut false, caller, core)
-                    });
-                    self.judged(judged, held, received, asked, core, now)
                 }
-                Phase::Gathering {
-                    received,
-                    bound,
-                    since,
-                } => self.gather(received, bound, since, caller, core, now),
-                Phase::Admitted {
-                    received,
-                    judged,
-                    pending,
-                } => self.settle(received, judged, pending, core, now),
-                Phase::Ready {
-                    received,
-                    judged,
-                    receipt,
-                } => self.forward(received, judged, receipt, caller.filled(), core, now),
                 Phase::Broken => Turn::Refuse(Phase::Broken, Refusal::Overloaded),
             };
             match turn {
                 Turn::On(phase) => self.phase = phase,
                 Turn::Wait(phase, step) => {
                     self.phase = phase;
-                    return step;
+                    return Err(step);
                 }
                 Turn::Refuse(phase, refusal) => {
                     phase.give_back(core);
-                    return Step::Refuse(refusal);
+                    return Err(Step::Refuse(refusal));
                 }
-                Turn::Forward(forwarding) => return Step::Forward(forwarding),
             }
         }
     }
@@ -123,6 +99,9 @@ impl Inbound {
     #[must_use]
     pub fn into_account(self, core: &mut Core) -> Account {
         self.phase.give_back(core);
+        if let Some(received) = self.received {
+            received.give_back(core);
+        }
         self.account
     }
 
@@ -148,7 +127,8 @@ impl Inbound {
                     keep_alive: head.keep_alive(),
                 });
                 self.account.begin(now);
-                Turn::On(Phase::judging(Received::new(head)))
+                self.received = Some(Received::new(head));
+                Turn::On(Phase::Judging(Sought::default()))
             }
             Ok(None) if now.mono >= self.until => {
                 Turn::Refuse(Phase::Head(scanner), Refusal::HeadTimeout)
@@ -157,26 +137,34 @@ impl Inbound {
         }
     }
 
-    /// What comes of a judgement. `held` says that its body is held, if it judged one.
-    fn judged(
-        &self,
-        judged: Result<Admitted, Stop>,
-        held: Result<bool, Refusal>,
-        received: Received,
+    fn judge(
+        &mut self,
         asked: Sought,
+        caller: &mut Buffer,
+        last: &mut LastBearer,
+        way: Way,
         core: &mut Core,
         now: Now,
     ) -> Turn {
-        let until = self.until;
-        let again = |received, asked| Phase::Judging { received, asked };
-        let held = held.and_then(|held| held.then_some(()).ok_or(Refusal::BodyTimeout));
-        let stop = match (held, judged) {
+        let Some(received) = &self.received else {
+            return Turn::Refuse(Phase::Broken, Refusal::Overloaded);
+        };
+        let mut heard = None;
+        let judged = Judge {
+            bytes: received.bytes(caller.filled()),
+            body: received.body(),
+            heard: &mut heard,
+            last,
+            way,
+            core,
+            account: &mut self.account,
+            now,
+            until: self.until,
+        }
+        .judge(&received.head, &asked);
+        let stop = match (self.hold(heard, caller, core), judged) {
             (Ok(()), Ok((judged, pending))) => {
-                return Turn::On(Phase::Admitted {
-                    received,
-                    judged,
-                    pending,
-                });
+                return Turn::On(Phase::Admitted { judged, pending });
             }
             (Ok(()), Err(stop)) => stop,
             (Err(refusal), judged) => {
@@ -186,35 +174,50 @@ impl Inbound {
                 refusal.into()
             }
         };
+        let until = self.until;
         match stop {
             Stop::NeedBody(bound) => Turn::On(Phase::Gathering {
-                received,
                 bound,
                 since: now.mono,
             }),
             Stop::NeedKey(wanted) => {
-                let phase = again(received, asked.key(&wanted));
+                let phase = Phase::Judging(asked.key(&wanted));
                 Turn::Wait(phase, Step::NeedKey(wanted, until))
             }
             Stop::NeedGroups(wanted) => {
-                let phase = again(received, asked.groups());
+                let phase = Phase::Judging(asked.groups());
                 Turn::Wait(phase, Step::NeedGroups(wanted, until))
             }
-            Stop::NeedRoom => Turn::Wait(again(received, asked), Step::NeedRoom(until)),
-            Stop::Answer(answer) => Turn::Wait(again(received, asked), Step::Answer(answer)),
-            Stop::Refused(refusal) => Turn::Refuse(again(received, asked), refusal),
+            Stop::NeedRoom => Turn::Wait(Phase::Judging(asked), Step::NeedRoom(until)),
+            Stop::Answer(answer) => Turn::Wait(Phase::Judging(asked), Step::Answer(answer)),
+            Stop::Refused(refusal) => Turn::Refuse(Phase::Broken, refusal),
+        }
+    }
+
+    /// Holds the body that was judged where it stood, to its bound: the same bytes, which are still
+    /// there.
+    fn hold(
+        &mut self,
+        heard: Option<u64>,
+        caller: &mut Buffer,
+        core: &mut Core,
+    ) -> Result<(), Refusal> {
+        let Some(bound) = heard else { return Ok(()) };
+        match self.take_in(bound, &mut false, caller, core)? {
+            true => Ok(()),
+            false => Err(Refusal::BodyTimeout),
         }
     }
 
     /// Takes in what has come of the body; true once it is whole.
     fn take_in(
         &mut self,
-        received: &mut Received,
         bound: u64,
         progress: &mut bool,
         caller: &mut Buffer,
         core: &mut Core,
     ) -> Result<bool, Refusal> {
+        let received = self.received.as_mut().ok_or(Refusal::Overloaded)?;
         received.hold(caller, core);
         let gathered = received.gather(caller, bound, progress);
         if let Some(envelope) = &mut self.envelope {
@@ -227,7 +230,6 @@ impl Inbound {
     /// Waits for the body that the call stands in.
     fn gather(
         &mut self,
-        mut received: Received,
         bound: u64,
         mut since: Mono,
         caller: &mut Buffer,
@@ -235,37 +237,39 @@ impl Inbound {
         now: Now,
     ) -> Turn {
         let mut progress = false;
-        let gathered = self.take_in(&mut received, bound, &mut progress, caller, core);
+        let gathered = self.take_in(bound, &mut progress, caller, core);
         if progress {
             since = now.mono;
         }
-        let limits = core.rules.load().limits;
+        let limits = &core.rules.load().limits;
         let until = since.after(limits.body_idle_time);
-        let waiting = |received| Phase::Gathering {
-            received,
-            bound,
-            since,
-        };
+        let wait_time = limits.wait_time;
+        let waiting = Phase::Gathering { bound, since };
         match gathered {
-            Err(refusal) => Turn::Refuse(waiting(received), refusal),
+            Err(refusal) => Turn::Refuse(waiting, refusal),
             Ok(true) => {
-                self.until = now.mono.after(limits.wait_time);
-                Turn::On(Phase::judging(received))
+                self.until = now.mono.after(wait_time);
+                Turn::On(Phase::Judging(Sought::default()))
             }
-            Ok(false) if core.is_short() => Turn::Refuse(waiting(received), Refusal::Overloaded),
-            Ok(false) if now.mono >= until => Turn::Refuse(waiting(received), Refusal::BodyTimeout),
-            Ok(false) if received.head.expects_continue() && !self.proceed_sent => {
+            Ok(false) if core.is_short() => Turn::Refuse(waiting, Refusal::Overloaded),
+            Ok(false) if now.mono >= until => Turn::Refuse(waiting, Refusal::BodyTimeout),
+            Ok(false) if self.is_awaited() => {
                 self.proceed_sent = true;
-                Turn::Wait(waiting(received), Step::Proceed(Fixed::proceed()))
+                Turn::Wait(waiting, Step::Proceed(Fixed::proceed()))
             }
-            Ok(false) => Turn::Wait(waiting(received), Step::NeedBytes(until)),
+            Ok(false) => Turn::Wait(waiting, Step::NeedBytes(until)),
         }
+    }
+
+    /// The caller sends its body only when it is told to, and was not told yet.
+    fn is_awaited(&self) -> bool {
+        let received = self.received.as_ref();
+        !self.proceed_sent && received.is_some_and(|it| it.head.expects_continue())
     }
 
     /// The door to the upstream opens once the recording has the call, as safely as its class asks.
     fn settle(
         &mut self,
-        received: Received,
         judged: Judged,
         pending: Pending<Permit>,
         core: &mut Core,
@@ -274,24 +278,15 @@ impl Inbound {
         match core.writer.settle(pending) {
             Settle::Ready(receipt) => {
                 self.account.receipt(now);
-                Turn::On(Phase::Ready {
-                    received,
-                    judged,
-                    receipt,
-                })
+                Turn::On(Phase::Ready { judged, receipt })
             }
             Settle::NotYet(pending) if now.mono < self.until => Turn::Wait(
-                Phase::Admitted {
-                    received,
-                    judged,
-                    pending,
-                },
+                Phase::Admitted { judged, pending },
                 Step::NeedSync(self.until),
             ),
             Settle::NotYet(_) | Settle::Dead => {
                 judged.give_back(core);
-                let phase = Phase::judging(received);
-                Turn::Refuse(phase, Refusal::RecorderUnable)
+                Turn::Refuse(Phase::Broken, Refusal::RecorderUnable)
             }
         }
     }
@@ -299,55 +294,51 @@ impl Inbound {
     /// The last look before the call goes upstream, and what it needs there.
     fn forward(
         &mut self,
-        received: Received,
         judged: Judged,
         receipt: Receipt<Permit>,
         bytes: &[u8],
         core: &mut Core,
         now: Now,
-    ) -> Turn {
+    ) -> Result<Forwarding, Turn> {
+        let Some(received) = &self.received else {
+            return Err(Turn::Refuse(Phase::Broken, Refusal::Overloaded));
+        };
         let identity = receipt.what().identity();
-        let looked = credential::look(&judged, identity, &received, bytes, now.mono);
+        let looked = credential::look(&judged, identity, received, bytes, now.mono);
+        let is_body_to_come = received.body().is_none() && has_body(&received.head);
         let stands = core.still_stands(receipt.what(), &mut self.account, now);
         let is_latest = judged.rules.generation == core.rules.load().generation;
-        let ready = |received, judged, receipt| Phase::Ready {
-            received,
-            judged,
-            receipt,
-        };
         let shown = match stands {
             Ok(()) => looked.shown(is_latest, self.until, now.mono),
             Err(refusal) => Shown::Refused(refusal),
         };
+        let ready = |judged, receipt| Phase::Ready { judged, receipt };
         let credential = match shown {
             Shown::Goes(credential) => credential,
-            Shown::Waits(step) => return Turn::Wait(ready(received, judged, receipt), step),
-            Shown::Refused(why) => return Turn::Refuse(ready(received, judged, receipt), why),
+            Shown::Waits(step) => return Err(Turn::Wait(ready(judged, receipt), step)),
+            Shown::Refused(why) => return Err(Turn::Refuse(ready(judged, receipt), why)),
         };
-        let awaited = received.body().is_none() && has_body(&received.head);
-        if received.head.expects_continue() && awaited && !self.proceed_sent {
+        if is_body_to_come && self.is_awaited() {
             self.proceed_sent = true;
             let proceed = Step::Proceed(Fixed::proceed());
-            return Turn::Wait(ready(received, judged, receipt), proceed);
+            return Err(Turn::Wait(ready(judged, receipt), proceed));
         }
-        self.depart(received, judged, receipt, credential, bytes, core, now)
+        self.depart(judged, receipt, credential, bytes, core, now)
     }
 
     /// The two directions of a call that goes upstream.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what they are made of is taken apart here"
-    )]
     fn depart(
         &mut self,
-        mut received: Received,
         mut judged: Judged,
         receipt: Receipt<Permit>,
         credential: Option<Arc<Credential>>,
         bytes: &[u8],
         core: &mut Core,
         now: Now,
-    ) -> Turn {
+    ) -> Result<Forwarding, Turn> {
+        let Some(received) = &mut self.received else {
+            return Err(Turn::Refuse(Phase::Broken, Refusal::Overloaded));
+        };
         let dialogue = judged.dialogue.as_mut();
         let address = dialogue
             .as_ref()
@@ -360,30 +351,20 @@ impl Inbound {
             received.replace_body(body, core);
         }
         let (shown, span) = (credential.as_deref(), self.account.span());
-        let Ok(text) = forward::head(&received, bytes, &judged, shown, span, core) else {
-            let phase = Phase::Ready {
-                received,
-                judged,
-                receipt,
-            };
-            return Turn::Refuse(phase, Refusal::CredentialUnavailable);
+        let Ok(text) = forward::head(received, bytes, &judged, shown, span, core) else {
+            let phase = Phase::Ready { judged, receipt };
+            return Err(Turn::Refuse(phase, Refusal::CredentialUnavailable));
         };
+        let head_only = received.head.method(received.bytes(bytes)) == "HEAD";
         let forwarding = Forwarding {
             connection: Arc::clone(&judged.connection),
-            request: RequestHalf::new(receipt, text, &mut received, bytes, &judged, core, now),
-            reply: ReplyHalf::new(
-                received.head.method(received.bytes(bytes)) == "HEAD",
-                &mut judged,
-                credential.clone(),
-                core,
-                now,
-            ),
+            request: RequestHalf::new(receipt, text, received, bytes, &judged, core, now),
+            reply: ReplyHalf::new(head_only, &mut judged, credential.clone(), core, now),
             credential,
             address,
         };
-        received.give_back(core);
         judged.give_back(core);
-        Turn::Forward(forwarding)
+        Ok(forwarding)
     }
 }
 

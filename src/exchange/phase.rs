@@ -5,37 +5,31 @@ use std::sync::Arc;
 use super::Core;
 use super::dialogue::Dialogue;
 use super::errand::Errand;
-use super::received::Received;
 use super::refusal::Refusal;
 use super::rules::{Connection, Rules};
-use super::step::{Forwarding, Step};
+use super::step::Step;
 use crate::auth::KeyWanted;
 use crate::base::clock::Mono;
 use crate::http::RequestScanner;
 use crate::policy::Permit;
 use crate::record::{Pending, Receipt};
 
-/// The states before forwarding. The bytes of the head stay in the caller's buffer throughout.
+/// The states before forwarding. The bytes of the head stay in the caller's buffer throughout; what
+/// was read of them stands beside, for states are moved often.
 pub(super) enum Phase {
     /// The head is arriving.
     Head(RequestScanner),
-    /// The head is whole.
-    Judging { received: Received, asked: Sought },
+    /// The head is whole. This was missing before, and has been asked for.
+    Judging(Sought),
     /// The head may go on, and what is judged next is the body, which is arriving.
-    Gathering {
-        received: Received,
-        bound: u64,
-        since: Mono,
-    },
+    Gathering { bound: u64, since: Mono },
     /// The call is in the ring; in the durable class it waits for the disk.
     Admitted {
-        received: Received,
         judged: Judged,
         pending: Pending<Permit>,
     },
     /// Recorded. Only the upstream's credential may be missing.
     Ready {
-        received: Received,
         judged: Judged,
         receipt: Receipt<Permit>,
     },
@@ -64,11 +58,7 @@ impl Sought {
     }
 }
 
-/// How a phase ended.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is taken apart where it is made; a box would allocate"
-)]
+/// How a phase ended, unless the call goes upstream.
 pub(super) enum Turn {
     /// The next phase can be judged at once.
     On(Phase),
@@ -76,8 +66,6 @@ pub(super) enum Turn {
     Wait(Phase, Step),
     /// Nothing more happens; what the phase holds goes back.
     Refuse(Phase, Refusal),
-    /// The call goes upstream.
-    Forward(Forwarding),
 }
 
 /// What the judgement found, besides the permit.
@@ -101,28 +89,12 @@ pub(super) struct Judged {
 }
 
 impl Phase {
-    /// To be judged, with nothing asked for yet.
-    pub(super) fn judging(received: Received) -> Phase {
-        let asked = Sought::default();
-        Phase::Judging { received, asked }
-    }
-
     /// Returns what was lent.
     pub(super) fn give_back(self, core: &mut Core) {
-        let (received, judged) = match self {
-            Phase::Head(scanner) => return core.recycle(scanner.into_spare()),
-            Phase::Judging { received, .. } | Phase::Gathering { received, .. } => (received, None),
-            Phase::Admitted {
-                received, judged, ..
-            }
-            | Phase::Ready {
-                received, judged, ..
-            } => (received, Some(judged)),
-            Phase::Broken => return,
-        };
-        received.give_back(core);
-        if let Some(judged) = judged {
-            judged.give_back(core);
+        match self {
+            Phase::Head(scanner) => core.recycle(scanner.into_spare()),
+            Phase::Admitted { judged, .. } | Phase::Ready { judged, .. } => judged.give_back(core),
+            Phase::Judging(_) | Phase::Gathering { .. } | Phase::Broken => {}
         }
     }
 }

@@ -22,12 +22,8 @@ pub enum Way {
     Inner,
 }
 
-/// What the exchange needs before it can go on, or what becomes of it.
+/// What the exchange needs before its call can go upstream, or what becomes of it instead.
 #[must_use]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it lives for one turn of the pump; a box would allocate"
-)]
 pub enum Step {
     /// More bytes from the caller. Until then the connection may wait at most so long.
     NeedBytes(Mono),
@@ -49,9 +45,7 @@ pub enum Step {
     Answer(Published),
     /// The caller's own token has to satisfy more: send [`Challenge::answer`], and close the account.
     Challenge(Challenge),
-    /// The call may go upstream.
-    Forward(Forwarding),
-    /// It may not. [`super::Inbound::into_account`] is still to be closed with
+    /// The call may not go upstream. [`super::Inbound::into_account`] is still to be closed with
     /// [`super::Account::refuse`].
     Refuse(Refusal),
 }

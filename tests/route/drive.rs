@@ -329,7 +329,13 @@ impl Drive {
             Way::Plain
         };
         let (buffer, last) = (&mut caller.buffer, &mut caller.last);
-        let step = inbound.advance(buffer, last, way, &mut rig.core, rig.now);
+        let step = match inbound.advance(buffer, last, way, &mut rig.core, rig.now) {
+            Ok(forwarding) => {
+                self.state = State::Connecting(Box::new((inbound, forwarding)));
+                return Turn::Waits(vec![Wait::Connect]);
+            }
+            Err(step) => step,
+        };
         let wait = match step {
             Step::NeedBytes(until) => match caller.read() {
                 Read::Some => None,
@@ -368,10 +374,6 @@ impl Drive {
                 };
                 return Turn::Over;
             }
-            Step::Forward(forwarding) => {
-                self.state = State::Connecting(Box::new((inbound, forwarding)));
-                return Turn::Waits(vec![Wait::Connect]);
-            }
             Step::Answer(answer) => {
                 let envelope = inbound.envelope();
                 let account = inbound.into_account(&mut rig.core);
@@ -383,7 +385,7 @@ impl Drive {
             Step::Refuse(refusal) => {
                 let (buffer, last) = (&mut caller.buffer, &mut caller.last);
                 let again = inbound.advance(buffer, last, way, &mut rig.core, rig.now);
-                assert!(matches!(again, Step::Refuse(_)), "refuses for ever");
+                assert!(matches!(again, Err(Step::Refuse(_))), "refuses for ever");
                 let envelope = inbound.envelope();
                 let account = inbound.into_account(&mut rig.core);
                 self.refuse(account, envelope, refusal, false, rig, caller);

@@ -578,8 +578,8 @@ fn fill(rig: &mut Rig, request: &str) {
             &mut rig.core,
             rig.now,
         );
-        let full = matches!(step, Step::NeedRoom(_));
-        if let Step::Forward(forwarding) = step {
+        let full = matches!(step, Err(Step::NeedRoom(_)));
+        if let Ok(forwarding) = step {
             forwarding.request.close(&mut rig.core);
             forwarding.reply.close(&mut rig.core);
         }
@@ -887,7 +887,7 @@ fn a_refused_exchange_refuses_for_ever() {
             &mut rig.core,
             rig.now,
         );
-        let Step::Refuse(refusal) = step else {
+        let Err(Step::Refuse(refusal)) = step else {
             panic!("refused");
         };
         assert_eq!(name(&refusal), want);

@@ -78,11 +78,11 @@ impl Wires {
         let forwarding = loop {
             let (caller, last) = (&mut self.caller, &mut self.last);
             match inbound.advance(caller, last, Way::Secure, &mut rig.core, rig.now) {
-                Step::Forward(forwarding) => break forwarding,
-                Step::NeedBytes(_) => bytes = &bytes[uncounted_read(caller, bytes)..],
-                Step::NeedSync(_) => uncounted_sync(rig),
-                Step::Refuse(refusal) => panic!("{refusal}"),
-                _ => panic!("nothing to wait for"),
+                Ok(forwarding) => break forwarding,
+                Err(Step::NeedBytes(_)) => bytes = &bytes[uncounted_read(caller, bytes)..],
+                Err(Step::NeedSync(_)) => uncounted_sync(rig),
+                Err(Step::Refuse(refusal)) => panic!("{refusal}"),
+                Err(_) => panic!("nothing to wait for"),
             }
         };
         let Forwarding {

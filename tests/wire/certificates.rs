@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, StreamOwned};
 use sluice::worker::io::IoChoice;
 
-use super::certified::{Asking, Authority, request, showing};
-use super::origin::{Origin, reply};
-use super::scene::Scene;
+use super::certified::{Asking, Authority, Leaf, request, showing};
+use super::origin::Origin;
+use super::scene::{Plan, Scene};
 
 on_every_driver!(
     the_name_asked_for_chooses_the_certificate,
@@ -19,7 +19,7 @@ on_every_driver!(
     a_host_that_tls_was_not_asked_for_gets_421,
 );
 
-/// The same, with another beside it.
+/// A gateway that shows one certificate, and another beside it.
 fn showing_two<'p>(io: IoChoice, origin: &Origin, first: &Leaf, second: &Leaf) -> Plan<'p> {
     let mut plan = showing(io, origin, first);
     plan.tls = ", certificates: [{ cert: file:second.crt, key: file:second.key }]";

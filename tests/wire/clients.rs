@@ -8,7 +8,7 @@ use sluice::worker::io::IoChoice;
 
 use super::caller::Reply;
 use super::certified::{Asking, Authority, Leaf, request, showing};
-use super::origin::{Origin, reply};
+use super::origin::Origin;
 use super::scene::{Plan, Scene};
 
 on_every_driver!(

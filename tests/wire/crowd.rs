@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use sluice::worker::io::IoChoice;
 
 use super::caller::{Caller, Reply};
-use super::origin::{Origin, reply};
-use super::scene::{Plan, Scene, client, eventually};
+use super::origin::Origin;
+use super::scene::{Scene, client, eventually};
 
 on_every_driver!(
     one_address_cannot_have_all_places,

@@ -10,7 +10,7 @@ use rustls::{ClientConnection, StreamOwned};
 use sluice::worker::io::IoChoice;
 
 use super::caller::Caller;
-use super::origin::{Origin, reply};
+use super::origin::Origin;
 use super::scene::{Plan, Scene, client};
 
 on_every_driver!(

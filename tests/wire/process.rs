@@ -16,7 +16,7 @@ use sluice::record::verify::{Trust, Verdict};
 use sluice::recorder::read::{ExchangeSummary, Filter, Recording, recordings, sessions};
 use sluice::worker::io::IoChoice;
 
-use super::origin::{Origin, reply};
+use super::origin::Origin;
 use super::scene::{Plan, Process, Scene, directory, serve};
 
 on_every_driver!(

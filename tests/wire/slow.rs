@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sluice::worker::io::IoChoice;
 
 use super::origin::{Origin, reply};
-use super::scene::{Plan, Scene};
+use super::scene::Scene;
 
 on_every_driver!(
     a_slow_head_gets_408_and_a_slow_body_too,
@@ -120,7 +120,7 @@ fn an_upstream_that_does_not_answer_gets_504(io: IoChoice) {
         conn.wire.read_to_end(&mut rest)?;
         Ok(())
     });
-    let scene = scene(
+    let scene = Scene::limited(
         io,
         &origin,
         "first_byte_time: 300ms, reply_idle_time: 300ms",

@@ -73,7 +73,16 @@ pub(super) fn request(shape: &Shape, path: &str, ops: &mut Ops<'_>) -> Vec<u8> {
     request
 }
 
-/// A reply of which the same is true.
+/// Whether what is asked for first is surely that path: what follows nothing, or anything at all, may
+/// be another request.
+pub(super) fn asks_for(path: &str, request: &[u8]) -> bool {
+    REQUESTS.iter().any(|(method, _)| {
+        let line = format!("{method} /up{path} HTTP/1.1\r\n");
+        request.starts_with(line.as_bytes())
+    })
+}
+
+/// A reply of which the same is true as of a request.
 pub(super) fn reply(shape: &Shape, ops: &mut Ops<'_>) -> Vec<u8> {
     let kind = usize::from(ops.byte());
     let mut reply = Vec::new();

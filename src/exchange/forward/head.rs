@@ -119,9 +119,7 @@ impl Ours<'_> {
             (Some(span), Known::Tracestate) => span.parent.is_none(),
             _ => false,
         };
-        known
-            || (self.credential)
-                .is_some_and(|own| field.is(&own.field))
+        known || (self.credential).is_some_and(|own| field.is(&own.field))
     }
 }
 

@@ -346,15 +346,20 @@ impl<'a> Judge<'a> {
         principal: &Digest,
     ) -> Result<Option<Box<str>>, Refusal> {
         let query = judged.query().strip_prefix('?').unwrap_or_default();
-        let sealed = (query.split('&'))
-            .find_map(|pair| pair.strip_prefix(ENDPOINT)?.strip_prefix('='));
+        let sealed =
+            (query.split('&')).find_map(|pair| pair.strip_prefix(ENDPOINT)?.strip_prefix('='));
         let Some(sealed) = sealed else {
             return Ok(None);
         };
         let mut scratch = Vec::new();
         let opened = mcp
             .sealer
-            .open_endpoint(sealed.as_bytes(), &judged.connection.name, principal, &mut scratch)
+            .open_endpoint(
+                sealed.as_bytes(),
+                &judged.connection.name,
+                principal,
+                &mut scratch,
+            )
             .map_err(|_| McpRefusal::SessionUnknown)?;
         Ok(Some(opened.into()))
     }

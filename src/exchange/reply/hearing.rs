@@ -52,11 +52,7 @@ pub(super) struct Ear<'e> {
 }
 
 impl Hearing {
-    pub(super) fn new(
-        connection: Arc<Connection>,
-        dialogue: Box<Dialogue>,
-        base: &str,
-    ) -> Hearing {
+    pub(super) fn new(connection: Arc<Connection>, dialogue: Box<Dialogue>, base: &str) -> Hearing {
         Hearing {
             connection,
             dialogue,

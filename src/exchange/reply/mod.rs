@@ -32,7 +32,7 @@ use super::rules::Connection;
 use super::{Core, Room};
 use crate::auth::AuthError;
 use crate::base::buffers::Buffer;
-use crate::base::clock::{Mono, Now};
+use crate::base::clock::Now;
 use crate::base::credential::Credential;
 use crate::http::{ResponseHead, ResponseScanner};
 
@@ -98,13 +98,7 @@ impl ReplyHalf {
             head_only,
             close: false,
             interim: 0,
-            waits: Waits {
-                limits: judged.connection.limits,
-                since: now.mono,
-                owed: false,
-                endless: false,
-                ends: Mono(u64::MAX),
-            },
+            waits: Waits::new(&judged.connection.limits, now),
             reusable: false,
         }
     }
@@ -163,7 +157,7 @@ impl ReplyHalf {
             credential: self.credential.as_ref(),
             address: self.address,
             path: hearing.path(),
-            until: now.mono.after(self.waits.limits.wait_time),
+            until: now.mono.after(self.connection.limits.wait_time),
         };
         back.aside(owed, account, core, now).map(Some)
     }

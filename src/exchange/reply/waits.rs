@@ -7,17 +7,31 @@ use crate::base::limits::Limits;
 
 /// How long each wait may be, and when the current one began.
 pub(super) struct Waits {
-    pub(super) limits: Limits,
+    first_byte_time: Duration,
+    idle_time: Duration,
+    wait_time: Duration,
     pub(super) since: Mono,
     /// Until the request is over, the upstream owes nothing.
     pub(super) owed: bool,
     /// An event stream may be silent for as long as it likes.
     pub(super) endless: bool,
     /// But not for longer than this.
-    pub(super) ends: Mono,
+    ends: Mono,
 }
 
 impl Waits {
+    pub(super) fn new(limits: &Limits, now: Now) -> Waits {
+        Waits {
+            first_byte_time: limits.first_byte_time,
+            idle_time: limits.reply_idle_time,
+            wait_time: limits.wait_time,
+            since: now.mono,
+            owed: false,
+            endless: false,
+            ends: Mono(u64::MAX),
+        }
+    }
+
     /// The caller's token stops being accepted in second `expires`: a stream that is silent then
     /// has to be looked at.
     pub(super) fn end_with(&mut self, expires: Option<u64>, now: Now) {
@@ -31,7 +45,7 @@ impl Waits {
 
     pub(super) fn first_byte(&self) -> Mono {
         if self.owed {
-            self.since.after(self.limits.first_byte_time)
+            self.since.after(self.first_byte_time)
         } else {
             Mono(u64::MAX)
         }
@@ -41,11 +55,11 @@ impl Waits {
         if self.endless {
             self.ends
         } else {
-            self.since.after(self.limits.reply_idle_time)
+            self.since.after(self.idle_time)
         }
     }
 
     pub(super) fn room(&self) -> Mono {
-        self.since.after(self.limits.wait_time)
+        self.since.after(self.wait_time)
     }
 }

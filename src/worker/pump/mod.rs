@@ -171,6 +171,10 @@ async fn judge<D: Driver>(
             &mut worker.core.borrow_mut(),
             worker.now(),
         );
+        let step = match step {
+            Ok(forwarding) => return Ok(forwarding),
+            Err(step) => step,
+        };
         match step {
             Step::NeedBytes(until) => match caller.split().0.read(worker, until).await {
                 Ok(0) => return Err(Stop::CallerGone),
@@ -194,7 +198,6 @@ async fn judge<D: Driver>(
             }
             Step::Answer(answer) => return Err(Stop::Answered(answer)),
             Step::Challenge(challenge) => return Err(Stop::Challenged(challenge)),
-            Step::Forward(forwarding) => return Ok(forwarding),
             Step::Refuse(refusal) => return Err(Stop::Refused(refusal)),
         }
     }
