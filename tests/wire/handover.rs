@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Lines};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, ChildStderr, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -69,10 +69,16 @@ fn end(pid: Pid) {
     rustix::process::kill_process(pid, Signal::TERM).unwrap();
 }
 
-/// A port that nobody has, for now.
+/// A port that nobody has, nor is given who asks for any: it is below those (`ip_local_port_range`).
 fn free_port() -> u16 {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    free.local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + std::process::id() as u16 % 10_000;
+    loop {
+        let port = first + NEXT.fetch_add(1, Relaxed);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A gateway on a port that others can be told.
