@@ -26,10 +26,6 @@ pub(super) enum Looked {
 }
 
 /// What comes of it.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is taken apart where it is made; a box would allocate"
-)]
 pub(super) enum Shown {
     /// The call goes on with it, or with nothing.
     Goes(Option<Arc<Credential>>),

@@ -67,10 +67,7 @@ impl Inbound {
                 Phase::Gathering { bound, since } => self.gather(bound, since, caller, core, now),
                 Phase::Admitted { judged, pending } => self.settle(judged, pending, core, now),
                 Phase::Ready { judged, receipt } => {
-                    match self.forward(judged, receipt, caller.filled(), core, now) {
-                        Ok(forwarding) => return Ok(forwarding),
-                        Err(turn) => turn,
-                    }
+                    return self.forward(judged, receipt, caller.filled(), core, now);
                 }
                 Phase::Broken => Turn::Refuse(Phase::Broken, Refusal::Overloaded),
             };
@@ -299,9 +296,9 @@ impl Inbound {
         bytes: &[u8],
         core: &mut Core,
         now: Now,
-    ) -> Result<Forwarding, Turn> {
+    ) -> Result<Forwarding, Step> {
         let Some(received) = &self.received else {
-            return Err(Turn::Refuse(Phase::Broken, Refusal::Overloaded));
+            return Err(Step::Refuse(Refusal::Overloaded));
         };
         let identity = receipt.what().identity();
         let looked = credential::look(&judged, identity, received, bytes, now.mono);
@@ -312,16 +309,21 @@ impl Inbound {
             Ok(()) => looked.shown(is_latest, self.until, now.mono),
             Err(refusal) => Shown::Refused(refusal),
         };
-        let ready = |judged, receipt| Phase::Ready { judged, receipt };
         let credential = match shown {
             Shown::Goes(credential) => credential,
-            Shown::Waits(step) => return Err(Turn::Wait(ready(judged, receipt), step)),
-            Shown::Refused(why) => return Err(Turn::Refuse(ready(judged, receipt), why)),
+            Shown::Waits(step) => {
+                self.phase = Phase::Ready { judged, receipt };
+                return Err(step);
+            }
+            Shown::Refused(why) => {
+                judged.give_back(core);
+                return Err(Step::Refuse(why));
+            }
         };
         if is_body_to_come && self.is_awaited() {
             self.proceed_sent = true;
-            let proceed = Step::Proceed(Fixed::proceed());
-            return Err(Turn::Wait(ready(judged, receipt), proceed));
+            self.phase = Phase::Ready { judged, receipt };
+            return Err(Step::Proceed(Fixed::proceed()));
         }
         self.depart(judged, receipt, credential, bytes, core, now)
     }
@@ -335,9 +337,9 @@ impl Inbound {
         bytes: &[u8],
         core: &mut Core,
         now: Now,
-    ) -> Result<Forwarding, Turn> {
+    ) -> Result<Forwarding, Step> {
         let Some(received) = &mut self.received else {
-            return Err(Turn::Refuse(Phase::Broken, Refusal::Overloaded));
+            return Err(Step::Refuse(Refusal::Overloaded));
         };
         let dialogue = judged.dialogue.as_mut();
         let address = dialogue
@@ -352,8 +354,8 @@ impl Inbound {
         }
         let (shown, span) = (credential.as_deref(), self.account.span());
         let Ok(text) = forward::head(received, bytes, &judged, shown, span, core) else {
-            let phase = Phase::Ready { judged, receipt };
-            return Err(Turn::Refuse(phase, Refusal::CredentialUnavailable));
+            judged.give_back(core);
+            return Err(Step::Refuse(Refusal::CredentialUnavailable));
         };
         let head_only = received.head.method(received.bytes(bytes)) == "HEAD";
         let forwarding = Forwarding {
