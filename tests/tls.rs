@@ -94,11 +94,20 @@ impl Identity {
         version: &'static SupportedProtocolVersion,
         alpn: &[&str],
     ) -> Arc<rustls::ClientConfig> {
+        self.client_config_of(provider(), version, alpn)
+    }
+
+    fn client_config_of(
+        &self,
+        provider: Arc<rustls::crypto::CryptoProvider>,
+        version: &'static SupportedProtocolVersion,
+        alpn: &[&str],
+    ) -> Arc<rustls::ClientConfig> {
         use rustls_pki_types::pem::PemObject;
         let mut roots = rustls::RootCertStore::empty();
         let root = rustls_pki_types::CertificateDer::from_pem_slice(self.root.as_bytes());
         roots.add(root.unwrap()).unwrap();
-        let mut config = rustls::ClientConfig::builder_with_provider(provider())
+        let mut config = rustls::ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[version])
             .unwrap()
             .with_root_certificates(roots)
@@ -387,6 +396,26 @@ fn who_comes_back_resumes_however_the_bytes_are_split() {
             a_whole_conversation(&mut ours, &mut oracle, 100, &mut { split });
             assert_eq!(oracle.0.handshake_kind(), Some(kind), "{version:?}");
         }
+    }
+}
+
+#[test]
+fn the_listener_chooses_the_cipher() {
+    let identity = Identity::new();
+    let door = identity.our_door();
+    let mut weakest_first = rustls::crypto::ring::default_provider();
+    weakest_first.cipher_suites.reverse();
+    let weakest_first = Arc::new(weakest_first);
+    for version in VERSIONS {
+        let caller = identity.client_config_of(weakest_first.clone(), version, &["http/1.1"]);
+        let (mut ours, mut oracle) = (Ours::server(&door), Oracle::client(&caller));
+        a_whole_conversation(&mut ours, &mut oracle, 100, &mut whole);
+        let suite = oracle
+            .0
+            .negotiated_cipher_suite()
+            .map(|suite| suite.suite());
+        let suite = format!("{suite:?}");
+        assert!(suite.contains("AES_256_GCM"), "{suite}");
     }
 }
 

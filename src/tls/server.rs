@@ -58,6 +58,8 @@ impl Server {
         };
         let mut config = builder.with_cert_resolver(Choice::among(&certificates));
         config.alpn_protocols = vec![ALPN.to_vec()];
+        // The stronger cipher of those that both have, not the one that the caller names first.
+        config.ignore_client_order = true;
         // Who comes back resumes by a ticket, on whichever core: nothing is kept here for one who
         // does not. One ticket will do, as a caller that opens several connections gets one with each.
         config.session_storage = Arc::new(NoServerSessionStorage {});

@@ -30,6 +30,10 @@ class Checks:
             self.passed += 1
             print(f"    ok      {name}", flush=True)
 
+    def skip(self, name, why):
+        """Says aloud that something was not tried."""
+        print(f"    skipped: {name}: {why}", flush=True)
+
     def close(self):
         """Prints the count; answers the exit code."""
         print(f"\n{self.passed} passed, {self.failed} failed")

@@ -1,0 +1,1 @@
+"""The edge part of the peers suite: tools that try what anybody can reach."""
