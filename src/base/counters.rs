@@ -87,6 +87,10 @@ pub enum Event {
     UpstreamEjected,
     /// All calls to an upstream are refused for a while.
     CircuitOpened,
+    /// A connection was switched to another protocol.
+    Upgraded,
+    /// The same has ended.
+    UpgradedEnded,
     /// A byte came from a caller.
     CallerIn,
     /// A byte went to a caller.
@@ -111,7 +115,7 @@ pub enum Event {
 
 impl Event {
     /// All events, in the order of their counters.
-    pub const ALL: [Event; 19] = [
+    pub const ALL: [Event; 21] = [
         Event::CallerOpened,
         Event::CallerClosed,
         Event::UpstreamOpened,
@@ -121,6 +125,8 @@ impl Event {
         Event::UpstreamRetried,
         Event::UpstreamEjected,
         Event::CircuitOpened,
+        Event::Upgraded,
+        Event::UpgradedEnded,
         Event::CallerIn,
         Event::CallerOut,
         Event::Masked,

@@ -151,6 +151,9 @@ pub const CONNECT_TIME: Duration = Duration::from_secs(5);
 pub const FIRST_BYTE_TIME: Duration = Duration::from_secs(60);
 /// Between two reads of a reply body that is not an event stream.
 pub const REPLY_IDLE_TIME: Duration = Duration::from_secs(60);
+/// Between two pieces, either way, on a connection that was switched to another protocol. Most such
+/// protocols ask each other every minute or so whether they are still there.
+pub const UPGRADED_IDLE_TIME: Duration = Duration::from_secs(300);
 
 /// How long a call goes on whose caller went away, where going away does not cancel it (MCP before
 /// 2026-07-28): the longest that clients wait for a tool.

@@ -161,12 +161,26 @@ impl Sources {
                 self.counters.events(event),
             )?;
         }
-        let opened = self.counters.events(Event::CallerOpened);
-        let open = opened.saturating_sub(self.counters.events(Event::CallerClosed));
-        let help = "Connections from callers that are open";
-        encoder
-            .encode_descriptor("caller_connections_open", help, None, MetricType::Gauge)?
-            .encode_gauge(&open)
+        for (name, help, begun, ended) in [
+            (
+                "caller_connections_open",
+                "Connections from callers that are open",
+                Event::CallerOpened,
+                Event::CallerClosed,
+            ),
+            (
+                "upgrades_open",
+                "Of these, those that were switched to another protocol",
+                Event::Upgraded,
+                Event::UpgradedEnded,
+            ),
+        ] {
+            let (begun, ended) = (self.counters.events(begun), self.counters.events(ended));
+            encoder
+                .encode_descriptor(name, help, None, MetricType::Gauge)?
+                .encode_gauge(&begun.saturating_sub(ended))?;
+        }
+        Ok(())
     }
 
     fn tools(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -330,6 +344,11 @@ fn described(event: Event) -> (&'static str, &'static str) {
         Event::CircuitOpened => (
             "upstream_circuits_opened",
             "Times all calls to an upstream were refused for a while, by one worker",
+        ),
+        Event::Upgraded => ("upgrades", "Connections switched to another protocol"),
+        Event::UpgradedEnded => (
+            "upgrades_ended",
+            "Connections that were switched to another protocol, and ended",
         ),
         Event::CallerIn => ("caller_in_bytes", "Bytes from callers"),
         Event::CallerOut => ("caller_out_bytes", "Bytes to callers"),

@@ -213,6 +213,7 @@ impl Ground<'_> {
                 },
                 forward: forward(&connection.forward_headers),
                 reply_fields: boxed(&connection.reply_headers),
+                upgrades: connection.upgrades.clone(),
                 retry: connection.retry,
                 judged_bytes: connection.judged_bytes,
                 graph: connection.graph,

@@ -15,7 +15,7 @@ pub use self::journal::Journal;
 pub(super) use self::parts::Asked as PartAsked;
 use self::parts::Parts;
 pub(super) use self::shown::show;
-use self::shown::{Target, show_asked, show_fields};
+use self::shown::{Target, show_asked, show_fields, show_upgrade};
 use super::Core;
 use super::cors::Crossing;
 use super::phase::Judged;
@@ -177,6 +177,7 @@ impl Account {
         let target = Target::shown(judged, core);
         let mut headers = core.pool.lend_text();
         show_fields(&judged.connection, head, bytes, &mut headers);
+        show_upgrade(&judged.connection, head, bytes, &mut headers);
         if !head.has(Known::McpMethod) {
             show_asked(&judged.connection, &self.entry, &mut headers);
         }
@@ -241,6 +242,11 @@ impl Account {
     pub(super) fn released(&mut self, bytes: usize, hits: usize, now: Now) {
         self.entry.bytes_out += bytes as u64;
         self.hits += hits as u64;
+        self.touch(now);
+    }
+
+    /// Keeps the session alive.
+    pub(super) fn touch(&mut self, now: Now) {
         if let Some(session) = &self.session {
             session.touch(now);
         }

@@ -121,7 +121,8 @@ impl Inbound {
                     head_bytes: head.len(),
                     has_body: has_body(&head),
                     head_only: head.method(bytes) == "HEAD",
-                    keep_alive: head.keep_alive(),
+                    // What follows an `Upgrade` may be of another protocol.
+                    keep_alive: head.keep_alive() && !head.upgrade(),
                 });
                 self.account.begin(now);
                 self.received = Some(Received::new(head));
@@ -353,15 +354,26 @@ impl Inbound {
             received.replace_body(body, core);
         }
         let (shown, span) = (credential.as_deref(), self.account.span());
-        let Ok(text) = forward::head(received, bytes, &judged, shown, span, core) else {
-            judged.give_back(core);
-            return Err(Step::Refuse(Refusal::CredentialUnavailable));
+        let written = forward::head(received, bytes, &judged, shown, span, core);
+        let (text, upgrade) = match written {
+            Ok(written) => written,
+            Err(refusal) => {
+                judged.give_back(core);
+                return Err(Step::Refuse(refusal));
+            }
         };
         let head_only = received.head.method(received.bytes(bytes)) == "HEAD";
         let forwarding = Forwarding {
             connection: Arc::clone(&judged.connection),
             request: RequestHalf::new(receipt, text, received, bytes, &judged, core, now),
-            reply: ReplyHalf::new(head_only, &mut judged, credential.clone(), core, now),
+            reply: ReplyHalf::new(
+                head_only,
+                &mut judged,
+                credential.clone(),
+                upgrade,
+                core,
+                now,
+            ),
             credential,
             address,
         };

@@ -18,6 +18,9 @@
 //!                 NeedBytes                             NeedRoom    NeedBytes, NeedRoom
 //! ```
 //!
+//! A request that asks for another protocol (`upgrade`), and an upstream that switches to it, leave
+//! this graph: Done is followed by the two directions of `switched`.
+//!
 //! [`inbound`] reads the head, proves who calls, decides and admits the call to the recording;
 //! [`forward`] turns a receipt into bytes for the upstream; [`reply`] turns the upstream's bytes into
 //! bytes for the caller, through mask and recording. [`refusal`] is the one place where a doubt
@@ -43,6 +46,8 @@ pub mod refusal;
 pub mod reply;
 pub mod rules;
 mod step;
+mod switched;
+mod upgrade;
 mod via;
 mod whence;
 
@@ -65,12 +70,13 @@ use crate::record::{self, State};
 
 pub use account::{Account, Journal};
 pub use cors::{Cors, CorsSpec, Crossing};
-pub use forward::{Aside, AsideStep, RequestHalf, RequestStep, ToUpstream};
+pub use forward::{Aside, AsideStep, RequestHalf, RequestStep, ToUpstream, Upward};
 pub use inbound::Inbound;
 pub use refusal::{EdgeRefusal, Fixed, GraphRefusal, McpRefusal, Published, Refusal};
-pub use reply::{Challenge, ReplyEnd, ReplyHalf, ReplyStep, ToCaller};
+pub use reply::{Challenge, Downward, ReplyEnd, ReplyHalf, ReplyStep, ToCaller};
 pub use rules::Rules;
 pub use step::{Envelope, Forwarding, Step, Way};
+pub use switched::{Life, Switched};
 pub use via::Via;
 pub use whence::{Arrival, Hops};
 

@@ -58,9 +58,12 @@ pub enum Refusal {
     /// The request body is larger than the bound.
     #[error("the body is larger than {0} bytes")]
     BodyTooLarge(u64),
-    /// The connection that the route names cannot be upgraded.
+    /// The connection that the route names does not switch to what is asked for.
     #[error("an upgrade was asked for")]
     Upgrade,
+    /// Nothing passed for too long on a connection that was switched.
+    #[error("nothing passed for too long")]
+    UpgradeIdle,
     /// TRACE: the upstream would answer with the request as it came, credential included (RFC 9110,
     /// section 9.3.8).
     #[error("TRACE would show the upstream credential")]
@@ -215,6 +218,7 @@ impl Refusal {
             Refusal::BodyTimeout => &told::BODY_TIMEOUT,
             Refusal::BodyTooLarge(_) => &told::BODY_TOO_LARGE,
             Refusal::Upgrade => &told::UPGRADE_REFUSED,
+            Refusal::UpgradeIdle => &told::UPGRADE_IDLE,
             Refusal::Trace => told::of_head(501),
             Refusal::Edge(why) => why.told(),
             Refusal::Loop => &told::LOOP,
@@ -333,6 +337,7 @@ impl Refusal {
             | Refusal::Target(_)
             | Refusal::HeadTimeout
             | Refusal::Upgrade
+            | Refusal::UpgradeIdle
             | Refusal::Trace
             | Refusal::Edge(_)
             | Refusal::Loop

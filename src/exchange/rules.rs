@@ -93,6 +93,8 @@ pub struct Connection {
     pub forward: ForwardFields,
     /// Reply fields passed on beyond the fixed list, in lower case.
     pub reply_fields: Vec<Box<str>>,
+    /// Protocols that a request may switch to, in lower case.
+    pub upgrades: Vec<Arc<str>>,
     /// Whether a request may go upstream once more when a kept connection turns out to have ended.
     pub retry: bool,
     /// The largest body that rules look into.
@@ -196,6 +198,16 @@ pub struct Upstream {
     pub origin: Box<str>,
     /// TLS towards it: how, and the name its certificate must have; `None` for plain text.
     pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+}
+
+impl Connection {
+    /// The protocol of that name, where a request may switch to it. Never where something is hidden:
+    /// what passes then cannot be read, let alone masked.
+    #[must_use]
+    pub fn upgrade(&self, name: &[u8]) -> Option<&Arc<str>> {
+        let mut allowed = self.upgrades.iter().filter(|_| !self.hides);
+        allowed.find(|one| one.as_bytes().eq_ignore_ascii_case(name))
+    }
 }
 
 impl Upstream {

@@ -122,6 +122,9 @@ pub enum HeadError {
     /// RFC 9110, section 7.8: two readings of what follows the head.
     #[error("Upgrade with a body")]
     UpgradeBody,
+    /// RFC 6455, section 4.1: not GET, or not one key of 16 bytes.
+    #[error("malformed opening of WebSocket")]
+    WebSocket,
     /// An earlier call ended before its verdict.
     #[error("scanner left unjudged")]
     Poisoned,
@@ -170,6 +173,7 @@ impl HeadError {
             | HeadError::Connection
             | HeadError::ConnectionLists
             | HeadError::UpgradeBody
+            | HeadError::WebSocket
             | HeadError::Poisoned => 400,
         }
     }

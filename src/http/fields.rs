@@ -133,6 +133,12 @@ impl Fields {
         found.map(|field| field.value.of(bytes))
     }
 
+    /// Whether `Connection` lists the field that `known` names.
+    pub(super) fn is_listed(&self, known: Known) -> bool {
+        let mut list = self.list.iter();
+        self.has(known) && list.any(|field| field.known == known && field.listed)
+    }
+
     /// Marks every field called `name` as meant for this hop only.
     pub(super) fn mark_hop_by_hop(&mut self, bytes: &[u8], name: &[u8]) {
         for field in &mut self.list {

@@ -1,5 +1,6 @@
 //! Judged heads: ranges into the bytes that were scanned, with what framing and routing need.
 
+use super::bytes::trim;
 use super::fields::{FieldRef, Fields, Span, Spare};
 use super::framing::BodyLength;
 use super::known::Known;
@@ -207,6 +208,15 @@ macro_rules! field_access {
             #[must_use]
             pub fn has(&self, known: Known) -> bool {
                 self.fields.has(known)
+            }
+
+            /// The protocols that `Upgrade` names, in order (RFC 9110, section 7.8): none where
+            /// `Connection` does not list it, as it is not meant for us then.
+            pub fn protocols<'b>(&self, bytes: &'b [u8]) -> impl Iterator<Item = &'b [u8]> {
+                let listed = self.fields.is_listed(Known::Upgrade);
+                let values = self.values(bytes, Known::Upgrade).filter(move |_| listed);
+                let names = values.flat_map(|value| value.split(|byte| *byte == b','));
+                names.map(trim).filter(|name| !name.is_empty())
             }
 
             /// Name as sent and trimmed value of every field, in order.

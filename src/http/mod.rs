@@ -16,6 +16,7 @@
 //! - [`proxy`] and [`forwarded`]: where a connection or a request comes from, as proxies tell it.
 //! - [`uri`]: canonical targets.
 //! - [`mod@write`]: the only place where heads are made.
+//! - [`websocket`]: whether a 101 answers the opening that it was sent for.
 //! - [`error`]: one variant per refused head.
 //!
 //! Where RFC 9112 lets a recipient be lenient, this one is not: no empty line before a head, no
@@ -36,6 +37,7 @@ mod request;
 mod response;
 pub mod scan;
 pub mod uri;
+pub mod websocket;
 pub mod write;
 
 pub use error::HeadError;

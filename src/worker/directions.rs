@@ -44,6 +44,20 @@ impl<S: Stream> Ear<'_, S> {
     }
 }
 
+/// Says that nothing more will come from us, to a peer that must take what was sent before in time.
+pub(super) async fn finish<D: Driver, S: Stream>(
+    transport: &Transport<S>,
+    worker: &Worker<D>,
+) -> io::Result<()> {
+    let idle = worker.limit(|limits| limits.write_idle_time);
+    let until = worker.now().mono.after(idle);
+    let late = Err(io::ErrorKind::TimedOut.into());
+    worker
+        .within(until, transport.finish())
+        .await
+        .unwrap_or(late)
+}
+
 /// Sends slices, in a row with what other tasks are about to send; a peer that takes none of them
 /// for too long is as good as gone.
 pub(super) fn send<'a, D: Driver, S: Stream>(

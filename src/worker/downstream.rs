@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::core::{Present, Worker};
 use super::crowd::Place;
-use super::directions::{Ear, send};
+use super::directions::{Ear, finish, send};
 use super::io::{Driver, Stream};
 use super::pump;
 use super::transport::Transport;
@@ -111,6 +111,11 @@ impl<S: Stream> Mouth<'_, S> {
         head_only: bool,
     ) -> io::Result<()> {
         send_constant(self.transport, worker, fixed, head_only).await
+    }
+
+    /// Says that nothing more will come.
+    pub(super) async fn finish<D: Driver>(&mut self, worker: &Worker<D>) -> io::Result<()> {
+        finish(self.transport, worker).await
     }
 }
 

@@ -1,5 +1,7 @@
 //! One exchange, moved as `worker::pump` moves it: same calls in the same order.
 
+mod switched;
+
 use sluice::auth::{GroupsWanted, KeyWanted, LastBearer};
 use sluice::base::buffers::Buffer;
 use sluice::base::clock::Mono;
@@ -10,6 +12,7 @@ use sluice::exchange::{
 };
 use sluice::record::Outcome;
 
+use self::switched::Talk;
 use super::check;
 use super::rig::Rig;
 
@@ -203,6 +206,7 @@ struct Going {
     eof: bool,
     sending: Sending,
     owed: bool,
+    talk: Option<Box<Talk>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -435,6 +439,7 @@ impl Drive {
             eof: false,
             sending: Sending::Yes,
             owed: false,
+            talk: None,
         }));
         Turn::Moved
     }
@@ -443,11 +448,14 @@ impl Drive {
         let first = self.rng.below(2);
         let mut waits = Vec::new();
         for direction in [first, 1 - first] {
-            let turn = if direction == 0 {
-                self.send(&mut going, rig, caller)
-            } else {
-                self.relay(&mut going, rig)
+            let mut talk = going.talk.take();
+            let turn = match (&mut talk, direction) {
+                (None, 0) => self.send(&mut going, rig, caller),
+                (None, _) => self.relay(&mut going, rig),
+                (Some(talk), 0) => self.go_up(talk, &mut going, rig, caller),
+                (Some(talk), _) => self.go_down(talk, &mut going, rig),
             };
+            going.talk = talk.or(going.talk.take());
             match turn {
                 Moved::Yes => {
                     self.state = State::Going(going);
@@ -583,7 +591,15 @@ impl Drive {
                 }
             }
             ReplyStep::NeedRoom(until) => Moved::Waits(Some(Wait::Room(until))),
-            ReplyStep::Done(end) => Moved::Ended(Ok(end.upstream_reusable)),
+            ReplyStep::Done(end) => {
+                let (account, core) = (&mut going.account, &mut rig.core);
+                let Some(switched) = going.reply.switch(account, core, rig.now) else {
+                    return Moved::Ended(Ok(end.upstream_reusable));
+                };
+                going.request.answered(core);
+                going.talk = Some(Talk::new(switched));
+                Moved::Yes
+            }
             ReplyStep::Refuse(refusal) => {
                 let (upstream, account) = (&mut going.upstream, &mut going.account);
                 let again =

@@ -15,4 +15,5 @@ mod requests;
 mod rig;
 mod signer;
 mod splits;
+mod upgrades;
 mod waits;

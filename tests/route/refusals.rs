@@ -37,6 +37,8 @@ fn name(refusal: &Refusal) -> &'static str {
         Refusal::Edge(_) => "Edge",
         // They have cases of their own.
         Refusal::Mcp(_) | Refusal::Graph(_) | Refusal::Told { .. } => "Mcp",
+        // Only who has switched meets it: see `upgrades`.
+        Refusal::UpgradeIdle => "UpgradeIdle",
         Refusal::NoToken => "NoToken",
         Refusal::Token(_) => "Token",
         Refusal::Revoked(_) => "Revoked",

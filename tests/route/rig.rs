@@ -60,6 +60,8 @@ pub struct Shape {
     pub traces: Option<Sampling>,
     /// Whom the policy is for, beside who has the role: all, or those of any of these groups.
     pub groups: Vec<String>,
+    /// What a request may switch its connection to.
+    pub upgrades: Vec<&'static str>,
 }
 
 impl Default for Shape {
@@ -79,6 +81,7 @@ impl Default for Shape {
             mcp: false,
             traces: None,
             groups: Vec::new(),
+            upgrades: Vec::new(),
         }
     }
 }
@@ -480,6 +483,7 @@ fn rules(shape: &Shape, credentials: &Arc<Credentials>) -> Rules {
             ForwardFields::Listed(vec!["x-listed".into()])
         },
         reply_fields: vec!["x-told".into()],
+        upgrades: shape.upgrades.iter().map(|name| (*name).into()).collect(),
         retry: true,
         judged_bytes: 4 << 20,
         graph: None,

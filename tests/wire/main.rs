@@ -41,4 +41,5 @@ mod slow;
 mod stale;
 mod tls;
 mod traces;
+mod upgrades;
 mod upstream;

@@ -1,7 +1,7 @@
 //! An upstream that does what a test tells it to, on a thread per connection.
 
 use std::io::{self, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,11 +15,18 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub trait Wire: Read + Write + Send {
     /// The socket below.
     fn socket(&self) -> &TcpStream;
+
+    /// Says, under TLS in its own words, that nothing more will come.
+    fn finish(&mut self) -> io::Result<()>;
 }
 
 impl Wire for TcpStream {
     fn socket(&self) -> &TcpStream {
         self
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
     }
 }
 
@@ -27,11 +34,23 @@ impl Wire for StreamOwned<ServerConnection, TcpStream> {
     fn socket(&self) -> &TcpStream {
         &self.sock
     }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.conn.send_close_notify();
+        self.flush()?;
+        self.sock.shutdown(Shutdown::Write)
+    }
 }
 
 impl Wire for StreamOwned<rustls::ClientConnection, TcpStream> {
     fn socket(&self) -> &TcpStream {
         &self.sock
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.conn.send_close_notify();
+        self.flush()?;
+        self.sock.shutdown(Shutdown::Write)
     }
 }
 

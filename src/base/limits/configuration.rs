@@ -33,6 +33,8 @@ pub struct Limits {
     pub first_byte_time: Duration,
     /// See [`REPLY_IDLE_TIME`].
     pub reply_idle_time: Duration,
+    /// See [`UPGRADED_IDLE_TIME`].
+    pub upgraded_idle_time: Duration,
     /// See [`REQUEST_BODY_BYTES`].
     pub request_body_bytes: u64,
     /// See [`KEY_SET_AGE`].
@@ -77,6 +79,7 @@ impl Default for Limits {
             connect_time: CONNECT_TIME,
             first_byte_time: FIRST_BYTE_TIME,
             reply_idle_time: REPLY_IDLE_TIME,
+            upgraded_idle_time: UPGRADED_IDLE_TIME,
             request_body_bytes: REQUEST_BODY_BYTES,
             key_set_age: KEY_SET_AGE,
             clock_skew: CLOCK_SKEW,

@@ -15,6 +15,8 @@ pub const UPSTREAM_IDLE_TIME: Duration = Duration::from_secs(4);
 pub const UPSTREAM_IDLE: usize = 1024;
 /// Hosts of one connection.
 pub const UPSTREAM_HOSTS: usize = 16;
+/// Protocols that one connection may switch to.
+pub const UPGRADES: usize = 16;
 /// Failures in a row after which an address is passed over: one or two may be the network's.
 pub const EJECTION_FAILURES: u32 = 5;
 /// For how long at first, and at most. A restart takes some seconds, a repair minutes.

@@ -10,12 +10,14 @@ use crate::exchange::dialogue::Dialogue;
 use crate::exchange::phase::Judged;
 use crate::exchange::received::Received;
 use crate::exchange::rules::Mcp;
-use crate::exchange::{Core, fields};
+use crate::exchange::upgrade::Upgrade;
+use crate::exchange::{Core, Refusal, fields};
 use crate::http::write::CRLF;
 use crate::http::{FieldRef, HeadWriter, Known, WriteError};
 use crate::mcp::inner::{CALLER_HEADER, PRINCIPAL_HEADER, SECRET_HEADER};
 
-/// The head that goes upstream, `Host` first: the caller's listed fields, then the gateway's own.
+/// The head that goes upstream, `Host` first: the caller's listed fields, then the gateway's own; and
+/// what it asks this connection to become, if anything.
 ///
 /// Caller and configuration were checked before, so only a credential can be unwritable.
 pub(in crate::exchange) fn head(
@@ -25,18 +27,23 @@ pub(in crate::exchange) fn head(
     credential: Option<&Credential>,
     span: Option<Span>,
     core: &mut Core,
-) -> Result<Vec<u8>, WriteError> {
+) -> Result<(Vec<u8>, Option<Box<Upgrade>>), Refusal> {
+    let upgrade = Upgrade::of(&received.head, received.bytes(bytes), &judged.connection)?;
+    let ours = Ours {
+        credential,
+        span,
+        upgrade: upgrade.as_deref(),
+    };
     let mut target = core.pool.lend_text();
     write_target(judged, &mut target);
     let mut text = core.pool.lend_text();
-    let ours = Ours { credential, span };
     let written = write_head(&mut text, &target, received, bytes, judged, &ours);
     core.pool.give_back_text(target);
     match written {
-        Ok(()) => Ok(text),
-        Err(why) => {
+        Ok(()) => Ok((text, upgrade)),
+        Err(_) => {
             core.pool.give_back_text(text);
-            Err(why)
+            Err(Refusal::CredentialUnavailable)
         }
     }
 }
@@ -81,7 +88,8 @@ fn write_head(
         let read =
             connection.masks.is_some() || connection.mcp.is_some() || judged.errand.is_some();
         let session = connection.mcp.is_some() && is_session(field.known);
-        if session || !fields::request_passes(&field, &connection.forward, read) {
+        let passes = fields::request_passes(&field, &connection.forward, read);
+        if session || !(passes || ours.carry(&field)) {
             continue;
         }
         if !ours.replace(&field) {
@@ -100,6 +108,10 @@ fn write_head(
             writer.field(CALLER_HEADER, token)?;
         }
     }
+    if let Some(upgrade) = ours.upgrade {
+        writer.field("Connection", b"Upgrade")?;
+        writer.field("Upgrade", upgrade.protocol.as_bytes())?;
+    }
     writer.body(received.framing())?;
     writer.finish().map(|_| ())
 }
@@ -108,9 +120,16 @@ fn write_head(
 struct Ours<'o> {
     credential: Option<&'o Credential>,
     span: Option<Span>,
+    /// What this connection is to become.
+    upgrade: Option<&'o Upgrade>,
 }
 
 impl Ours<'_> {
+    /// True for a field that belongs to the protocol that is asked for.
+    fn carry(&self, field: &FieldRef<'_>) -> bool {
+        self.upgrade.is_some_and(|upgrade| upgrade.carries(field))
+    }
+
     /// True for a field of the caller's that one of the gateway's stands for.
     fn replace(&self, field: &FieldRef<'_>) -> bool {
         let known = match (self.span, field.known) {

@@ -6,6 +6,7 @@ mod recording;
 mod repeat;
 mod shown;
 mod source;
+mod upward;
 
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ pub use self::aside::{Aside, AsideStep};
 pub(super) use self::head::head;
 use self::head::show_instead;
 pub(super) use self::shown::{masked_room, pushed};
+pub use self::upward::Upward;
 
 /// What the caller-to-upstream direction needs, or has to send.
 #[must_use]

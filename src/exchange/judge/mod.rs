@@ -17,6 +17,7 @@ use super::phase::{Judged, Sought};
 use super::refusal::{EdgeRefusal, GraphRefusal, McpRefusal, Published, Refusal};
 use super::rules::{Route, Rules, without_port};
 use super::step::Way;
+use super::upgrade::Upgrade;
 use super::whence::Whence;
 use super::{Account, Core};
 use crate::auth::{AuthError, GroupsWanted, Identity, KeyWanted, LastBearer, Verdict, bearer};
@@ -123,9 +124,6 @@ impl Judge<'_> {
     /// Host and path choose the connection; the path is brought into the one form that is judged,
     /// recorded and forwarded.
     fn route(&mut self, head: &RequestHead) -> Result<Judged, Stop> {
-        if head.upgrade() {
-            return Err(Refusal::Upgrade.into());
-        }
         if head.method(self.bytes).eq_ignore_ascii_case("TRACE") {
             return Err(Refusal::Trace.into());
         }
@@ -161,7 +159,8 @@ impl Judge<'_> {
     fn choose(&mut self, head: &RequestHead, target: &CanonicalTarget<'_>) -> Result<Judged, Stop> {
         let host = head.host(self.bytes);
         let rules: Arc<Rules> = Arc::clone(self.core.rules.load());
-        if let Some(document) = self.published(head, &rules, target.path()) {
+        let document = self.published(head, &rules, target.path());
+        if let Some(document) = document.filter(|_| !head.upgrade()) {
             return Err(Stop::Answer(document));
         }
         let found = match self.way {
@@ -169,14 +168,15 @@ impl Judge<'_> {
             Way::Plain | Way::Secure => rules.route(host, target.path()),
         };
         let (route, path) = found.ok_or(Refusal::NoRoute)?;
+        let connection = rules.connections.get(route.connection);
+        let connection = Arc::clone(connection.ok_or(Refusal::NoRoute)?);
+        Upgrade::of(head, self.bytes, &connection)?;
         match route.cors.as_ref().map(|cors| cors.judge(head, self.bytes)) {
             None | Some(Ok(Cross::No)) => self.account.crosses(None),
             Some(Ok(Cross::Allowed(crossing))) => self.account.crosses(Some(crossing)),
             Some(Ok(Cross::Preflight(answer))) => return Err(Stop::Answer(answer)),
             Some(Err(refusal)) => return Err(refusal.into()),
         }
-        let connection = rules.connections.get(route.connection);
-        let connection = Arc::clone(connection.ok_or(Refusal::NoRoute)?);
         let by_host = route.host.is_some();
         let mut spelled = String::new();
         let path = match connection.graph.is_some() {

@@ -48,7 +48,9 @@ told! {
     BODY_TOO_LARGE: 413 "Content Too Large", "body_too_large",
         "The request body is too large.";
     UPGRADE_REFUSED: 501 "Not Implemented", "upgrade_refused",
-        "This connection does not offer upgrades.";
+        "This connection does not offer that upgrade.";
+    UPGRADE_IDLE: 408 "Request Timeout", "upgrade_idle",
+        "Nothing passed for too long.";
     LOOP: 508 "Loop Detected", "loop",
         "The request has come through this gateway before.";
     NO_ROUTE: 404 "Not Found", "no_route",

@@ -9,6 +9,7 @@ use crate::base::clock::Now;
 use crate::exchange::cors::Crossing;
 use crate::exchange::dialogue::Dialogue;
 use crate::exchange::rules::Connection;
+use crate::exchange::upgrade::Upgrade;
 use crate::exchange::{Account, Core, Refusal, fields};
 use crate::http::{BodyLength, Known, ResponseHead, WriteError};
 use crate::mask::{Masked, MaskedHead, masked_head};
@@ -29,6 +30,8 @@ pub(super) struct HeadParts<'r> {
     pub address: Option<SocketAddr>,
     /// What the caller's token has to satisfy first: then nothing else of the head is passed on.
     pub challenge: Option<&'r str>,
+    /// What the connection is switched to with this head.
+    pub upgrade: Option<&'r Upgrade>,
     /// How the body will be delimited.
     pub framing: Framing,
     /// The connection to the caller ends with this reply.
@@ -97,7 +100,9 @@ impl HeadParts<'_> {
             let ours = self.connection.mcp.is_some() && field.known == Known::McpSessionId;
             // Who may read it is ours to say.
             let crosses = crossing.is_some() && is_cors(field.text());
-            if replaced || ours || crosses || !fields::reply_passes(&field, reply_fields) {
+            let carried = self.upgrade.is_some_and(|it| it.carries(&field));
+            let passes = carried || fields::reply_passes(&field, reply_fields);
+            if replaced || ours || crosses || !passes {
                 continue;
             }
             match led(&field, upstream, self.link_base.as_bytes()) {
@@ -114,7 +119,10 @@ impl HeadParts<'_> {
         if *hides {
             head.fixed("Cache-Control", "no-store")?;
         }
-        if self.close {
+        if let Some(upgrade) = self.upgrade {
+            head.fixed("Connection", "Upgrade")?;
+            head.field("Upgrade", upgrade.protocol.as_bytes())?;
+        } else if self.close {
             head.fixed("Connection", "close")?;
         }
         head.body(match self.framing {

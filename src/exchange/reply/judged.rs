@@ -24,7 +24,8 @@ impl ReplyHalf {
         now: Now,
     ) -> Result<Stage, Pause> {
         let refusal = match head.status() {
-            101 => Refusal::UpstreamMalformed("switched protocols unasked"),
+            101 if self.is_asked_for(&head, upstream.filled()) => return Ok(self.opens(head, now)),
+            101 => Refusal::UpstreamMalformed("switched to what was not asked for"),
             100..=199 if self.interim < INTERIM_REPLIES => {
                 self.interim += 1;
                 upstream.consume(head.len());
@@ -38,16 +39,24 @@ impl ReplyHalf {
                 Refusal::UpstreamUnauthorized(claims_asked(&head, upstream.filled()).map(Arc::from))
             }
             407 => Refusal::UpstreamUnauthorized(None),
-            _ => {
-                // What the head waits for from here on is not the upstream's.
-                self.waits.since = now.mono;
-                // The rest of a request that is answered early may never be read.
-                self.close |= !self.waits.owed;
-                return Ok(Stage::Opening(head));
-            }
+            _ => return Ok(self.opens(head, now)),
         };
         core.recycle(head.into_spare());
         Err(Pause::Refuse(refusal))
+    }
+
+    fn opens(&mut self, head: ResponseHead, now: Now) -> Stage {
+        // What the head waits for from here on is not the upstream's.
+        self.waits.since = now.mono;
+        // The rest of a request that is answered early may never be read.
+        self.close |= !self.waits.owed;
+        Stage::Opening(head)
+    }
+
+    /// Whether a 101 answers what was asked for, all of which is upstream.
+    fn is_asked_for(&self, head: &ResponseHead, bytes: &[u8]) -> bool {
+        let upgrade = self.upgrade.as_ref().filter(|_| self.waits.owed);
+        upgrade.is_some_and(|upgrade| upgrade.is_answered_by(head, bytes))
     }
 
     /// An upstream does not take what was got for the caller's own token, which is forgotten. True
@@ -77,6 +86,13 @@ impl ReplyHalf {
     ) -> Result<(), Refusal> {
         if self.challenge.is_some() {
             // The upstream's body is not read.
+            self.body = ReplyBody::none();
+            return Ok(());
+        }
+        if head.status() == 101 {
+            // What follows is not HTTP; see [`ReplyHalf::switch`].
+            self.switched = self.upgrade.take();
+            self.close = true;
             self.body = ReplyBody::none();
             return Ok(());
         }

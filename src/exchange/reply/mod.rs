@@ -3,6 +3,7 @@
 mod batch;
 mod body;
 mod challenge;
+mod downward;
 mod endpoint;
 mod head;
 mod hearing;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use self::body::{BodyStep, ReplyBody};
 pub use self::challenge::Challenge;
+pub use self::downward::Downward;
 use self::head::HeadParts;
 use self::step::{Pause, released};
 pub use self::step::{ReplyEnd, ReplyStep, ToCaller};
@@ -29,6 +31,7 @@ use super::forward::{Aside, Return, masked_room};
 use super::phase::Judged;
 use super::refusal::Refusal;
 use super::rules::Connection;
+use super::upgrade::Upgrade;
 use super::{Core, Room};
 use crate::auth::AuthError;
 use crate::base::buffers::Buffer;
@@ -61,6 +64,9 @@ pub struct ReplyHalf {
     /// Which of its addresses the upstream was reached at.
     address: Option<SocketAddr>,
     outlives_caller: bool,
+    /// The protocol that was asked for, until the upstream has switched to it.
+    upgrade: Option<Box<Upgrade>>,
+    switched: Option<Box<Upgrade>>,
 }
 
 enum Stage {
@@ -78,6 +84,7 @@ impl ReplyHalf {
         head_only: bool,
         judged: &mut Judged,
         credential: Option<Arc<Credential>>,
+        upgrade: Option<Box<Upgrade>>,
         core: &mut Core,
         now: Now,
     ) -> ReplyHalf {
@@ -100,6 +107,8 @@ impl ReplyHalf {
             interim: 0,
             waits: Waits::new(&judged.connection.limits, now),
             reusable: false,
+            upgrade,
+            switched: None,
         }
     }
 
@@ -109,6 +118,10 @@ impl ReplyHalf {
         self.waits.owed = true;
         self.waits.since = now.mono;
         self.close |= !whole;
+        if !whole {
+            // Whoever switches all the same has not read what it was asked for.
+            self.upgrade = None;
+        }
     }
 
     /// The request goes upstream once more, by a fresh connection: nothing of a reply has come.
@@ -202,6 +215,7 @@ impl ReplyHalf {
             dialogue,
             address,
             challenge,
+            switched,
             ..
         } = self;
         let (mut opened, mut status) = (None, None);
@@ -214,6 +228,7 @@ impl ReplyHalf {
                 dialogue: body.dialogue().or(dialogue.as_deref()),
                 address: *address,
                 challenge: challenge.as_deref(),
+                upgrade: switched.as_deref(),
                 framing: body.framing,
                 close: *close,
             };
@@ -226,8 +241,7 @@ impl ReplyHalf {
                 Err(refusal) => return ReplyStep::Refuse(refusal),
             }
             *stage = Stage::Body;
-            waits.since = now.mono;
-            waits.end_with(account.expires(), now);
+            waits.begin_body(account.expires(), now);
         }
         let step = body.next(upstream, eof, waits, account, core, now);
         if let BodyStep::Idle(Pause::NeedBytes(_)) = step {

@@ -16,7 +16,7 @@ pub(super) struct Waits {
     /// An event stream may be silent for as long as it likes.
     pub(super) endless: bool,
     /// But not for longer than this.
-    ends: Mono,
+    pub(super) ends: Mono,
 }
 
 impl Waits {
@@ -32,10 +32,11 @@ impl Waits {
         }
     }
 
-    /// The caller's token stops being accepted in second `expires`: a stream that is silent then
-    /// has to be looked at.
-    pub(super) fn end_with(&mut self, expires: Option<u64>, now: Now) {
+    /// The head is with the recording. The caller's token stops being accepted in second `expires`: a
+    /// stream that is silent then has to be looked at.
+    pub(super) fn begin_body(&mut self, expires: Option<u64>, now: Now) {
         const MARGIN: Duration = Duration::from_millis(1);
+        self.since = now.mono;
         let Some(expires) = expires else { return };
         let left = expires
             .saturating_mul(1_000_000_000)

@@ -104,8 +104,13 @@ fn print_end(end: &EndPayload, out: &mut impl Write) -> io::Result<()> {
     )
 }
 
-/// Recorded bytes, indented, with nothing in them that a terminal would obey.
+/// Recorded bytes, indented, with nothing in them that a terminal would obey. What is no text, such as
+/// what passed after a switch to another protocol, is not shown: the JSON form has it.
 fn body(bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
+    let is_mark = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t' | b'\r' | b'\n');
+    if bytes.iter().any(is_mark) {
+        return writeln!(out, "    (not text)");
+    }
     for line in String::from_utf8_lossy(bytes).lines() {
         writeln!(out, "    {}", printable(line))?;
     }

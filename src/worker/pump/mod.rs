@@ -5,6 +5,7 @@ mod asks;
 mod carry;
 mod rejected;
 mod relay;
+mod switched;
 
 use std::cell::RefCell;
 use std::io;

@@ -5,7 +5,7 @@ use std::io;
 use std::pin::pin;
 use std::rc::Rc;
 
-use super::{Stop, aside};
+use super::{Stop, aside, switched};
 use crate::base::clock::Mono;
 use crate::base::limits::UNHEARD_TIME;
 use crate::exchange::{Account, Refusal, ReplyEnd, ReplyHalf, ReplyStep, RequestHalf, RequestStep};
@@ -51,7 +51,8 @@ impl Sent {
     }
 }
 
-/// Both directions of an exchange, until its reply is with the caller or it cannot go on.
+/// Both directions of an exchange, until its reply is with the caller, and what follows one that
+/// switches to another protocol; or until it cannot go on.
 pub(super) async fn side_by_side<D: Driver>(
     worker: &Rc<Worker<D>>,
     caller: &mut downstream::Caller<D::Stream>,
@@ -96,7 +97,14 @@ pub(super) async fn side_by_side<D: Driver>(
     if gone && reply.outlives_caller() {
         Box::pin(unheard(worker, upstream, reply, account, request_sent)).await;
     }
-    ended
+    let Ok(end) = ended else {
+        return ended;
+    };
+    let Some(switched) = switched::begin(worker, (request, reply), account) else {
+        return ended;
+    };
+    let both = switched::both_ways(worker, caller, upstream, switched, account);
+    Box::pin(both).await.map(|()| end)
 }
 
 /// Caller to upstream, until all of the request is there. An upstream that takes no more may have

@@ -13,7 +13,7 @@ use std::time::Duration;
 use self::balance::{Balance, Load, UnderWay};
 use self::pool::{Idle, Key};
 use super::core::Worker;
-use super::directions::{Ear, send};
+use super::directions::{Ear, finish, send};
 use super::io::{Driver, Stream};
 use super::transport::Transport;
 use crate::base::buffers::Buffer;
@@ -67,6 +67,11 @@ impl<S: Stream> Mouth<'_, S> {
         bytes: ToUpstream<'_>,
     ) -> io::Result<()> {
         send(self.transport, worker, bytes.slices().into_iter()).await
+    }
+
+    /// Says that nothing more will come.
+    pub(super) async fn finish<D: Driver>(&mut self, worker: &Worker<D>) -> io::Result<()> {
+        finish(self.transport, worker).await
     }
 }
 

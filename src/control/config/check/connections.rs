@@ -28,6 +28,7 @@ impl Checker<'_> {
         let credential = self.perhaps(connection.credential.take(), |checker, name| {
             checker.index(&name, "credential", |names| &names.credentials)
         });
+        let upgrades = self.upgrades(&mut connection);
         let masks = self.mask_names(connection.masks.take());
         let record = self.record(protocol, at, connection.record.take());
         let roots = self.roots(connection.ca_file.take());
@@ -37,7 +38,6 @@ impl Checker<'_> {
         let reply_headers = self.reply_headers(connection.reply_headers.take());
         let links = connection.links.take().is_none_or(|links| links.value);
         let care = self.care(&mut connection);
-        let retry = connection.retry.take().is_none_or(|retry| retry.value);
         let batching = self.batching(connection.batch.take());
         let mcp = self.mcp(&mut connection);
         let (reach_at, reach) = reach?;
@@ -76,7 +76,8 @@ impl Checker<'_> {
             forward_headers: forward_headers?,
             reply_headers: reply_headers?,
             links: links && !is_mcp,
-            retry,
+            upgrades: upgrades?,
+            retry: connection.retry.is_none_or(|retry| retry.value),
             care,
             proxy: proxy?,
             place: at.into(),
@@ -101,14 +102,21 @@ impl Checker<'_> {
                     .foreign("the protocol `http`", &only_mcp(connection))
                     .and(batch);
             }
-            Protocol::Graph => return self.foreign("the protocol `graph`", &only_mcp(connection)),
+            Protocol::Graph => {
+                let upgrades = self.foreign("the protocol `graph`", &only_http(connection));
+                return self
+                    .foreign("the protocol `graph`", &only_mcp(connection))
+                    .and(upgrades);
+            }
             Protocol::Mcp => {}
         }
         let links = place(&connection.links);
         let batch = self.foreign("the protocol `mcp`", &only_graph(connection));
+        let upgrades = self.foreign("the protocol `mcp`", &only_http(connection));
         let good = self
             .foreign("the protocol `mcp`", &[("links", links)])
-            .and(batch);
+            .and(batch)
+            .and(upgrades);
         let own = match (&connection.stdio, &connection.r#virtual) {
             (Some(_), _) => "a server that the gateway starts",
             (_, Some(_)) => "a virtual connection",
@@ -260,6 +268,10 @@ impl Checker<'_> {
         }
         good.map(|()| lower)
     }
+}
+
+fn only_http(connection: &schema::Connection) -> [(&'static str, Option<Place>); 1] {
+    [("upgrades", place(&connection.upgrades))]
 }
 
 fn only_graph(connection: &schema::Connection) -> [(&'static str, Option<Place>); 1] {

@@ -123,6 +123,11 @@ static KNOWN: &[Known] = &[
         "Between two pieces of a reply's body that is no event stream.",
     ),
     time(
+        "upgraded_idle_time",
+        |limits| &mut limits.upgraded_idle_time,
+        "Between two pieces, either way, on a connection that was switched to another protocol.",
+    ),
+    time(
         "write_idle_time",
         |limits| &mut limits.write_idle_time,
         "A peer, caller or upstream, that takes no byte of what it is sent.",

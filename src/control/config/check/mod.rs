@@ -17,6 +17,7 @@ mod proxies;
 mod servers;
 mod surface;
 mod traces;
+mod upgrades;
 mod upstreams;
 
 use std::net::IpAddr;

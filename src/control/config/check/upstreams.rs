@@ -102,6 +102,7 @@ impl Checker<'_> {
         let connect = time(limits.connect_time);
         let first_byte = time(limits.first_byte_time);
         let reply_idle = time(limits.reply_idle_time);
+        let upgraded_idle = time(limits.upgraded_idle_time);
         let upstream_idle = time(limits.upstream_idle_time);
         let waits = place(&limits.waiting).or(place(&limits.waiting_time));
         let calls = self.perhaps(limits.calls, |checker, text| {
@@ -126,6 +127,7 @@ impl Checker<'_> {
             connect: connect?,
             first_byte: first_byte?,
             reply_idle: reply_idle?,
+            upgraded_idle: upgraded_idle?,
             upstream_idle: upstream_idle?,
         };
         Some((times, calls.map(|_| gate)))

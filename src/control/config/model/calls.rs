@@ -43,6 +43,8 @@ pub struct Connection {
     pub judged_bytes: u64,
     /// Whether links back to the upstream are rewritten to the gateway; never for `mcp`.
     pub links: bool,
+    /// Protocols that a request may switch to, lower case; none where `masks` are.
+    pub upgrades: Vec<Arc<str>>,
     /// Whether a request may go upstream once more when a pooled connection turns out to have ended.
     pub retry: bool,
     /// How its upstream is treated.

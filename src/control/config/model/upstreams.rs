@@ -41,6 +41,8 @@ pub struct Times {
     pub first_byte: Option<Duration>,
     /// See [`Limits::reply_idle_time`].
     pub reply_idle: Option<Duration>,
+    /// See [`Limits::upgraded_idle_time`].
+    pub upgraded_idle: Option<Duration>,
     /// See [`Limits::upstream_idle_time`].
     pub upstream_idle: Option<Duration>,
 }
@@ -84,6 +86,7 @@ impl Times {
             connect_time: self.connect.unwrap_or(limits.connect_time),
             first_byte_time: self.first_byte.unwrap_or(limits.first_byte_time),
             reply_idle_time: self.reply_idle.unwrap_or(limits.reply_idle_time),
+            upgraded_idle_time: self.upgraded_idle.unwrap_or(limits.upgraded_idle_time),
             upstream_idle_time: self.upstream_idle.unwrap_or(limits.upstream_idle_time),
             ..*limits
         }

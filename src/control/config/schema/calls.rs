@@ -34,6 +34,9 @@ section! {
         pub forward_headers: Option<Vec<Text>>,
         /// Reply fields that go to the caller beside the usual ones.
         pub reply_headers: Option<Vec<Text>>,
+        /// http: protocols that a request may switch its connection to (`Upgrade`), such as `websocket`;
+        /// by default none. What passes then cannot be masked: not together with `masks`.
+        pub upgrades: Option<At<Vec<Text>>>,
         /// Whether a request goes upstream once more when a pooled connection turns out to have ended: one
         /// of which nothing was sent, or GET, HEAD or OPTIONS without a body; by default yes.
         pub retry: Option<At<bool>>,

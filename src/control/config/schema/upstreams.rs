@@ -65,6 +65,8 @@ section! {
         pub first_byte_time: Option<At<Scalar>> => like(DURATION),
         /// Between two reads of a reply that is not an event stream.
         pub reply_idle_time: Option<At<Scalar>> => like(DURATION),
+        /// Between two pieces, either way, after a switch to another protocol.
+        pub upgraded_idle_time: Option<At<Scalar>> => like(DURATION),
         /// How long a connection upstream is kept for the next call.
         pub upstream_idle_time: Option<At<Scalar>> => like(DURATION),
         /// Calls under way at once, over all workers; by default no bound.
