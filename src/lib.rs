@@ -57,6 +57,11 @@
 //! forwarded; and `exchange/reply/hearing` judges what the server says, message by message. Where
 //! its server is a process or several servers as one, the upstream is [`servers`], over loopback.
 //!
+//! A request that asks for another protocol, on a connection that allows it (`exchange/upgrade`), goes
+//! the same way to its 101. After that the pump moves the two directions of `exchange/switched`, whose
+//! bytes nobody reads and which pass the same doors: `exchange/forward/upward` and
+//! `exchange/reply/downward`.
+//!
 //! The pump calls the exchange, which never calls back: it answers with what it needs and until
 //! when, or with bytes to send. Keys and tokens that are missing are asked for by mailbox
 //! ([`base::mailbox`]) and fetched by [`control`]; what every request reads (rules, key sets,

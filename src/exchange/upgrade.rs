@@ -14,6 +14,8 @@ pub(super) struct Upgrade {
     pub protocol: Arc<str>,
     /// Of WebSocket: what the upstream has to show.
     accept: Option<Accept>,
+    /// The upstream has switched to it.
+    pub switched: bool,
 }
 
 impl Upgrade {
@@ -22,14 +24,24 @@ impl Upgrade {
     ///
     /// # Errors
     /// When it asks for nothing that may be had, or does not ask well.
+    #[inline]
     pub(super) fn of(
         head: &RequestHead,
         bytes: &[u8],
         connection: &Connection,
     ) -> Result<Option<Box<Upgrade>>, Refusal> {
-        if !head.upgrade() {
-            return Ok(None);
+        match head.upgrade() {
+            true => Upgrade::asked(head, bytes, connection).map(Some),
+            false => Ok(None),
         }
+    }
+
+    #[cold]
+    fn asked(
+        head: &RequestHead,
+        bytes: &[u8],
+        connection: &Connection,
+    ) -> Result<Box<Upgrade>, Refusal> {
         let mut offered = head.protocols(bytes);
         let protocol = offered.find_map(|name| connection.upgrade(name));
         let protocol = Arc::clone(protocol.ok_or(Refusal::Upgrade)?);
@@ -40,7 +52,11 @@ impl Upgrade {
             }
             _ => None,
         };
-        Ok(Some(Box::new(Upgrade { protocol, accept })))
+        Ok(Box::new(Upgrade {
+            protocol,
+            accept,
+            switched: false,
+        }))
     }
 
     /// Whether a field is the protocol's own, and so means those at the two ends.

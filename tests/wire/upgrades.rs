@@ -246,7 +246,7 @@ fn either_side_may_end_first(io: IoChoice) {
 const MUCH: usize = 24 << 20;
 
 fn pattern(at: usize) -> u8 {
-    (at / 1000 ^ at) as u8
+    ((at / 1000) ^ at) as u8
 }
 
 /// Reads and sends `MUCH` at once, and takes its time with reading.

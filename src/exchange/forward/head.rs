@@ -88,8 +88,8 @@ fn write_head(
         let read =
             connection.masks.is_some() || connection.mcp.is_some() || judged.errand.is_some();
         let session = connection.mcp.is_some() && is_session(field.known);
-        let passes = fields::request_passes(&field, &connection.forward, read);
-        if session || !(passes || ours.carry(&field)) {
+        let passes = || fields::request_passes(&field, &connection.forward, read);
+        if session || !(passes() || ours.carry(&field)) {
             continue;
         }
         if !ours.replace(&field) {

@@ -23,7 +23,7 @@ pub struct Downward {
 impl ReplyHalf {
     /// After [`ReplyStep::Done`]: the connection as it goes on, once, where the reply was a 101.
     pub fn switch(&mut self, account: &mut Account, core: &mut Core, now: Now) -> Option<Switched> {
-        let upgrade = self.switched.take()?;
+        let upgrade = self.upgrade.take_if(|upgrade| upgrade.switched)?;
         let ends = self.waits.ends;
         let connection = &self.connection;
         Some(Switched::new(

@@ -11,7 +11,7 @@ use crate::exchange::dialogue::Dialogue;
 use crate::exchange::rules::Connection;
 use crate::exchange::upgrade::Upgrade;
 use crate::exchange::{Account, Core, Refusal, fields};
-use crate::http::{BodyLength, Known, ResponseHead, WriteError};
+use crate::http::{BodyLength, FieldRef, Known, ResponseHead, WriteError};
 use crate::mask::{Masked, MaskedHead, masked_head};
 use crate::record::Recorded;
 
@@ -30,7 +30,7 @@ pub(super) struct HeadParts<'r> {
     pub address: Option<SocketAddr>,
     /// What the caller's token has to satisfy first: then nothing else of the head is passed on.
     pub challenge: Option<&'r str>,
-    /// What the connection is switched to with this head.
+    /// What was asked for, and is switched to with this head where it says so.
     pub upgrade: Option<&'r Upgrade>,
     /// How the body will be delimited.
     pub framing: Framing,
@@ -100,9 +100,8 @@ impl HeadParts<'_> {
             let ours = self.connection.mcp.is_some() && field.known == Known::McpSessionId;
             // Who may read it is ours to say.
             let crosses = crossing.is_some() && is_cors(field.text());
-            let carried = self.upgrade.is_some_and(|it| it.carries(&field));
-            let passes = carried || fields::reply_passes(&field, reply_fields);
-            if replaced || ours || crosses || !passes {
+            let stays = || !fields::reply_passes(&field, reply_fields) && !self.carries(&field);
+            if replaced || ours || crosses || stays() {
                 continue;
             }
             match led(&field, upstream, self.link_base.as_bytes()) {
@@ -119,7 +118,7 @@ impl HeadParts<'_> {
         if *hides {
             head.fixed("Cache-Control", "no-store")?;
         }
-        if let Some(upgrade) = self.upgrade {
+        if let Some(upgrade) = self.switched() {
             head.fixed("Connection", "Upgrade")?;
             head.field("Upgrade", upgrade.protocol.as_bytes())?;
         } else if self.close {
@@ -130,6 +129,19 @@ impl HeadParts<'_> {
             Framing::Length(length) => BodyLength::Length(length),
             Framing::Chunked => BodyLength::Chunked,
         })
+    }
+}
+
+impl<'r> HeadParts<'r> {
+    /// What the connection is switched to with this head.
+    fn switched(&self) -> Option<&'r Upgrade> {
+        self.upgrade.filter(|upgrade| upgrade.switched)
+    }
+
+    /// Whether a field belongs to the protocol that the connection is switched to.
+    fn carries(&self, field: &FieldRef<'_>) -> bool {
+        self.switched()
+            .is_some_and(|upgrade| upgrade.carries(field))
     }
 }
 

@@ -91,7 +91,9 @@ impl ReplyHalf {
         }
         if head.status() == 101 {
             // What follows is not HTTP; see [`ReplyHalf::switch`].
-            self.switched = self.upgrade.take();
+            if let Some(upgrade) = &mut self.upgrade {
+                upgrade.switched = true;
+            }
             self.close = true;
             self.body = ReplyBody::none();
             return Ok(());

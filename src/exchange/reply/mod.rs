@@ -64,9 +64,8 @@ pub struct ReplyHalf {
     /// Which of its addresses the upstream was reached at.
     address: Option<SocketAddr>,
     outlives_caller: bool,
-    /// The protocol that was asked for, until the upstream has switched to it.
+    /// The protocol that was asked for.
     upgrade: Option<Box<Upgrade>>,
-    switched: Option<Box<Upgrade>>,
 }
 
 enum Stage {
@@ -108,7 +107,6 @@ impl ReplyHalf {
             waits: Waits::new(&judged.connection.limits, now),
             reusable: false,
             upgrade,
-            switched: None,
         }
     }
 
@@ -215,7 +213,7 @@ impl ReplyHalf {
             dialogue,
             address,
             challenge,
-            switched,
+            upgrade,
             ..
         } = self;
         let (mut opened, mut status) = (None, None);
@@ -228,7 +226,7 @@ impl ReplyHalf {
                 dialogue: body.dialogue().or(dialogue.as_deref()),
                 address: *address,
                 challenge: challenge.as_deref(),
-                upgrade: switched.as_deref(),
+                upgrade: upgrade.as_deref(),
                 framing: body.framing,
                 close: *close,
             };

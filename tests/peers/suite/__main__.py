@@ -7,7 +7,7 @@ import signal
 import sys
 import tempfile
 
-from . import after, odd, tokens, wire
+from . import after, odd, tokens, upgrades, wire
 from .checks import Checks
 from .stage import Stage
 
@@ -41,6 +41,7 @@ def run(options, place):
         tokens.run(stage, checks, everyone)
         odd.run(stage, checks, everyone)
         wire.run(stage, checks, everyone)
+        upgrades.run(stage, checks, everyone)
         after.rotate(stage, checks, everyone)
         after.finish(stage, checks, everyone)
     except BaseException:

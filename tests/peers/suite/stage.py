@@ -12,6 +12,7 @@ from pathlib import Path
 from queue import Empty, Queue
 
 from . import cast
+from .upgrades import Sockets
 from .vault import Vault
 
 START_SECONDS = 60
@@ -87,7 +88,7 @@ class Stage:
         self.data = self.place / "data"
         self.ca = self.place / "ca.pem"
         self.programs = []
-        self.vault = None
+        self.vault = self.sockets = None
         try:
             self._raise(options)
         except BaseException:
@@ -103,6 +104,7 @@ class Stage:
         self._play_entra(options.node, options.entra)
         self._start_directory()
         self.vault = Vault(self.place)
+        self.sockets = Sockets(self.place)
         self._start_gateway(options.io)
 
     def _start(self, name, argv, env=None):
@@ -154,6 +156,7 @@ class Stage:
             "HELPER_SECRET": cast.HELPER.secret,
             "HELPER_HEADER": IDENTITY_HEADER,
             "VAULT": self.vault.url,
+            "SOCKETS": self.sockets.url,
             "MEMBERS": cast.MEMBER.groups[0],
         }
         config = self.place / "sluice.yaml"
@@ -201,7 +204,8 @@ class Stage:
             print("".join(program.log.read_text().splitlines(keepends=True)[-40:]))
 
     def close(self):
-        if self.vault:
-            self.vault.stop()
+        for server in (self.vault, self.sockets):
+            if server:
+                server.stop()
         for program in reversed(self.programs):
             program.stop()

@@ -41,7 +41,7 @@ fn everything_can_be_said() {
     let connection = local(
         URL,
         ", retry: false, limits: { connect_time: 1s, first_byte_time: 2s, reply_idle_time: 3s, \
-         upstream_idle_time: 4s, calls: 5, waiting: 0, waiting_time: 60s }, \
+         upgraded_idle_time: 7s, upstream_idle_time: 4s, calls: 5, waiting: 0, waiting_time: 60s }, \
          ejection: { failures: 1, pause: 2s, longest: 3s }, circuit: { pause: 2m }, \
          health: { path: \"/up?a=b\", every: 100ms, time: 1s }",
     )
@@ -54,9 +54,10 @@ fn everything_can_be_said() {
             limits.connect_time,
             limits.first_byte_time,
             limits.reply_idle_time,
+            limits.upgraded_idle_time,
             limits.upstream_idle_time
         ],
-        [seconds(1), seconds(2), seconds(3), seconds(4)]
+        [1, 2, 3, 7, 4].map(seconds)
     );
     assert_eq!(limits.head_time, Limits::default().head_time);
     let gate = GateSpec {
@@ -127,6 +128,55 @@ fn what_cannot_be_is_refused_where_it_stands() {
         let said = local(upstream, more).unwrap_err();
         assert!(said.contains(message), "{upstream}{more}: {said}");
         assert!(said.starts_with("s.yaml:23:"), "{said}");
+    }
+}
+
+#[test]
+fn protocols_to_switch_to_are_names_and_carry_no_http() {
+    let upgrades = |list: &str| {
+        let connection = local(URL, &format!(", upgrades: {list}"));
+        connection.map(|it| it.upgrades.join(" "))
+    };
+    assert_eq!(local(URL, "").unwrap().upgrades.len(), 0);
+    assert_eq!(upgrades("[]").unwrap(), "");
+    let good = upgrades("[WebSocket, example/2.1]").unwrap();
+    assert_eq!(good, "websocket example/2.1");
+    let many: Vec<_> = (0..17).map(|number| format!("p{number}")).collect();
+    for (bad, message) in [
+        ("[h2c]", "would pass without being judged"),
+        ("[HTTP/2.0]", "would pass without being judged"),
+        ("[TLS/1.2]", "would pass without being judged"),
+        ("[\"a b\"]", "expected the name of a protocol"),
+        ("[\"a,b\"]", "expected the name of a protocol"),
+        ("[\"\"]", "expected the name of a protocol"),
+        ("[a/]", "expected the name of a protocol"),
+        ("[a/b/c]", "expected the name of a protocol"),
+        ("[é]", "expected the name of a protocol"),
+        (
+            &format!("[{}]", "x".repeat(65)),
+            "expected the name of a protocol",
+        ),
+        ("[websocket, WebSocket]", "this protocol is there already"),
+        (&format!("[{}]", many.join(", ")), "at most 16 protocols"),
+        ("[websocket], masks: [directory]", "`upgrades` or `masks`"),
+        ("websocket", "s.yaml:23:"),
+    ] {
+        let said = upgrades(bad).unwrap_err();
+        assert!(said.contains(message), "{bad}: {said}");
+        assert!(said.starts_with("s.yaml:23:"), "{said}");
+    }
+    assert_eq!(upgrades("[], masks: [directory]").unwrap(), "");
+    for (protocol, what) in [
+        ("graph", "upstream: \"https://a\""),
+        ("mcp", "stdio: { command: cat }"),
+    ] {
+        let text = GOOD.replace(
+            &format!("protocol: http, upstream: {URL}"),
+            &format!("protocol: {protocol}, upgrades: [websocket], {what}"),
+        );
+        let said = judge(directory().path(), &text).unwrap_err().to_string();
+        let want = format!("`upgrades` does not belong to the protocol `{protocol}`");
+        assert!(said.contains(&want), "{said}");
     }
 }
 
