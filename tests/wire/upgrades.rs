@@ -13,7 +13,9 @@ use sluice::recorder::show::show;
 use sluice::worker::io::IoChoice;
 
 use super::caller::Caller;
+use super::issuer::CLIENT;
 use super::origin::{Conn, Origin, field, read_head, reply};
+use super::revoke::revoke;
 use super::scene::{LEAF, Plan, Recorded, Scene, now, token};
 
 on_every_driver!(
@@ -25,6 +27,7 @@ on_every_driver!(
     silence_for_too_long_ends_it,
     it_ends_with_the_callers_token,
     it_ends_with_the_right_to_it,
+    it_ends_when_its_caller_is_revoked,
     it_ends_with_the_recording,
     a_drain_waits_for_it_and_cuts_it_off,
     what_is_not_allowed_is_not_asked_for,
@@ -386,6 +389,15 @@ fn it_ends_with_the_right_to_it(io: IoChoice) {
         is_cut(&mut caller, Duration::from_secs(3));
         ended(&scene, "superseded");
     }
+}
+
+fn it_ends_when_its_caller_is_revoked(io: IoChoice) {
+    let origin = switching(false, echo);
+    let scene = start(io, &origin, "");
+    let mut caller = open(&scene, scene.caller(), "");
+    revoke(scene.data(), &["client", CLIENT]);
+    is_cut(&mut caller, Duration::from_secs(5));
+    ended(&scene, "revoked");
 }
 
 fn it_ends_with_the_recording(io: IoChoice) {
