@@ -2,23 +2,28 @@
 
 use std::sync::Arc;
 
+use super::bound::{Bound, Possession, Tie};
 use super::cache::{CoreTokens, LastBearer, Remembered, SharedTokens, UnknownKids};
 use super::claims::{Claims, check_expiry};
+use super::confirm::Confirmation;
+use super::dpop::{Asked, Proofs};
 use super::error::{AuthError, Part};
 use super::issuer::Issuer;
-use super::jwt::{Compact, Header, bearer, unread_bearer};
+use super::jwt::{Compact, Header, Scheme, shown, unread_bearer};
 use super::snapshot::{CachedKeys, KeySets, PublishedKeys};
 use super::subject::Subject;
 use super::{Identity, verify};
 use crate::base::clock::{Now, Wall};
 use crate::json::Document;
 
-/// What a bearer token comes to.
+/// What a token comes to.
 #[derive(Debug)]
 #[must_use]
 pub enum Verdict {
     /// The door is open.
     Proven(Identity),
+    /// It opens once the holder of the token has proven to be that.
+    Bound(Bound),
     /// The issuer may have published a key since: ask the control plane, wait, and come back with
     /// [`Authenticator::authenticate_after`].
     NeedKey(KeyWanted),
@@ -62,6 +67,7 @@ pub struct Authenticator {
     core: CoreTokens,
     shared: SharedTokens,
     unknown: UnknownKids,
+    proofs: Option<Arc<Proofs>>,
 }
 
 impl Authenticator {
@@ -73,6 +79,16 @@ impl Authenticator {
             core: CoreTokens::new(),
             shared,
             unknown: UnknownKids::new(),
+            proofs: None,
+        }
+    }
+
+    /// The same, by what all cores know of holders' proofs. Without it none is taken.
+    #[must_use]
+    pub fn with_proofs(self, proofs: Arc<Proofs>) -> Authenticator {
+        Authenticator {
+            proofs: Some(proofs),
+            ..self
         }
     }
 
@@ -80,25 +96,31 @@ impl Authenticator {
     /// the token that was read then, byte for byte.
     pub fn authenticate_field(&mut self, last: &mut LastBearer, field: &[u8], now: Now) -> Verdict {
         let known = unread_bearer(field).and_then(|token| self.recall(last, token, now));
-        let judged = match known {
-            Some(judged) => judged.map_err(Stop::Refused),
-            None => match bearer(field) {
-                Ok(token) => self.search(last, token, now),
-                Err(error) => Err(error.into()),
+        match known {
+            Some(judged) => self.verdict(judged.map_err(Stop::Refused), Scheme::Bearer, now),
+            None => match shown(field) {
+                Ok((scheme, token)) => {
+                    let judged = self.judge(last, token, now);
+                    self.verdict(judged, scheme, now)
+                }
+                Err(error) => Verdict::Refused(error),
             },
-        };
-        self.verdict(judged, now)
+        }
     }
 
-    /// Judges a bearer token: what [`bearer`] found in the `Authorization` field.
+    /// Judges a bearer token: what [`bearer`](super::bearer) found in the `Authorization` field.
     pub fn authenticate(&mut self, last: &mut LastBearer, token: &[u8], now: Now) -> Verdict {
         let judged = self.judge(last, token, now);
-        self.verdict(judged, now)
+        self.verdict(judged, Scheme::Bearer, now)
     }
 
-    fn verdict(&self, judged: Result<Identity, Stop>, now: Now) -> Verdict {
+    fn verdict(&self, judged: Result<Identity, Stop>, scheme: Scheme, now: Now) -> Verdict {
         match judged {
-            Ok(identity) => Verdict::Proven(identity),
+            Ok(identity) => match identity.0.tie.as_deref().copied() {
+                None if scheme == Scheme::Bearer => Verdict::Proven(identity),
+                Some(tie) if scheme == tie.scheme() => Verdict::Bound(Bound::new(identity, tie)),
+                _ => Verdict::Refused(AuthError::SchemeDisagrees),
+            },
             Err(Stop::Refused(error)) => Verdict::Refused(error),
             Err(Stop::NeedKey(wanted)) => {
                 if self.unknown.contains(&wanted.issuer, &wanted.kid, now.mono) {
@@ -110,22 +132,49 @@ impl Authenticator {
         }
     }
 
-    /// Judges it once more, after its key was asked for. A key that is still unknown refuses, so
-    /// no token can make an exchange ask twice.
+    /// Judges an `Authorization` field once more, after its key was asked for. A key that is still
+    /// unknown refuses, so no token can make an exchange ask twice.
     pub fn authenticate_after(
         &mut self,
         _asked: KeyWanted,
         last: &mut LastBearer,
-        token: &[u8],
+        field: &[u8],
         now: Now,
-    ) -> Result<Identity, AuthError> {
-        self.judge(last, token, now).map_err(|stop| match stop {
-            Stop::Refused(error) => error,
+    ) -> Verdict {
+        let (scheme, token) = match shown(field) {
+            Ok(shown) => shown,
+            Err(error) => return Verdict::Refused(error),
+        };
+        let judged = self.judge(last, token, now).map_err(|stop| match stop {
             Stop::NeedKey(wanted) => {
                 self.unknown.remember(&wanted.issuer, &wanted.kid, now.mono);
-                AuthError::UnknownKey
+                AuthError::UnknownKey.into()
             }
-        })
+            refused @ Stop::Refused(_) => refused,
+        });
+        self.verdict(judged, scheme, now)
+    }
+
+    /// Judges the proof that came with a token which is bound to a key: the one `DPoP` field of a
+    /// request that is `asked`.
+    ///
+    /// # Errors
+    /// When it does not prove that, or was shown before.
+    pub fn judge_proof(
+        &self,
+        bound: Bound,
+        proof: &[u8],
+        asked: &Asked<'_>,
+        now: Now,
+    ) -> Result<(Identity, Possession), AuthError> {
+        let proofs = self.proofs.as_deref().ok_or(AuthError::ProofsFull)?;
+        bound.by_proof(proof, asked, proofs, now)
+    }
+
+    /// The nonce that proofs must name now, where they must.
+    #[must_use]
+    pub fn nonce(&self, now: Now) -> Option<String> {
+        Some(self.proofs.as_deref()?.nonce(now.wall))
     }
 
     /// Whether an identity still stands, after a wait or before a retry: not expired, its issuer
@@ -224,7 +273,7 @@ fn prove(sets: &KeySets, token: &[u8], now: Now) -> Result<Identity, Stop> {
     let Some(key) = trust.keys(now.mono)?.find(&header.kid) else {
         // Asking the issuer is work that strangers can cause. A token that would be refused with
         // any key is not worth it.
-        subject(issuer, claims, now.wall)?;
+        let _ = subject(issuer, claims, now.wall)?;
         return Err(Stop::NeedKey(KeyWanted {
             issuer: issuer.name().clone(),
             kid: header.kid.into(),
@@ -233,28 +282,29 @@ fn prove(sets: &KeySets, token: &[u8], now: Now) -> Result<Identity, Stop> {
     };
     issuer.rules.check_key(key, claims)?;
     let verified = verify::signature(header.algorithm, key, compact.signed, &signature)?;
-    let subject = subject(issuer, claims, now.wall)?;
+    let (subject, holder) = subject(issuer, claims, now.wall)?;
     Ok(Identity::prove(
         verified,
         subject,
+        holder.map(|by| Tie::new(by, token)),
         issuer.clone(),
         key.clone(),
         sets.generation(),
     ))
 }
 
-/// Judges the claims of a token of `issuer`.
+/// Judges the claims of a token of `issuer`. Answers as well what its holder is to prove it by.
 pub(super) fn subject(
     issuer: &Issuer,
     claims: Claims<'_>,
     wall: Wall,
-) -> Result<Subject, AuthError> {
+) -> Result<(Subject, Option<Confirmation>), AuthError> {
     claims.check_audience(issuer)?;
     let expires = claims.check_times(issuer, wall)?;
-    if claims.has("cnf") {
-        return Err(AuthError::SenderConstrained);
-    }
-    issuer.rules.judge(issuer, claims, expires)
+    let holder = Confirmation::of(claims)?;
+    issuer.binding().check(holder)?;
+    let subject = issuer.rules.judge(issuer, claims, expires)?;
+    Ok((subject, holder))
 }
 
 /// What can end while a token is remembered or an exchange waits.

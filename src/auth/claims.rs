@@ -165,7 +165,7 @@ impl<'d> Claims<'d> {
 
     /// A NumericDate (RFC 7519, section 2): seconds since 1970, possibly with a fraction. A sign,
     /// an exponent or a year beyond 9999 is not a date that an issuer means.
-    fn date(self, name: &str, claim: Claim) -> Result<Option<Seconds>, AuthError> {
+    pub(super) fn date(self, name: &str, claim: Claim) -> Result<Option<Seconds>, AuthError> {
         let Some(value) = self.get(name) else {
             return Ok(None);
         };
@@ -195,9 +195,9 @@ fn is_member(text: &str) -> bool {
 
 /// A NumericDate in whole seconds, rounded either way: each check takes the stricter one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Seconds {
-    floor: u64,
-    ceiling: u64,
+pub(super) struct Seconds {
+    pub(super) floor: u64,
+    pub(super) ceiling: u64,
 }
 
 impl Seconds {

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::dpop::Flaw;
+
 /// The check that failed. For the log only: the caller learns "401" and nothing more.
 ///
 /// Every variant is made of constants, so no byte of a token can reach a log through it.
@@ -85,8 +87,26 @@ pub enum AuthError {
     WrongAudience,
     #[error("the token is for Microsoft Graph; nobody else can verify such tokens")]
     GraphAudience,
-    #[error("the token is bound to a key of its holder (`cnf`), which a bearer does not prove")]
-    SenderConstrained,
+
+    // What binds it to its holder.
+    #[error("`cnf` names no way to prove who holds the token that is known here, or more than one")]
+    ConfirmationUnknown,
+    #[error("the issuer's tokens must be bound to their holder, and this one is not")]
+    NotBound,
+    #[error("the token is bound to its holder in another way than the issuer's must be")]
+    BoundOtherwise,
+    #[error("the token is bound to a certificate, and the connection has shown none")]
+    CertificateMissing,
+    #[error("the token is bound to another certificate than the connection's")]
+    CertificateDiffers,
+    #[error("tokens that are bound to a key, and they alone, are shown under the scheme `DPoP`")]
+    SchemeDisagrees,
+    #[error("the token is bound to a key, and no proof is there that the caller has it")]
+    ProofMissing,
+    #[error("the DPoP proof {0}")]
+    Proof(Flaw),
+    #[error("there is no room to remember one more DPoP proof")]
+    ProofsFull,
 
     // What only an issuer of one kind is asked.
     #[error("`ver` disagrees with the version that the token's `iss` belongs to")]
@@ -157,6 +177,8 @@ pub enum Claim {
     Facets,
     #[error("`xms_par_app_azp`")]
     Blueprint,
+    #[error("`cnf`")]
+    Confirmation,
 }
 
 impl AuthError {
@@ -198,7 +220,15 @@ impl AuthError {
             AuthError::ClockNotSet => "clock_not_set",
             AuthError::WrongAudience => "wrong_audience",
             AuthError::GraphAudience => "graph_audience",
-            AuthError::SenderConstrained => "sender_constrained",
+            AuthError::ConfirmationUnknown => "confirmation_unknown",
+            AuthError::NotBound => "not_bound",
+            AuthError::BoundOtherwise => "bound_otherwise",
+            AuthError::CertificateMissing => "certificate_missing",
+            AuthError::CertificateDiffers => "certificate_differs",
+            AuthError::SchemeDisagrees => "scheme_disagrees",
+            AuthError::ProofMissing => "proof_missing",
+            AuthError::Proof(_) => "proof_refused",
+            AuthError::ProofsFull => "proofs_full",
             AuthError::VersionDisagrees => "version_disagrees",
             AuthError::WrongTenant => "wrong_tenant",
             AuthError::KindUnclear => "kind_unclear",

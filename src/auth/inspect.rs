@@ -189,7 +189,10 @@ fn claim_note(name: &str, value: Value<'_>, sets: &KeySets, now: Now) -> Option<
         "xms_par_app_azp" => "the agent's blueprint: to look into, never to authorise",
         "_claim_names" | "hasgroups" => "the groups may be too many to be listed: then unknown",
         "email" | "upn" | "preferred_username" | "unique_name" => "never used to authorise",
-        "cnf" => "bound to its holder's key: not a bearer token",
+        "cnf" if value.get("x5t#S256").is_some() => {
+            "its holder's alone: good over a connection that shows that certificate"
+        }
+        "cnf" => "its holder's alone: good with a proof by that key",
         "roles" | "groups" => return Some(format!("{} listed", value.items().count())),
         _ => return None,
     };

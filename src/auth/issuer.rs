@@ -6,6 +6,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::claims::Claims;
+use super::confirm::Binding;
+use super::dpop::ProofRules;
 use super::entra::{self, Entra, GRAPH_AUDIENCES};
 use super::error::AuthError;
 use super::guid::Guid;
@@ -15,7 +17,7 @@ use super::oidc::Oidc;
 use super::subject::Subject;
 use super::verify::Algorithm;
 use crate::base::limits::{
-    CLOCK_SKEW, CLOCK_SKEW_MAX, KEY_SET_AGE, KEY_SET_AGE_MAX, TOKEN_AUDIENCES,
+    CLOCK_SKEW, CLOCK_SKEW_MAX, DPOP_WINDOW_MAX, KEY_SET_AGE, KEY_SET_AGE_MAX, TOKEN_AUDIENCES,
 };
 
 /// What an operator says about an issuer.
@@ -35,6 +37,10 @@ pub struct IssuerSpec {
     pub key_age: Duration,
     /// Whether somebody can be asked for groups that its tokens leave out.
     pub resolves_groups: bool,
+    /// How its tokens must be bound to their holders.
+    pub binding: Binding,
+    /// How holders of keys prove to hold them.
+    pub proofs: ProofRules,
 }
 
 impl IssuerSpec {
@@ -49,6 +55,8 @@ impl IssuerSpec {
             skew: CLOCK_SKEW,
             key_age: KEY_SET_AGE,
             resolves_groups: false,
+            binding: Binding::default(),
+            proofs: ProofRules::default(),
         }
     }
 }
@@ -109,6 +117,8 @@ pub enum IssuerError {
     KeyAge,
     #[error("a claim's name is empty")]
     ClaimName,
+    #[error("proofs must be allowed an algorithm, and may be {DPOP_WINDOW_MAX:?} old at most")]
+    Proofs,
 }
 
 /// A configured issuer.
@@ -121,6 +131,8 @@ pub struct Issuer {
     skew: Duration,
     key_age: Duration,
     resolves_groups: bool,
+    binding: Binding,
+    proofs: ProofRules,
 }
 
 /// What only one kind of issuer is asked.
@@ -175,6 +187,9 @@ impl Issuer {
         if spec.key_age > KEY_SET_AGE_MAX {
             return Err(IssuerError::KeyAge);
         }
+        if spec.proofs.algorithms.is_empty() || spec.proofs.window > DPOP_WINDOW_MAX {
+            return Err(IssuerError::Proofs);
+        }
         let rules = match spec.kind {
             IssuerKind::Entra { authority, tenants } => {
                 if spec.audiences.iter().any(|aud| is_graph(aud)) {
@@ -203,6 +218,8 @@ impl Issuer {
             skew: spec.skew,
             key_age: spec.key_age,
             resolves_groups: spec.resolves_groups,
+            binding: spec.binding,
+            proofs: spec.proofs,
         })
     }
 
@@ -286,6 +303,18 @@ impl Issuer {
     #[must_use]
     pub fn resolves_groups(&self) -> bool {
         self.resolves_groups
+    }
+
+    /// How its tokens must be bound to their holders.
+    #[must_use]
+    pub fn binding(&self) -> Binding {
+        self.binding
+    }
+
+    /// How holders of keys prove to hold them.
+    #[must_use]
+    pub fn proofs(&self) -> &ProofRules {
+        &self.proofs
     }
 
     /// How old its keys may be.

@@ -23,10 +23,31 @@ fn is_token_byte(byte: u8) -> bool {
         | (byte == b'=')
 }
 
+/// How a token is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Scheme {
+    /// By itself (RFC 6750, section 2.1).
+    Bearer,
+    /// With a proof of its holder's (RFC 9449, section 7.1).
+    Dpop,
+}
+
+/// The token of an `Authorization` field, and the scheme it is shown under.
+pub(super) fn shown(authorization: &[u8]) -> Result<(Scheme, &[u8]), AuthError> {
+    match unread(authorization, b"dpop ") {
+        Some(token) => Ok((Scheme::Dpop, read(token)?)),
+        None => Ok((Scheme::Bearer, bearer(authorization)?)),
+    }
+}
+
 /// The token of an `Authorization` field: the scheme `Bearer`, one space, one token (RFC 6750,
 /// section 2.1).
 pub fn bearer(authorization: &[u8]) -> Result<&[u8], AuthError> {
-    let token = unread_bearer(authorization).ok_or(AuthError::NotBearer)?;
+    read(unread_bearer(authorization).ok_or(AuthError::NotBearer)?)
+}
+
+/// Judges what follows a scheme.
+fn read(token: &[u8]) -> Result<&[u8], AuthError> {
     // Tokens are long: blocks of them without an early end, which the compiler makes vector code.
     let (blocks, rest) = token.as_chunks::<32>();
     let is_good = |bytes: &[u8]| {
@@ -44,9 +65,14 @@ pub fn bearer(authorization: &[u8]) -> Result<&[u8], AuthError> {
 
 /// What follows the scheme, not judged yet: all it may be is compared with a token that was.
 pub(super) fn unread_bearer(authorization: &[u8]) -> Option<&[u8]> {
-    const SCHEME: &[u8] = b"bearer ";
-    let (scheme, token) = authorization.split_at_checked(SCHEME.len())?;
-    scheme.eq_ignore_ascii_case(SCHEME).then_some(token)
+    unread(authorization, b"bearer ")
+}
+
+/// The same for a scheme, which is given with the space behind it.
+#[inline]
+fn unread<'a>(authorization: &'a [u8], scheme: &[u8]) -> Option<&'a [u8]> {
+    let (shown, token) = authorization.split_at_checked(scheme.len())?;
+    shown.eq_ignore_ascii_case(scheme).then_some(token)
 }
 
 /// A token's three parts, still encoded.
@@ -102,6 +128,11 @@ impl<'t> Compact<'t> {
 /// byte, so that one value has one spelling.
 pub(super) fn decode(text: &[u8]) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// The same the other way.
+pub(super) fn encode(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// What is read of a token's header. Everything else in it (`jku`, `jwk`, `x5u`, `x5c`, `x5t`)

@@ -1,8 +1,10 @@
 //! One public key (RFC 7517, section 4), read strictly into what ring takes.
 
+use ring::digest::{SHA256, digest};
 use thiserror::Error;
 
-use super::jwt::{decode, is_usable_kid};
+use super::confirm::Thumbprint;
+use super::jwt::{decode, encode, is_usable_kid};
 use super::verify::Algorithm;
 use crate::base::limits::{CLAIM_TEXT_BYTES, RSA_BITS, RSA_EXPONENT};
 use crate::json::{Kind, Value};
@@ -24,6 +26,15 @@ impl Key {
         if !is_usable_kid(kid) {
             return Err(Unusable::Kid);
         }
+        Key::named(kid, jwk)
+    }
+
+    /// Reads a key that goes by no name: the one that a proof shows.
+    pub(super) fn nameless(jwk: Value<'_>) -> Result<Key, Unusable> {
+        Key::named("", jwk)
+    }
+
+    fn named(kid: &str, jwk: Value<'_>) -> Result<Key, Unusable> {
         if !is_for_verifying(jwk) {
             return Err(Unusable::Use);
         }
@@ -73,6 +84,30 @@ impl Key {
 
     pub(super) fn material(&self) -> &Material {
         &self.material
+    }
+
+    /// Its thumbprint (RFC 7638, section 3): the SHA-256 of those members that make the key. Each value
+    /// has one spelling here, so these are the members as they were read.
+    pub(super) fn thumbprint(&self) -> Thumbprint {
+        let ec = |curve: &str, point: &[u8]| {
+            let (x, y) = point.split_at(point.len() / 2);
+            let (x, y) = (encode(x), encode(y));
+            format!(r#"{{"crv":"{curve}","kty":"EC","x":"{x}","y":"{y}"}}"#)
+        };
+        let members = match &self.material {
+            Material::Rsa { n, e } => {
+                format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, encode(e), encode(n))
+            }
+            Material::P256([_, point @ ..]) => ec("P-256", point),
+            Material::P384([_, point @ ..]) => ec("P-384", point),
+            Material::Ed25519(point) => {
+                let x = encode(point);
+                format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#)
+            }
+        };
+        let mut print = Thumbprint::default();
+        print.copy_from_slice(digest(&SHA256, members.as_bytes()).as_ref());
+        print
     }
 }
 

@@ -16,6 +16,10 @@
 //!                                ▼
 //!                          entra │ oidc      what that kind of issuer says of its subjects
 //!                                ▼
+//!              Identity, or of a token that is its holder's alone
+//!                                ▼
+//!                              bound         the holder's certificate, or a proof of this request
+//!                                ▼           by the holder's key (dpop), each time anew
 //!                             Identity ── is it one that an operator has revoked? ─ Revocations
 //! ```
 //!
@@ -24,8 +28,11 @@
 //! errors are constants, and what remembers a token has no `Debug`.
 
 mod authenticator;
+mod bound;
 mod cache;
 mod claims;
+mod confirm;
+mod dpop;
 mod entra;
 mod error;
 mod groups;
@@ -48,7 +55,10 @@ use std::sync::Arc;
 use subject::TokenFacts;
 
 pub use authenticator::{Authenticator, KeyWanted, Verdict};
+pub use bound::{Bound, Possession};
 pub use cache::{LastBearer, SharedTokens};
+pub use confirm::{Binding, Confirmation};
+pub use dpop::{Asked, Flaw, ProofRules, Proofs};
 pub use error::{AuthError, Claim, Part};
 pub use groups::GroupsWanted;
 pub use guid::is_guid;
@@ -75,6 +85,8 @@ struct Proven {
     issuer: Arc<Issuer>,
     key: Arc<Key>,
     generation: u64,
+    /// In a place of its own: few tokens have one.
+    tie: Option<Box<bound::Tie>>,
 }
 
 impl Identity {
@@ -82,6 +94,7 @@ impl Identity {
     fn prove(
         _: verify::Verified,
         subject: subject::Subject,
+        tie: Option<bound::Tie>,
         issuer: Arc<Issuer>,
         key: Arc<Key>,
         generation: u64,
@@ -93,6 +106,7 @@ impl Identity {
             issuer,
             key,
             generation,
+            tie: tie.map(Box::new),
         }))
     }
 
@@ -131,6 +145,13 @@ impl Identity {
     pub fn usable_until(&self) -> u64 {
         let skew = self.0.issuer.skew();
         self.expires().saturating_add(skew.as_secs())
+    }
+
+    /// Whether its token is its holder's alone. Nobody else can do anything with that, the gateway
+    /// included.
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        self.0.tie.is_some()
     }
 
     /// The generation of keys under which it was proven.

@@ -1,6 +1,7 @@
 //! From a configuration to the snapshot that requests are judged by.
 
 mod mcp;
+mod offers;
 mod policies;
 
 use std::sync::Arc;
@@ -61,6 +62,7 @@ pub fn compile(
         routes,
         connections,
         limits: config.limits,
+        public_url: public_url(config),
         via: via(config, shared.replica),
         credentials: Arc::clone(&handles.credentials),
         inner: mcp::inner_way(config, shared),
@@ -88,11 +90,16 @@ pub fn preview(config: &Config) -> Result<Rules, Mistakes> {
         routes,
         connections,
         limits: config.limits,
+        public_url: public_url(config),
         via: via(config, 0),
         credentials: Arc::new(Credentials::new(0)),
         inner: InnerWay::default(),
         traces: None,
     })
+}
+
+fn public_url(config: &Config) -> Option<Box<str>> {
+    config.public_url.as_deref().map(Box::from)
 }
 
 /// The configured name, else one that this process alone has: gateways that stand one before the
@@ -129,7 +136,9 @@ pub fn routed<'p>(config: &Config, host: &str, path: &'p str) -> Option<(usize, 
 
 /// The routes, the most specific first: a host before none, a longer path before a shorter one.
 fn routes(config: &Config) -> Vec<Route> {
-    let mut routes: Vec<Route> = config.routes.iter().filter_map(route).collect();
+    let mut routes: Vec<Route> = (config.routes.iter())
+        .filter_map(|each| route(config, each))
+        .collect();
     routes.sort_by_key(|route| (route.host.is_none(), std::cmp::Reverse(route.path.depth())));
     routes
 }
@@ -221,6 +230,7 @@ impl Ground<'_> {
                 ejection: connection.care.ejection,
                 circuit: connection.care.circuit,
                 tunnel: tunnel(connection),
+                offer: offers::offer(config, index),
                 mcp,
             }),
             _ => Err(mistakes),
@@ -263,14 +273,22 @@ fn boxed(texts: &[String]) -> Vec<Box<str>> {
     texts.iter().map(|text| text.as_str().into()).collect()
 }
 
-fn route(route: &config::Route) -> Option<Route> {
+fn route(config: &Config, route: &config::Route) -> Option<Route> {
+    let cors = route.cors.as_ref().map(|spec| {
+        let mut spec = spec.clone();
+        // A page must see what its next proof has to name.
+        if offers::offer(config, route.connection).nonce {
+            spec.expose.push("dpop-nonce".to_owned());
+        }
+        Cors::new(&spec)
+    });
     Some(Route {
         host: route.host.as_deref().map(Box::from),
         // Prefixes were judged when the file was read.
         path: PathPattern::parse(&format!("{}/**", route.prefix)).ok()?,
         prefix: route.prefix.as_str().into(),
         connection: route.connection,
-        cors: route.cors.as_ref().map(Cors::new),
+        cors,
     })
 }
 

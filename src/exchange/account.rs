@@ -22,7 +22,7 @@ use super::phase::Judged;
 use super::refusal::{GraphRefusal, Published, Refusal};
 use super::rules::Connection;
 use super::whence::{Hops, Whence};
-use crate::auth::{Agent, Identity};
+use crate::auth::{Agent, Identity, Possession};
 use crate::base::access::AccessEntry;
 use crate::base::clock::Now;
 use crate::base::hex;
@@ -44,6 +44,8 @@ pub struct Account {
     hops: Option<Arc<Hops>>,
     crossing: Option<Arc<Crossing>>,
     identity: Option<Identity>,
+    /// In a place of its own: few tokens are bound to a key.
+    possession: Option<Box<Possession>>,
     connection: Option<Arc<Connection>>,
     log: Option<ExchangeLog>,
     session: Option<Arc<CoreSession>>,
@@ -70,6 +72,7 @@ impl Account {
             hops: None,
             crossing: None,
             identity: None,
+            possession: None,
             connection: None,
             log: None,
             session: None,

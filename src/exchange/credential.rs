@@ -68,6 +68,9 @@ pub(super) fn look(
             if identity.principal().kind() != PrincipalKind::User {
                 return Looked::Refused(Refusal::UserNeeded);
             }
+            if identity.is_bound() {
+                return Looked::Refused(Refusal::BoundToken);
+            }
             let bytes = received.bytes(caller);
             let field = received.head.authorization(bytes).unwrap_or_default();
             match bearer(field) {

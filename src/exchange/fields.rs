@@ -39,6 +39,7 @@ const NEVER: &[&str] = &[
     "cookie",
     "cookie2",
     "dpop",
+    "dpop-nonce",
     "expect",
     "host",
     "keep-alive",

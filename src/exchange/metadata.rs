@@ -1,10 +1,10 @@
 //! What a connection says to whom it does not know yet: where tokens come from, and which scopes.
 //!
 //! ```text
-//!  401  WWW-Authenticate: Bearer resource_metadata="…", scope="…"      ([`Metadata::unproven`])
+//!  401  WWW-Authenticate: Bearer resource_metadata="…", scope="…"      ([`Metadata::challenge`])
 //!   │   the caller reads the document at that address                 ([`Metadata::reply`])
 //!   ▼   and asks one of its authorization servers for a token
-//!  403  … error="insufficient_scope", scope="every scope it takes"    ([`Metadata::insufficient`])
+//!  403  … error="insufficient_scope", scope="every scope it takes"
 //! ```
 //!
 //! The document is RFC 9728's, at the well-known address with the route's path inserted behind it
@@ -14,6 +14,7 @@
 
 use thiserror::Error;
 
+use super::offer::Offer;
 use super::rules::{Route, without_port};
 use crate::base::limits::ADVERTISED_SCOPES;
 
@@ -34,6 +35,8 @@ pub struct MetadataSpec {
     pub scopes: Vec<String>,
     /// What stands before such a scope when it is asked for; see [`Metadata::scope`].
     pub qualifier: Option<String>,
+    /// What it says of tokens that are bound to their holders.
+    pub offer: Offer,
 }
 
 /// Metadata that could not be told.
@@ -61,6 +64,7 @@ pub struct Metadata {
     servers: Vec<Box<str>>,
     scopes: Vec<Box<str>>,
     qualifier: Option<Box<str>>,
+    offer: Offer,
 }
 
 /// How a caller reached a connection.
@@ -130,6 +134,7 @@ impl Metadata {
             servers: boxed(spec.servers),
             scopes: boxed(spec.scopes),
             qualifier: spec.qualifier.map(Box::from),
+            offer: spec.offer,
         })
     }
 
@@ -159,19 +164,9 @@ impl Metadata {
         self.url(seen, WELL_KNOWN)
     }
 
-    /// A route by host has an authority of its own, and of the public URL only the scheme.
     fn url(&self, seen: Seen<'_>, well_known: &str) -> String {
-        let Seen { secure, host, .. } = seen;
-        let prefix = seen.prefix.trim_end_matches('/');
-        let own = if secure { "https" } else { "http" };
-        match self.public_url.as_deref() {
-            Some(url) if !seen.by_host => format!("{url}{well_known}{prefix}"),
-            Some(url) => {
-                let scheme = url.split_once("://").map_or(own, |(scheme, _)| scheme);
-                format!("{scheme}://{host}{well_known}{prefix}")
-            }
-            None => format!("{own}://{host}{well_known}{prefix}"),
-        }
+        let origin = origin(self.public_url.as_deref(), seen);
+        format!("{origin}{well_known}{}", seen.prefix.trim_end_matches('/'))
     }
 
     /// The answer to a request for the document: GET and HEAD read it, OPTIONS is what a browser
@@ -218,34 +213,29 @@ impl Metadata {
             let scopes = self.scopes.iter().map(|scope| self.scope(scope));
             document["scopes_supported"] = scopes.collect();
         }
+        if self.offer.has_dpop() {
+            document["dpop_signing_alg_values_supported"] =
+                self.offer.algorithms.iter().copied().collect();
+        }
+        if self.offer.only_dpop {
+            document["dpop_bound_access_tokens_required"] = true.into();
+        }
+        if self.offer.certificates {
+            document["tls_client_certificate_bound_access_tokens"] = true.into();
+        }
         document.to_string()
     }
 
-    /// The challenge of a 401. `shown` says that there was a token, which was not accepted: who
-    /// showed none made no mistake yet (RFC 6750, section 3.1).
-    #[must_use]
-    pub fn unproven(&self, shown: bool, seen: Seen<'_>) -> String {
-        let error = if shown {
-            "error=\"invalid_token\", "
-        } else {
-            ""
-        };
-        self.challenge(error, &self.scopes, seen)
-    }
-
-    /// The challenge of a 403 for want of scopes: all that the operation takes, so that one more
-    /// visit to the authorization server is enough.
-    #[must_use]
-    pub fn insufficient(&self, scopes: &[impl AsRef<str>], seen: Seen<'_>) -> String {
-        self.challenge("error=\"insufficient_scope\", ", scopes, seen)
-    }
-
+    /// The parameters of a challenge, beside what was wrong: where the document is, and the scopes to ask
+    /// for. Of a 403 for want of scopes these are all that the operation takes, so that one more visit to
+    /// the authorization server is enough.
+    ///
     /// Nothing in it needs quoting: a `Host` has none of the bytes that would, and everything else
     /// was judged. A scope that was not is left out.
-    fn challenge(&self, error: &str, scopes: &[impl AsRef<str>], seen: Seen<'_>) -> String {
-        let mut text = format!("Bearer {error}resource_metadata=\"{}\"", self.address(seen));
-        let scopes = scopes.iter().map(AsRef::as_ref);
-        let scopes: Vec<_> = scopes
+    #[must_use]
+    pub fn challenge(&self, scopes: Option<&[Box<str>]>, seen: Seen<'_>) -> String {
+        let mut text = format!("resource_metadata=\"{}\"", self.address(seen));
+        let scopes: Vec<_> = (scopes.unwrap_or(&self.scopes).iter())
             .filter(|scope| is_token(scope))
             .map(|scope| self.scope(scope))
             .collect();
@@ -253,6 +243,21 @@ impl Metadata {
             text += &format!(", scope=\"{}\"", scopes.join(" "));
         }
         text
+    }
+}
+
+/// Scheme and authority under which the caller reaches us. A route by host has an authority of its own,
+/// and of the public URL only the scheme.
+pub(super) fn origin(public_url: Option<&str>, seen: Seen<'_>) -> String {
+    let Seen { secure, host, .. } = seen;
+    let own = if secure { "https" } else { "http" };
+    match public_url {
+        Some(url) if !seen.by_host => url.to_owned(),
+        Some(url) => {
+            let scheme = url.split_once("://").map_or(own, |(scheme, _)| scheme);
+            format!("{scheme}://{host}")
+        }
+        None => format!("{own}://{host}"),
     }
 }
 

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use self::told::Told;
-use crate::auth::{AuthError, Revoked};
+use crate::auth::{AuthError, Flaw, Revoked};
 use crate::base::access::Short;
 use crate::base::calendar::Utc;
 use crate::base::credential::Rebuff;
@@ -118,6 +118,9 @@ pub enum Refusal {
     /// The connection acts for users, and the caller acts for itself.
     #[error("the connection acts for users, and the token is an application's")]
     UserNeeded,
+    /// The connection acts for users by their tokens, and the caller's is nobody else's to show.
+    #[error("the connection acts for users by their tokens, and this one is bound to its holder")]
+    BoundToken,
     /// The issuer gives nothing for the caller's token.
     #[error("the caller's token was not exchanged: {}", .0.why)]
     NotExchanged(Arc<Rebuff>),
@@ -227,6 +230,8 @@ impl Refusal {
             Refusal::Graph(why) => why.told(),
             Refusal::Told { why, .. } => why.told(),
             Refusal::NoToken => &told::NO_TOKEN,
+            Refusal::Token(AuthError::Proof(Flaw::Nonce)) => &told::NONCE_NEEDED,
+            Refusal::Token(AuthError::Proof(_) | AuthError::ProofMissing) => &told::INVALID_PROOF,
             Refusal::Token(_) => &told::INVALID_TOKEN,
             Refusal::Revoked(_) => &told::REVOKED,
             Refusal::KeysUnavailable(_) => &told::KEYS_UNAVAILABLE,
@@ -235,6 +240,7 @@ impl Refusal {
             Refusal::RecorderUnable => &told::RECORDER_UNABLE,
             Refusal::CredentialUnavailable => &told::CREDENTIAL_UNAVAILABLE,
             Refusal::UserNeeded => &told::USER_NEEDED,
+            Refusal::BoundToken => &told::BOUND_TOKEN,
             Refusal::NotExchanged(_) => &told::NOT_EXCHANGED,
             Refusal::Superseded => &told::SUPERSEDED,
             Refusal::Overloaded => &told::OVERLOADED,
@@ -352,6 +358,7 @@ impl Refusal {
             | Refusal::ApprovalNeeded(_)
             | Refusal::CredentialUnavailable
             | Refusal::UserNeeded
+            | Refusal::BoundToken
             | Refusal::NotExchanged(_)
             | Refusal::Superseded
             | Refusal::UpstreamBusy

@@ -7,6 +7,7 @@ use rustls_pki_types::ServerName;
 
 use super::cors::Cors;
 use super::metadata::Metadata;
+use super::offer::Offer;
 use super::via::Via;
 use crate::base::addresses::Place;
 use crate::base::credential::Credentials;
@@ -33,6 +34,8 @@ pub struct Rules {
     pub connections: Vec<Arc<Connection>>,
     /// Time and size limits.
     pub limits: Limits,
+    /// Scheme and authority under which callers reach the gateway; `None` goes by their `Host`.
+    pub public_url: Option<Box<str>>,
     /// By what the gateway is known to whom it forwards requests.
     pub via: Via,
     /// What the control plane has acquired for upstreams.
@@ -109,6 +112,8 @@ pub struct Connection {
     pub circuit: Tolerance,
     /// How a proxy is asked for the way there; `None` goes there directly.
     pub tunnel: Option<Tunnel>,
+    /// What it says of tokens that are bound to their holders.
+    pub offer: Offer,
     /// What connections of protocol `mcp` have beside.
     pub mcp: Option<Box<Mcp>>,
 }

@@ -13,8 +13,8 @@ use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use sluice::auth::{
-    Algorithm, Authenticator, Issuer, IssuerKind, IssuerSpec, LastBearer, PublishedKeys,
-    SharedTokens, Tenants, Verdict, parse_jwks,
+    Algorithm, Authenticator, Issuer, IssuerKind, IssuerSpec, KeyWanted, LastBearer, Proofs,
+    PublishedKeys, SharedTokens, Tenants, Verdict, parse_jwks,
 };
 use sluice::base::clock::{Mono, Now, Wall};
 use std::sync::{Arc, LazyLock};
@@ -136,6 +136,29 @@ impl Keyring {
         let point = self.ec.public_key().as_ref();
         let (x, y) = (b64(&point[1..33]), b64(&point[33..]));
         json!({"kty": "EC", "crv": "P-256", "kid": kid, "use": "sig", "x": x, "y": y})
+    }
+
+    /// The public half of a key that signs so, as a proof shows it.
+    pub fn holder_jwk(&self, signer: Signer) -> Value {
+        let ec = |key: &EcdsaKeyPair, crv: &str| {
+            let (x, y) =
+                key.public_key().as_ref()[1..].split_at(key.public_key().as_ref().len() / 2);
+            json!({"kty": "EC", "crv": crv, "x": b64(x), "y": b64(y)})
+        };
+        let rsa = |key: &RsaKeyPair| {
+            let PublicKeyComponents { n, e }: PublicKeyComponents<Vec<u8>> = key.public().into();
+            json!({"kty": "RSA", "n": b64(n), "e": b64(e)})
+        };
+        let ed = |key: &Ed25519KeyPair| json!({"kty": "OKP", "crv": "Ed25519", "x": b64(key.public_key())});
+        match signer {
+            Signer::Es256 => ec(&self.ec, "P-256"),
+            Signer::OtherEs256 => ec(&self.other_ec, "P-256"),
+            Signer::Es384 => ec(&self.ec_384, "P-384"),
+            Signer::EdDsa => ed(&self.ed),
+            Signer::OtherEdDsa => ed(&self.other_ed),
+            Signer::OtherRs256 => rsa(&self.other_rsa),
+            _ => rsa(&self.rsa),
+        }
     }
 
     pub fn ec_384_jwk(&self, kid: &str) -> Value {
@@ -270,10 +293,16 @@ impl Draft {
     }
 
     fn of(claims: Value) -> Draft {
+        let header = json!({"alg": "ES256", "kid": "ec", "typ": "JWT"});
+        Draft::made(header, claims, Signer::Es256)
+    }
+
+    /// Any header and claims, and who signs them.
+    pub fn made(header: Value, claims: Value, signer: Signer) -> Draft {
         Draft {
-            header: json!({"alg": "ES256", "kid": "ec", "typ": "JWT"}),
+            header,
             claims,
-            signer: Signer::Es256,
+            signer,
             header_text: None,
             claims_text: None,
             then: |token| token,
@@ -383,7 +412,8 @@ impl Gate {
         let published = PublishedKeys::new(issuers.clone());
         let shared = SharedTokens::new();
         let gate = Gate {
-            core: Authenticator::new(&published, shared.clone()),
+            core: Authenticator::new(&published, shared.clone())
+                .with_proofs(Proofs::new(&[7; 32], at(0).wall)),
             last: LastBearer::default(),
             published,
             issuers,
@@ -413,6 +443,13 @@ impl Gate {
             let keys = parse_jwks(jwks.to_string().as_bytes()).unwrap();
             self.published.publish(issuer, keys, now.mono).unwrap();
         }
+    }
+
+    /// The same once the key that was missing has been asked for.
+    pub fn after(&mut self, wanted: KeyWanted, token: &str, now: Now) -> Verdict {
+        let field = format!("Bearer {token}");
+        self.core
+            .authenticate_after(wanted, &mut self.last, field.as_bytes(), now)
     }
 
     pub fn judge(&mut self, token: &str, now: Now) -> Verdict {

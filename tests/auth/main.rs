@@ -2,6 +2,7 @@
 
 mod aloud;
 mod attacks;
+mod bound;
 mod forge;
 mod good;
 mod keys;

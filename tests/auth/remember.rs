@@ -159,10 +159,7 @@ fn an_unknown_key_is_asked_for_once() {
         panic!("unknown");
     };
     assert_eq!(wanted.generation(), gate.published.load().generation());
-    let refused = gate
-        .core
-        .authenticate_after(wanted, &mut gate.last, token.as_bytes(), at(1));
-    assert_eq!(refused.err(), Some(AuthError::UnknownKey));
+    assert_refused(gate.after(wanted, &token, at(1)), AuthError::UnknownKey);
     assert_refused(gate.judge(&token, at(2)), AuthError::UnknownKey);
     assert!(
         matches!(gate.judge(&token, at(61)), Verdict::NeedKey(_)),
@@ -179,16 +176,9 @@ fn a_new_key_is_found_at_once_although_it_was_unknown() {
         panic!("unknown");
     };
     let again = wanted.clone();
-    let mut last = LastBearer::default();
-    let refused = gate
-        .core
-        .authenticate_after(wanted, &mut last, token.as_bytes(), at(1));
-    assert_eq!(refused.err(), Some(AuthError::UnknownKey));
+    assert_refused(gate.after(wanted, &token, at(1)), AuthError::UnknownKey);
     gate.publish(&KEYS.jwks(), at(2));
-    let proven = gate
-        .core
-        .authenticate_after(again, &mut last, token.as_bytes(), at(2));
-    assert!(proven.is_ok());
+    let _ = assert_proven(gate.after(again, &token, at(2)));
     let _ = assert_proven(gate.judge(&token, at(2)));
 }
 

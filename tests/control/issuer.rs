@@ -154,6 +154,18 @@ impl LocalIssuer {
         )
     }
 
+    /// A token of that application that is its holder's alone, by that `cnf`.
+    pub fn bound_token(&self, kid: &str, now: u64, client: &str, cnf: &str) -> String {
+        let more = format!(r#""idtyp":"app","azpacr":"1","cnf":{cnf}"#);
+        self.sign(kid, now, client, client, &more)
+    }
+
+    /// The same of a user, for whom the client of most tokens acts.
+    pub fn bound_user_token(&self, kid: &str, now: u64, object: &str, cnf: &str) -> String {
+        let more = format!(r#""scp":"read","roles":["reader"],"cnf":{cnf}"#);
+        self.sign(kid, now, object, CLIENT, &more)
+    }
+
     fn sign(&self, kid: &str, now: u64, object: &str, client: &str, more: &str) -> String {
         let header = format!(r#"{{"alg":"ES256","typ":"JWT","kid":"{kid}"}}"#);
         let claims = format!(

@@ -4,6 +4,8 @@
 #[path = "../wire/caller.rs"]
 #[allow(dead_code, reason = "shared with the tests of HTTP")]
 mod caller;
+#[path = "../wire/holder.rs"]
+mod holder;
 #[path = "../control/issuer.rs"]
 #[allow(dead_code, reason = "shared with the tests of the control plane")]
 mod issuer;

@@ -10,6 +10,7 @@ use sluice::cli::serve::Gateway;
 use sluice::control::config;
 
 use super::caller::{Caller, Reply};
+use super::holder::Holder;
 use super::issuer::{LocalIssuer, TENANT};
 use super::origin::{Origin, Request, reply};
 
@@ -29,6 +30,12 @@ pub fn token(client: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     // Each application is its own object.
     ISSUER.token_of("first", now.as_secs(), client, client)
+}
+
+/// The same, that holder's alone.
+pub fn bound_token(client: &str, holder: &Holder) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    ISSUER.bound_token("first", now.as_secs(), client, &holder.cnf())
 }
 
 /// What a scene is made of.
@@ -189,6 +196,7 @@ impl Scene {
             caller: Caller::plain(self.address),
             path: "/mcp/tickets",
             token: token(client),
+            holder: None,
             version: "2025-11-25",
             session: None,
             fields: String::new(),
@@ -229,6 +237,8 @@ pub struct Agent {
     /// Where the connection is.
     pub path: &'static str,
     pub token: String,
+    /// Who proves to hold it, if anybody has to.
+    pub holder: Option<Holder>,
     pub version: &'static str,
     pub session: Option<String>,
     /// Further fields, each with its line end.
@@ -241,16 +251,25 @@ impl Agent {
         let Agent {
             path,
             token,
+            holder,
             version,
             session,
             fields,
             ..
         } = self;
+        let shown = match holder {
+            None => format!("Bearer {token}"),
+            Some(holder) => {
+                let url = format!("http://localhost{path}");
+                let proof = holder.proof(token, (method, &url), None);
+                format!("DPoP {token}\r\nDPoP: {proof}")
+            }
+        };
         let session = session
             .as_ref()
             .map_or(String::new(), |id| format!("Mcp-Session-Id: {id}\r\n"));
         format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {shown}\r\n\
              Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: {version}\r\n{session}{fields}"
         )
     }

@@ -137,6 +137,14 @@ const CALLS: &[(&str, &[Excepted])] = &[
         ],
     ),
     (
+        "vouched",
+        &[Excepted {
+            path: "src/exchange/judge/holder.rs",
+            what: "vouched",
+            why: "a server of the gateway's own speaks for a caller who proved it on the way in",
+        }],
+    ),
+    (
         "seal",
         &[Excepted {
             path: "src/worker/transport.rs",
@@ -162,6 +170,13 @@ fn nobody_goes_around_a_door() {
         "src/worker/pump.rs",
         &bad,
         &["fn unmasked_room() {}"],
+    );
+    let vouched = |sources: &[Source]| calls(sources, "vouched");
+    can_fail(
+        vouched,
+        "src/exchange/judge/mod.rs",
+        &["fn f() { bound.vouched() }", "let v = Bound::vouched;"],
+        &["fn vouched(self) -> Identity { self.identity }"],
     );
     let seal = |sources: &[Source]| calls(sources, "seal");
     can_fail(

@@ -41,6 +41,8 @@ pub const REFUSAL: &str = "src/exchange/refusal";
 pub const DOORS: &[Door] = &[
     door("RequestHead", "src/http/head.rs", "src/http/request.rs", &["finish"], true),
     door("Verified", "src/auth/verify.rs", "src/auth/verify.rs", &["signature"], true),
+    door("Bound", "src/auth/bound.rs", "src/auth/bound.rs", &["new"], true),
+    door("Possession", "src/auth/bound.rs", "src/auth/bound.rs", &["by_proof"], true),
     door("Identity", "src/auth/mod.rs", "src/auth/mod.rs", &["prove"], false),
     door("Call", "src/policy/call.rs", "src/policy/call.rs", &["http", "mcp", "graph"], true),
     door("Permit", "src/policy/call.rs", "src/policy/call.rs", &["decide"], true),
@@ -82,6 +84,16 @@ pub const WIDE_MAKERS: &[Excepted] = &[
         path: "src/auth/verify.rs",
         what: "Verified: signature",
         why: "it makes one of a signature that verified",
+    },
+    Excepted {
+        path: "src/auth/bound.rs",
+        what: "Bound: new",
+        why: "it holds an Identity back",
+    },
+    Excepted {
+        path: "src/auth/bound.rs",
+        what: "Possession: by_proof",
+        why: "it makes one of a proof that is good, and new",
     },
     Excepted {
         path: "src/policy/call.rs",

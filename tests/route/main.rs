@@ -4,6 +4,7 @@
 //! Everything else is real: tokens signed and verified, policy, masks, and the recording's ring,
 //! whose other end the tests hold.
 
+mod bound;
 mod check;
 mod drive;
 mod leaks;

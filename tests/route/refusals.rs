@@ -48,6 +48,7 @@ fn name(refusal: &Refusal) -> &'static str {
         Refusal::RecorderUnable => "RecorderUnable",
         Refusal::CredentialUnavailable => "CredentialUnavailable",
         Refusal::UserNeeded => "UserNeeded",
+        Refusal::BoundToken => "BoundToken",
         Refusal::NotExchanged(_) => "NotExchanged",
         Refusal::Superseded => "Superseded",
         Refusal::Overloaded => "Overloaded",
@@ -63,7 +64,7 @@ fn name(refusal: &Refusal) -> &'static str {
     }
 }
 
-const NAMES: [&str; 32] = [
+const NAMES: [&str; 33] = [
     "PlainText",
     "Head",
     "Target",
@@ -84,6 +85,7 @@ const NAMES: [&str; 32] = [
     "RecorderUnable",
     "CredentialUnavailable",
     "UserNeeded",
+    "BoundToken",
     "NotExchanged",
     "Superseded",
     "Overloaded",
@@ -626,6 +628,16 @@ fn what_changes_while_it_waits() {
     let request = get("/a").replace(good(), &application);
     let user = refused_so("UserNeeded", 403);
     refused(per_caller().0, &request, Origin::new(OK), &user, late);
+    // And for nobody whose token only its holder may show.
+    let (key, url) = (SECOND.thumbprint(), "https://gw.example/up/a");
+    let bound = FIRST.token_with(&format!(r#""cnf":{{"jkt":"{key}"}}"#));
+    let proof = SECOND.proof(&bound, ("GET", url), START, "a");
+    let request = get("/a").replace(
+        &format!("Bearer {}", good()),
+        &format!("DPoP {bound}\r\nDPoP: {proof}"),
+    );
+    let holder = refused_so("BoundToken", 403);
+    refused(per_caller().0, &request, Origin::new(OK), &holder, late);
     let rebuff = Rebuff {
         why: "status 400: invalid_grant (50013)".into(),
         is_callers: true,

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use crossbeam::channel::Receiver;
-use sluice::auth::{Authenticator, Issuer, IssuerKind, IssuerSpec, PublishedKeys, SharedTokens};
+use sluice::auth::{
+    Authenticator, Issuer, IssuerKind, IssuerSpec, Proofs, PublishedKeys, SharedTokens,
+};
 use sluice::base::access::{AccessEntry, AccessSender};
 use sluice::base::clock::{Mono, Now, Wall};
 use sluice::base::counters::{Counters, Labels};
@@ -18,7 +20,7 @@ use sluice::base::strikes::Tolerance;
 use sluice::base::trace::Sampling;
 use sluice::exchange::metadata::{Metadata, MetadataSpec};
 use sluice::exchange::rules::{Connection, ForwardFields, InnerWay, Mcp, Route, Upstream};
-use sluice::exchange::{Core, Journal, Refusal, Rules, Via};
+use sluice::exchange::{Core, Journal, Offer, Refusal, Rules, Via};
 use sluice::mask::{Links, MaskSpec, Masks, Recogniser};
 use sluice::mcp::Sealer;
 use sluice::mcp::pins::{Pins, ToolPolicy};
@@ -208,7 +210,8 @@ impl Rig {
             refusals: Refusal::CODES,
         };
         let journal = Journal::new(sender, Arc::new(Counters::new(labels, 1)), 0);
-        let authenticator = Authenticator::new(&published, SharedTokens::new());
+        let proofs = Proofs::new(&[3; 32], Wall(START * 1_000_000_000));
+        let authenticator = Authenticator::new(&published, SharedTokens::new()).with_proofs(proofs);
         let sessions = Sessions::new(SessionTable::new(&[1; 32]));
         Rig {
             core: Core::new(&rules, authenticator, writer, sessions, journal),
@@ -491,6 +494,7 @@ fn rules(shape: &Shape, credentials: &Arc<Credentials>) -> Rules {
         ejection: TOLERANCE,
         circuit: TOLERANCE,
         tunnel: None,
+        offer: Offer::default(),
         mcp: shape.mcp.then(|| Box::new(mcp())),
     };
     Rules {
@@ -504,6 +508,7 @@ fn rules(shape: &Shape, credentials: &Arc<Credentials>) -> Rules {
         }],
         connections: vec![Arc::new(connection)],
         limits: shape.limits,
+        public_url: None,
         via: Via::by("gw-1"),
         credentials: Arc::clone(credentials),
         inner: InnerWay::default(),

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use sluice::auth::{Keys, parse_jwks};
@@ -55,6 +56,33 @@ impl Signer {
             START - 60,
             START - 60,
         );
+        self.sign(header.as_bytes(), claims.as_bytes())
+    }
+
+    /// The thumbprint of its public half, by the text of RFC 7638, section 3.2.
+    pub fn thumbprint(&self) -> String {
+        let (x, y) = self.pair.public_key().as_ref()[1..].split_at(32);
+        let (x, y) = (BASE64.encode(x), BASE64.encode(y));
+        let members = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
+        BASE64.encode(digest(&SHA256, members.as_bytes()))
+    }
+
+    /// A token like that of [`Signer::token`], with these claims beside.
+    pub fn token_with(&self, more: &str) -> String {
+        let header = format!(r#"{{"alg":"ES256","typ":"at+jwt","kid":"{}"}}"#, self.kid);
+        let claims = format!(
+            r#"{{"iss":"https://issuer.example","aud":"api://sluice","sub":"alice","client_id":"agent","exp":{},"roles":["reader"],{more}}}"#,
+            START + 3600,
+        );
+        self.sign(header.as_bytes(), claims.as_bytes())
+    }
+
+    /// A proof that who holds this key asks for `url` with that token.
+    pub fn proof(&self, token: &str, (method, url): (&str, &str), at: u64, id: &str) -> String {
+        let header = format!(r#"{{"typ":"dpop+jwt","alg":"ES256","jwk":{}}}"#, self.jwk());
+        let hash = BASE64.encode(digest(&SHA256, token.as_bytes()));
+        let claims =
+            format!(r#"{{"htm":"{method}","htu":"{url}","iat":{at},"jti":"{id}","ath":"{hash}"}}"#);
         self.sign(header.as_bytes(), claims.as_bytes())
     }
 

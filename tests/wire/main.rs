@@ -3,6 +3,7 @@
 
 mod caller;
 mod certified;
+mod holder;
 #[allow(dead_code, reason = "shared with the tests of the control plane")]
 #[path = "../control/issuer.rs"]
 mod issuer;
@@ -20,6 +21,7 @@ macro_rules! on_every_driver {
 
 mod addresses;
 mod behalf;
+mod bound;
 mod certificates;
 mod challenge;
 mod clients;

@@ -15,7 +15,7 @@ use sluice::recorder::read::{Recording, recordings};
 use sluice::worker::io::IoChoice;
 
 use super::caller::{Caller, Reply};
-use super::issuer::{LocalIssuer, TENANT};
+use super::issuer::{CLIENT, LocalIssuer, TENANT};
 use super::origin::Origin;
 
 /// What the counterparts run on.
@@ -45,6 +45,11 @@ pub fn stop_issuer(issuer: LocalIssuer) -> u16 {
 /// A token of most tests' issuer, issued at this second.
 pub fn token(at: u64) -> String {
     ISSUER.token("first", at)
+}
+
+/// The same, its holder's alone by that `cnf`.
+pub fn bound_token(cnf: &str) -> String {
+    ISSUER.bound_token("first", now(), CLIENT, cnf)
 }
 
 /// Seconds since the epoch.
@@ -101,6 +106,10 @@ pub struct Plan<'a> {
     pub door: &'a str,
     /// Further keys of the TLS listener's `tls`.
     pub tls: &'a str,
+    /// Further keys of the issuer.
+    pub holders: &'a str,
+    /// Worker threads.
+    pub workers: usize,
     /// Further rules, each whole lines.
     pub rules: &'a str,
     /// Further files beside the configuration.
@@ -128,6 +137,8 @@ impl Plan<'_> {
             route: "",
             door: "",
             tls: "",
+            holders: "",
+            workers: 1,
             rules: "",
             files: Vec::new(),
         }
@@ -165,6 +176,8 @@ impl Plan<'_> {
             route,
             door,
             tls,
+            holders,
+            workers,
             rules,
             further,
             ..
@@ -194,13 +207,13 @@ impl Plan<'_> {
 admin: {{ bind: 127.0.0.1:0 }}
 data: {data}
 io: {io}
-workers: 1
+workers: {workers}
 access_log: file:access.log
 {further}
 limits: {{ drain_time: {drain_time}, segment_bytes: 1MiB, reserve_bytes: {reserve}, {limits} }}
 issuers:
   local:
-    {{ kind: entra, tenant: {TENANT}, authority: \"{authority}\", ca_file: issuer.pem, audiences: [us] }}
+    {{ kind: entra, tenant: {TENANT}, authority: \"{authority}\", ca_file: issuer.pem, audiences: [us] {holders} }}
 credentials:
   reader:
     kind: {credential}

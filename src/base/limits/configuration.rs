@@ -41,6 +41,8 @@ pub struct Limits {
     pub key_set_age: Duration,
     /// See [`CLOCK_SKEW`].
     pub clock_skew: Duration,
+    /// See [`DPOP_WINDOW`].
+    pub dpop_window: Duration,
     /// See [`WAIT_TIME`].
     pub wait_time: Duration,
     /// See [`DRAIN_TIME`].
@@ -83,6 +85,7 @@ impl Default for Limits {
             request_body_bytes: REQUEST_BODY_BYTES,
             key_set_age: KEY_SET_AGE,
             clock_skew: CLOCK_SKEW,
+            dpop_window: DPOP_WINDOW,
             wait_time: WAIT_TIME,
             drain_time: DRAIN_TIME,
             requests_per_connection: REQUESTS_PER_CONNECTION,

@@ -1,6 +1,8 @@
-//! What is asked of others to know a caller.
+//! What is asked of others to know a caller, and what callers prove themselves.
 
 use std::time::Duration;
+
+use super::HEAD_BYTES;
 
 /// Revocations that stand at once. An operator types them; a script that revokes for ever is told.
 pub const REVOCATIONS: usize = 10_000;
@@ -23,5 +25,29 @@ pub const GROUPS_WAITING: usize = 256;
 /// is not made busier.
 pub const GROUPS_PAUSE: Duration = Duration::from_secs(5);
 
+/// How far the second in which a DPoP proof was made may be from ours, either way, unless configured
+/// otherwise.
+pub const DPOP_WINDOW: Duration = Duration::from_secs(60);
+/// The most that may be configured as [`DPOP_WINDOW`]: so long every proof is remembered, twice over
+/// where callers' clocks are ahead.
+pub const DPOP_WINDOW_MAX: Duration = Duration::from_secs(300);
+/// One proof. With the largest key that is taken it has 5 KiB.
+pub const DPOP_PROOF_BYTES: usize = 8 * 1024;
+/// The nonce that a proof names. Ours have 22 bytes.
+pub const DPOP_NONCE_BYTES: usize = 256;
+/// How long a nonce is given out; it is taken for as long again.
+pub const DPOP_NONCE_SECONDS: u64 = 120;
+/// Proofs that are remembered, over all cores: about 40 bytes each. Where there are as many, no other is
+/// taken.
+pub const DPOP_PROOFS: usize = 1 << 20;
+/// Maps over which they are spread, by key: of one key, or of one attacker's, no more are remembered than
+/// fit one.
+pub const DPOP_MAPS: usize = 16;
+/// Proofs of so many seconds are forgotten together.
+pub const DPOP_SLOT_SECONDS: u64 = 10;
+
+const _: () = assert!(DPOP_WINDOW.as_secs() <= DPOP_WINDOW_MAX.as_secs());
+const _: () = assert!(DPOP_PROOFS.is_multiple_of(DPOP_MAPS));
+const _: () = assert!(DPOP_PROOF_BYTES < HEAD_BYTES, "a proof fits a head");
 const _: () = assert!(GROUPS_FLIGHTS <= GROUPS_WAITING);
 const _: () = assert!(GROUPS * 40 <= GROUPS_BYTES);

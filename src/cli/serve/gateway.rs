@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::doors::{Certificates, Doors};
 use super::pseudonyms;
 use super::servers::Servers;
-use crate::auth::{Authenticator, SharedTokens};
+use crate::auth::{Authenticator, Proofs, SharedTokens};
 use crate::base::clock::Clock;
 use crate::base::counters::{Counters, Labels};
 use crate::base::limits::{Limits, TAKE_OVER_PATIENCE};
@@ -23,7 +23,7 @@ use crate::control::rules;
 use crate::control::{self, Control, Handles, Inherited, Parts, Probe, StoreKeeper};
 use crate::exchange::{Core, Journal, Refusal, Rules};
 use crate::mcp::Sealer;
-use crate::record::{Health, Outcome, SessionTable, Sessions, State, Writer};
+use crate::record::{Outcome, SessionTable, Sessions, State, Writer};
 use crate::recorder::{self, Recorder, Settings};
 use crate::worker::io::IoChoice;
 use crate::worker::{Listener, Seed};
@@ -81,10 +81,7 @@ impl Gateway {
         let servers = Servers::start(config, doors.inner)?;
         let parts = Parts {
             counters,
-            probes: vec![
-                recorder_probe(Arc::clone(recorder.health())),
-                keeper.probe(),
-            ],
+            probes: vec![recorder_probe(&recorder), keeper.probe()],
             pins: keeper.pins().clone(),
             keys: keeper.keys().clone(),
             servers: servers.states(),
@@ -106,6 +103,7 @@ impl Gateway {
         let shared = Shared {
             rules: Arc::new(ArcSwap::from_pointee(rules)),
             tokens: SharedTokens::new(),
+            proofs: Proofs::new(&pseudonyms::fresh()?, clock.now().wall),
             sessions: SessionTable::new(&super::pseudonyms::fresh()?),
             handles,
             clock,
@@ -302,6 +300,7 @@ fn sealer(config: &Config) -> Result<Arc<Sealer>, Failure> {
 struct Shared {
     rules: Arc<ArcSwap<Rules>>,
     tokens: SharedTokens,
+    proofs: Arc<Proofs>,
     sessions: Arc<SessionTable>,
     handles: Handles,
     clock: Clock,
@@ -336,7 +335,8 @@ impl Shared {
     ) -> Seed {
         let handles = &self.handles;
         let journal = Journal::new(handles.access.clone(), Arc::clone(&handles.counters), index);
-        let authenticator = Authenticator::new(&handles.keys, self.tokens.clone());
+        let authenticator = Authenticator::new(&handles.keys, self.tokens.clone())
+            .with_proofs(Arc::clone(&self.proofs));
         let sessions = Sessions::new(Arc::clone(&self.sessions));
         let mut core = Core::new(&self.rules, authenticator, writer, sessions, journal);
         core.memory = Arc::clone(&handles.memory);
@@ -372,7 +372,8 @@ fn labels(config: &Config) -> Labels {
     }
 }
 
-fn recorder_probe(health: Arc<Health>) -> Probe {
+fn recorder_probe(recorder: &Recorder) -> Probe {
+    let health = Arc::clone(recorder.health());
     Probe {
         name: "recorder",
         check: Box::new(move || match health.state() {

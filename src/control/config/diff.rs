@@ -213,7 +213,7 @@ fn issuers(old: &Config, new: &Config) -> Entries {
         facade: None,
         ..issuer.clone()
     };
-    let of_tokens = |limits: &Limits| (limits.clock_skew, limits.key_set_age);
+    let of_tokens = |limits: &Limits| (limits.clock_skew, limits.key_set_age, limits.dpop_window);
     let is_same_judgement = of_tokens(&old.limits) == of_tokens(&new.limits);
     Entries::of(
         old.issuers.iter().map(|each| (&each.name, each)),

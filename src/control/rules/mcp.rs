@@ -135,19 +135,11 @@ fn budgets(budgets: &[Budget], before: Option<&Budgets>) -> Result<Budgets, Mist
 
 /// What is told of how to get a token: from the issuers that the connection's policies name.
 fn metadata(config: &Config, connection: &Connection, index: usize) -> Result<Metadata, String> {
-    // Through a virtual connection its members' callers come.
     let members: &[usize] = match &connection.reach {
         Reach::Virtual(members) => members,
         _ => &[],
     };
-    let speaks = |of: usize| of == index || members.contains(&of);
-    let mut named: Vec<usize> = (config.policies.iter())
-        .filter(|policy| speaks(policy.connection))
-        .map(|policy| policy.who.issuer)
-        .collect();
-    named.sort_unstable();
-    named.dedup();
-    let issuers: Vec<&Issuer> = named.iter().map(|index| &config.issuers[*index]).collect();
+    let issuers = super::offers::issuers(config, index);
     let mut scopes = connection
         .mcp
         .as_ref()
@@ -169,6 +161,7 @@ fn metadata(config: &Config, connection: &Connection, index: usize) -> Result<Me
         servers,
         scopes,
         qualifier: common_qualifier(&issuers),
+        offer: super::offers::offer(config, index),
     };
     Metadata::new(spec).map_err(|why| why.to_string())
 }

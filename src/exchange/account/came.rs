@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Account;
+use crate::auth::Possession;
 use crate::exchange::Refusal;
 use crate::exchange::cors::Crossing;
 use crate::exchange::whence::{Arrival, Whence};
@@ -41,6 +42,34 @@ impl Account {
     /// Where the caller comes from.
     pub(in crate::exchange) fn whence(&self) -> &Whence {
         &self.whence
+    }
+
+    /// The caller has proven to hold the key that its token is bound to.
+    pub(in crate::exchange) fn possesses(&mut self, possession: Possession) {
+        self.possession = Some(Box::new(possession));
+    }
+
+    /// That it has, once it has.
+    pub(in crate::exchange) fn possession(&self) -> Option<&Possession> {
+        self.possession.as_deref()
+    }
+
+    /// The nonce that the caller's further proofs must name, where that is another than before.
+    pub(in crate::exchange) fn nonce(&self) -> Option<&str> {
+        self.possession.as_ref()?.nonce()
+    }
+
+    /// What an answer of the gateway's own says beside: whole lines.
+    #[must_use]
+    pub fn beside(&self) -> String {
+        let mut lines = String::new();
+        if let Some(crossing) = &self.crossing {
+            lines += &crossing.text();
+        }
+        if let Some(nonce) = self.nonce() {
+            lines += &format!("DPoP-Nonce: {nonce}\r\n");
+        }
+        lines
     }
 
     /// The reply may be read by a page of another origin.

@@ -21,7 +21,7 @@ impl Judge<'_> {
         batching: Batching,
         asked: &Sought,
     ) -> Result<Pending<Permit>, Stop> {
-        let identity = self.identify(head, judged, asked)?;
+        let identity = self.welcome(head, judged, asked)?;
         if graph::is_batch(judged.path()) {
             return self.consult_on_all(head, judged, batching, identity);
         }

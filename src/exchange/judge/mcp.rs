@@ -7,7 +7,7 @@ use super::{Judge, Stop};
 use crate::auth::Identity;
 use crate::exchange::account::Asked;
 use crate::exchange::dialogue::{Dialogue, ENDPOINT, Ids, Session, Visit, is_request, tool};
-use crate::exchange::metadata::{Seen, host_allowed, origin_allowed};
+use crate::exchange::metadata::{host_allowed, origin_allowed};
 use crate::exchange::phase::{Judged, Sought};
 use crate::exchange::refusal::{McpRefusal, Refusal};
 use crate::exchange::rules::Mcp;
@@ -15,7 +15,7 @@ use crate::exchange::step::Way;
 use crate::http::{BodyLength, RequestHead};
 use crate::mcp::{self, Digest, Fields, NO_PARAMS, Param, Post, Revision};
 use crate::policy::mcp::{ANSWER, END, LISTEN};
-use crate::policy::{Call, Denial, McpCall, Permit};
+use crate::policy::{Call, McpCall, Permit};
 use crate::record::Pending;
 
 /// What a POST was found to be.
@@ -42,12 +42,7 @@ impl<'a> Judge<'a> {
         asked: &Sought,
     ) -> Result<Pending<Permit>, Stop> {
         self.check_way(head, mcp)?;
-        let identity = match self.identify(head, judged, asked) {
-            Err(Stop::Refused(refusal)) => {
-                return Err(self.challenge(refusal, head, judged, mcp).into());
-            }
-            other => other?,
-        };
+        let identity = self.welcome(head, judged, asked)?;
         let visit = Visit::of(head.method(self.bytes));
         let visit = visit.ok_or(McpRefusal::MethodNotAllowed)?;
         let found = match visit {
@@ -63,35 +58,6 @@ impl<'a> Judge<'a> {
         let Found { dialogue, permit } = found;
         judged.dialogue = Some(Box::new(dialogue));
         self.admit(head, judged, permit)
-    }
-
-    /// A refusal for want of a token, or of more in it, says where to get one.
-    fn challenge(
-        &self,
-        refusal: Refusal,
-        head: &RequestHead,
-        judged: &Judged,
-        mcp: &Mcp,
-    ) -> Refusal {
-        let secure = self.way == Way::Secure;
-        let host = head.host(self.bytes);
-        let origin = if secure { "https://" } else { "http://" }.len() + host.len();
-        let prefix = judged.link_base.get(origin..).unwrap_or_default();
-        let seen = Seen {
-            secure,
-            host,
-            by_host: judged.by_host,
-            prefix,
-        };
-        let challenge = match &refusal {
-            Refusal::NoToken => mcp.metadata.unproven(false, seen),
-            Refusal::Token(_) | Refusal::Revoked(_) => mcp.metadata.unproven(true, seen),
-            Refusal::Denied(Denial::ScopeMissing(scopes)) => {
-                mcp.metadata.insufficient(scopes, seen)
-            }
-            _ => return refusal,
-        };
-        refusal.challenging(challenge)
     }
 
     /// Neither a page of somebody else's nor a name that leads here by chance may even ask.
@@ -135,7 +101,7 @@ impl<'a> Judge<'a> {
         // Leave to ask, and to do nothing else.
         let _ = self
             .decided(Call::mcp(identity.clone(), &anything, facts), judged)
-            .map_err(|refusal| self.challenge(refusal, head, judged, mcp))?;
+            .map_err(|refusal| self.challenged(refusal, head, judged))?;
         let behind = self.bytes.get(head.len()..).unwrap_or_default();
         let body = length.and_then(|length| behind.get(..length));
         let body = body.ok_or(Stop::NeedBody(bound))?;
@@ -304,10 +270,7 @@ impl<'a> Judge<'a> {
         let decided = self.decided(Call::mcp(identity, calls, facts), judged);
         let asked = Asked::mcp(calls, &facts, self.core);
         self.account.keep(asked, self.core);
-        match &judged.connection.mcp {
-            Some(mcp) => decided.map_err(|refusal| self.challenge(refusal, head, judged, mcp)),
-            None => decided,
-        }
+        decided.map_err(|refusal| self.challenged(refusal, head, judged))
     }
 
     /// The session that the caller shows: sealed by this gateway or one with its keys, for this

@@ -6,6 +6,7 @@
 mod batch;
 mod body;
 mod graph;
+mod holder;
 mod mcp;
 
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use super::step::Way;
 use super::upgrade::Upgrade;
 use super::whence::Whence;
 use super::{Account, Core};
-use crate::auth::{AuthError, GroupsWanted, Identity, KeyWanted, LastBearer, Verdict, bearer};
+use crate::auth::{AuthError, GroupsWanted, Identity, KeyWanted, LastBearer, Verdict};
 use crate::base::clock::{Mono, Now};
 use crate::graph::canonical;
 use crate::http::uri::{self, CanonicalTarget};
@@ -115,7 +116,7 @@ impl Judge<'_> {
         judged: &Judged,
         asked: &Sought,
     ) -> Result<Pending<Permit>, Stop> {
-        let identity = self.identify(head, judged, asked)?;
+        let identity = self.welcome(head, judged, asked)?;
         let permit = self.decide(head, judged, identity)?;
         bounded(head, judged)?;
         self.admit(head, judged, permit)
@@ -246,7 +247,22 @@ impl Judge<'_> {
         })
     }
 
-    /// The bearer token, verified (RFC 6750, section 2.1: the `Authorization` field only).
+    /// [`Judge::identify`]; whoever is turned away is told how to get in.
+    fn welcome(
+        &mut self,
+        head: &RequestHead,
+        judged: &Judged,
+        asked: &Sought,
+    ) -> Result<Identity, Stop> {
+        let identity = self.identify(head, judged, asked);
+        identity.map_err(|stop| match stop {
+            Stop::Refused(refusal) => self.challenged(refusal, head, judged).into(),
+            other => other,
+        })
+    }
+
+    /// The token, verified (RFC 6750, section 2.1: the `Authorization` field only), and shown to be the
+    /// caller's where it is one caller's alone.
     fn identify(
         &mut self,
         head: &RequestHead,
@@ -255,18 +271,17 @@ impl Judge<'_> {
     ) -> Result<Identity, Stop> {
         let field = head.authorization(self.bytes).ok_or(Refusal::NoToken)?;
         let authenticator = &mut self.core.authenticator;
-        let identity = match &asked.key {
+        let verdict = match &asked.key {
             Some(asked) => {
-                let token = bearer(field).map_err(unproven)?;
-                authenticator
-                    .authenticate_after(asked.clone(), self.last, token, self.now)
-                    .map_err(unproven)?
+                authenticator.authenticate_after(asked.clone(), self.last, field, self.now)
             }
-            None => match authenticator.authenticate_field(self.last, field, self.now) {
-                Verdict::Proven(identity) => identity,
-                Verdict::NeedKey(wanted) => return Err(Stop::NeedKey(wanted)),
-                Verdict::Refused(why) => return Err(unproven(why).into()),
-            },
+            None => authenticator.authenticate_field(self.last, field, self.now),
+        };
+        let identity = match verdict {
+            Verdict::Proven(identity) => identity,
+            Verdict::Bound(bound) => self.claim(bound, head, judged)?,
+            Verdict::NeedKey(wanted) => return Err(Stop::NeedKey(wanted)),
+            Verdict::Refused(why) => return Err(unproven(why).into()),
         };
         self.account.proven(&identity);
         self.account.is_not_revoked(self.core, self.now)?;
@@ -358,13 +373,14 @@ fn bounded(head: &RequestHead, judged: &Judged) -> Result<(), Refusal> {
     }
 }
 
-/// Without keys nobody can be judged, which is not the caller's fault.
+/// Without keys, or room for proofs, nobody can be judged, which is not the caller's fault.
 fn unproven(why: AuthError) -> Refusal {
     match why {
         AuthError::NoToken | AuthError::NotBearer => Refusal::NoToken,
-        AuthError::NoKeys | AuthError::KeysTooOld | AuthError::ClockNotSet => {
-            Refusal::KeysUnavailable(why)
-        }
+        AuthError::NoKeys
+        | AuthError::KeysTooOld
+        | AuthError::ClockNotSet
+        | AuthError::ProofsFull => Refusal::KeysUnavailable(why),
         why => Refusal::Token(why),
     }
 }

@@ -56,8 +56,34 @@ fn what_is_empty_is_left_out() {
     assert!(!body.contains("scopes_supported") && !body.contains("authorization_servers"));
     assert!(body.contains(r#""resource":"https://a.example""#));
     assert_eq!(
-        bare.unproven(false, seen("a.example", &route)),
-        "Bearer resource_metadata=\"https://a.example/.well-known/oauth-protected-resource\""
+        bare.challenge(None, seen("a.example", &route)),
+        "resource_metadata=\"https://a.example/.well-known/oauth-protected-resource\""
+    );
+}
+
+#[test]
+fn the_document_says_which_bound_tokens_are_taken() {
+    let route = route(None, "/t", 0);
+    let document = |offer| {
+        let body = metadata(|spec| spec.offer = offer)
+            .reply("GET", seen("gw", &route))
+            .body;
+        serde_json::from_str::<serde_json::Value>(&body).expect("JSON")
+    };
+    let whole = document(Offer {
+        algorithms: vec!["ES256", "EdDSA"],
+        only_dpop: true,
+        nonce: false,
+        certificates: true,
+    });
+    let algorithms = serde_json::json!(["ES256", "EdDSA"]);
+    assert_eq!(whole["dpop_signing_alg_values_supported"], algorithms);
+    assert_eq!(whole["dpop_bound_access_tokens_required"], true);
+    assert_eq!(whole["tls_client_certificate_bound_access_tokens"], true);
+    let none = document(Offer::default()).to_string();
+    assert!(
+        !none.contains("dpop") && !none.contains("tls_client"),
+        "{none}"
     );
 }
 
@@ -143,16 +169,12 @@ fn challenges_say_where_and_what() {
     let metadata = metadata(|_| {});
     let rest = "resource_metadata=\"https://gw/.well-known/oauth-protected-resource/mcp/t\"";
     assert_eq!(
-        metadata.unproven(false, seen),
-        format!("Bearer {rest}, scope=\"tickets.read tickets.write\"")
+        metadata.challenge(None, seen),
+        format!("{rest}, scope=\"tickets.read tickets.write\"")
     );
     assert_eq!(
-        metadata.unproven(true, seen),
-        format!("Bearer error=\"invalid_token\", {rest}, scope=\"tickets.read tickets.write\"")
-    );
-    assert_eq!(
-        metadata.insufficient(&["a", "b"], seen),
-        format!("Bearer error=\"insufficient_scope\", {rest}, scope=\"a b\"")
+        metadata.challenge(Some(&["a".into(), "b".into()]), seen),
+        format!("{rest}, scope=\"a b\"")
     );
 }
 
@@ -166,12 +188,12 @@ fn scopes_are_asked_for_by_their_whole_names() {
     });
     let route = route(None, "/t", 0);
     let whole = "api://sluice/tickets.read openid https://other.example/x";
-    let challenge = metadata.unproven(false, seen("gw", &route));
+    let challenge = metadata.challenge(None, seen("gw", &route));
     assert!(
         challenge.ends_with(&format!("scope=\"{whole}\"")),
         "{challenge}"
     );
-    let challenge = metadata.insufficient(&["tickets.write"], seen("gw", &route));
+    let challenge = metadata.challenge(Some(&["tickets.write".into()]), seen("gw", &route));
     assert!(challenge.ends_with("scope=\"api://sluice/tickets.write\""));
     let body = metadata.reply("GET", seen("gw", &route)).body;
     assert!(
@@ -200,7 +222,8 @@ fn nothing_breaks_out_of_a_challenge() {
         }
         // What policy wants was judged elsewhere; what was not is left out.
         let route = route(None, "", 0);
-        let challenge = metadata(|_| {}).insufficient(&[bad, "good"], seen("gw", &route));
+        let challenge =
+            metadata(|_| {}).challenge(Some(&[bad.into(), "good".into()]), seen("gw", &route));
         assert!(challenge.ends_with("scope=\"good\""), "{challenge}");
     }
     for good in [
@@ -226,7 +249,7 @@ fn nothing_breaks_out_of_a_challenge() {
     }
     // A prefix holds whatever may stand in a canonical path.
     let route = route(None, "/a'b(c)!$&,:=@~%22%7B", 0);
-    let challenge = metadata(|_| {}).unproven(false, seen("gw", &route));
+    let challenge = metadata(|_| {}).challenge(None, seen("gw", &route));
     assert_eq!(challenge.matches('"').count(), 4, "{challenge}");
 }
 

@@ -3,18 +3,18 @@
 use std::borrow::Cow;
 
 use super::{How, McpRefusal, Refusal};
-use crate::auth::Revoked;
+use crate::auth::{AuthError, Revoked};
 use crate::http::challenge::insufficient_claims;
 
 impl Refusal {
     /// A challenge with each 401 (RFC 6750, section 3), a hint when to come back with each 503.
-    pub(super) fn extra_fields(&self) -> Cow<'static, str> {
+    pub(super) fn extra_fields(&self) -> Cow<'_, str> {
         if let Refusal::Told {
-            how: How::Challenging(challenge),
+            how: How::Challenging(lines),
             ..
         } = self
         {
-            return format!("WWW-Authenticate: {challenge}\r\n").into();
+            return Cow::Borrowed(lines);
         }
         if let Refusal::CircuitOpen(wait) = self.why() {
             let seconds = wait.as_millis().div_ceil(1000).max(1);
@@ -30,6 +30,9 @@ impl Refusal {
         }
         Cow::Borrowed(match self.why() {
             Refusal::NoToken => "WWW-Authenticate: Bearer realm=\"sluice\"\r\n",
+            Refusal::Token(AuthError::Proof(_) | AuthError::ProofMissing) => {
+                "WWW-Authenticate: DPoP realm=\"sluice\", error=\"invalid_dpop_proof\"\r\n"
+            }
             Refusal::Token(_) | Refusal::Revoked(_) => {
                 "WWW-Authenticate: Bearer realm=\"sluice\", error=\"invalid_token\"\r\n"
             }

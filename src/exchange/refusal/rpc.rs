@@ -10,7 +10,7 @@ use crate::policy::Denial;
 pub enum How {
     /// As JSON-RPC errors, to these requests.
     InCall(Ids),
-    /// In HTTP, with this challenge.
+    /// In HTTP, with these challenges: whole lines.
     Challenging(Box<str>),
 }
 
@@ -55,12 +55,12 @@ impl Refusal {
         }
     }
 
-    /// The same, with a challenge that says how to get in.
+    /// The same, with challenges that say how to get in: whole lines.
     #[must_use]
-    pub(in crate::exchange) fn challenging(self, challenge: String) -> Refusal {
+    pub(in crate::exchange) fn challenging(self, lines: String) -> Refusal {
         Refusal::Told {
             why: Box::new(self),
-            how: How::Challenging(challenge.into()),
+            how: How::Challenging(lines.into()),
         }
     }
 

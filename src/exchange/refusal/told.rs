@@ -89,6 +89,10 @@ told! {
         "The bearer token was not accepted.";
     REVOKED: 401 "Unauthorized", "revoked",
         "The bearer token is revoked.";
+    INVALID_PROOF: 401 "Unauthorized", "invalid_dpop_proof",
+        "The DPoP proof of this request was not accepted.";
+    NONCE_NEEDED: 401 "Unauthorized", "use_dpop_nonce",
+        "The DPoP proof must name the nonce that comes with this answer.";
     KEYS_UNAVAILABLE: 503 "Service Unavailable", "keys_unavailable",
         "Tokens cannot be verified at the moment.";
     DENIED: 403 "Forbidden", "denied",
@@ -111,6 +115,8 @@ told! {
         "The upstream credential is not available at the moment.";
     USER_NEEDED: 403 "Forbidden", "user_needed",
         "This connection acts for users: a token of a user is required.";
+    BOUND_TOKEN: 403 "Forbidden", "bound_token",
+        "This connection acts for users: a token is required that is not bound to its holder.";
     NOT_EXCHANGED: 403 "Forbidden", "not_exchanged",
         "The token was not accepted in exchange for one for the upstream.";
     SUPERSEDED: 503 "Service Unavailable", "superseded",

@@ -38,6 +38,14 @@ pub(super) struct HeadParts<'r> {
     pub close: bool,
 }
 
+/// What the gateway says to the caller beside.
+struct Beside<'b> {
+    /// To a page of another origin.
+    crossing: Option<&'b Crossing>,
+    /// What its next proof must name.
+    nonce: Option<&'b str>,
+}
+
 impl HeadParts<'_> {
     /// Writes it to `text` and hands it to the recording: what comes back may go to the caller.
     pub(super) fn record<'t>(
@@ -49,12 +57,15 @@ impl HeadParts<'_> {
         now: Now,
     ) -> Result<Recorded<'t>, Refusal> {
         let malformed = |_| Refusal::UpstreamMalformed("head cannot be passed on");
-        let crossing = account.crossing().map(|it| &**it);
+        let beside = Beside {
+            crossing: account.crossing().map(|it| &**it),
+            nonce: account.nonce(),
+        };
         let written = match self.challenge {
             Some(claims) => challenge::head(claims, self.close, text, scratch),
             None => {
                 let session = session::sealed(self, now)?;
-                self.write(session.as_deref(), crossing, text, scratch)
+                self.write(session.as_deref(), &beside, text, scratch)
             }
         };
         let masked = written.map_err(malformed)?;
@@ -68,7 +79,7 @@ impl HeadParts<'_> {
     fn write<'t>(
         &self,
         session: Option<&str>,
-        crossing: Option<&Crossing>,
+        beside: &Beside<'_>,
         text: &'t mut Vec<u8>,
         scratch: &mut Vec<u8>,
     ) -> Result<Masked<'t>, WriteError> {
@@ -78,14 +89,14 @@ impl HeadParts<'_> {
             .as_deref()
             .filter(|_| self.connection.hides);
         masked_head(text, scratch, masks, self.head.status(), |head| {
-            self.fill(session, crossing, head)
+            self.fill(session, beside, head)
         })
     }
 
     fn fill(
         &self,
         session: Option<&str>,
-        crossing: Option<&Crossing>,
+        beside: &Beside<'_>,
         head: &mut MaskedHead<'_>,
     ) -> Result<(), WriteError> {
         let Connection {
@@ -99,7 +110,7 @@ impl HeadParts<'_> {
             let replaced = *hides && field.known == Known::CacheControl;
             let ours = self.connection.mcp.is_some() && field.known == Known::McpSessionId;
             // Who may read it is ours to say.
-            let crosses = crossing.is_some() && is_cors(field.text());
+            let crosses = beside.crossing.is_some() && is_cors(field.text());
             let stays = || !fields::reply_passes(&field, reply_fields) && !self.carries(&field);
             if replaced || ours || crosses || stays() {
                 continue;
@@ -109,8 +120,11 @@ impl HeadParts<'_> {
                 None => head.copy(&field)?,
             }
         }
-        for (name, value) in crossing.into_iter().flat_map(Crossing::fields) {
+        for (name, value) in beside.crossing.into_iter().flat_map(Crossing::fields) {
             head.field(name, value.as_bytes())?;
+        }
+        if let Some(nonce) = beside.nonce {
+            head.field("DPoP-Nonce", nonce.as_bytes())?;
         }
         if let Some(session) = session {
             head.field("Mcp-Session-Id", session.as_bytes())?;

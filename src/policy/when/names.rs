@@ -28,7 +28,7 @@ const HTTP: &[&str] = &["path", "query", "body"];
 const MCP: &[&str] = &["arguments", "name", "annotations"];
 
 /// Fields that say who the caller is: nothing that a rule should look at, or show.
-const AUTHORITY: &[&str] = &["authorization", "proxy-authorization", "cookie"];
+const AUTHORITY: &[&str] = &["authorization", "proxy-authorization", "cookie", "dpop"];
 
 /// What a name stands for in rules of `protocol`.
 pub(super) fn front(name: &str, protocol: Protocol) -> Result<Front, String> {

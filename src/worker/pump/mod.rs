@@ -213,11 +213,11 @@ async fn refuse<D: Driver>(
     refusal: Refusal,
     last: bool,
 ) -> After {
-    let crossing = account.crossing().map(|crossing| crossing.text());
+    let beside = account.beside();
     account.refuse(&refusal, &mut worker.core.borrow_mut(), worker.now());
     let close = closes(worker, envelope, last) || refusal.loses_framing();
     let answer = refusal.answer(close);
-    let answer = answer.beside(&crossing.unwrap_or_default());
+    let answer = answer.beside(&beside);
     say(worker, caller, envelope, &answer, close).await
 }
 

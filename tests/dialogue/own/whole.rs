@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use serde_json::json;
 
 use super::super::caller::Caller;
-use super::super::scene::{AGENT, OTHER, STRANGER, asked, server};
+use super::super::holder::Holder;
+use super::super::scene::{AGENT, OTHER, STRANGER, asked, bound_token, server};
 use super::{call, caller, gateway, names, tickets};
 
 const ALL: &str = "/mcp/all";
@@ -32,6 +33,36 @@ fn the_whole_lists_what_each_member_lets_this_caller_do() {
     ] {
         let mut agent = caller(&scene, client, ALL);
         assert_eq!(names(&agent.ask("tools/list", json!({}))), want, "{client}");
+    }
+}
+
+/// Members are asked with the caller's token, which the caller has proven to hold.
+#[test]
+fn a_token_that_is_bound_to_its_holder_reaches_the_members() {
+    let upstream = tickets();
+    let scene = gateway(&upstream);
+    let holder = Holder::new();
+    let mut agent = scene.agent(AGENT);
+    agent.path = ALL;
+    agent.token = bound_token(AGENT, &holder);
+    agent.holder = Some(holder);
+    agent.initialize();
+    let read = call(&mut agent, "files__read_file");
+    assert_eq!(
+        read["result"]["content"][0]["text"],
+        "did Some(\"read_file\")"
+    );
+    let found = call(&mut agent, "tickets__search_a");
+    assert_eq!(found["result"]["structuredContent"]["n"], 1, "{found}");
+    // To whoever does not hold it, it opens neither the whole nor a member.
+    for path in [ALL, "/mcp/tickets"] {
+        for holder in [None, Some(Holder::new())] {
+            let mut thief = scene.agent(AGENT);
+            thief.path = path;
+            thief.token.clone_from(&agent.token);
+            thief.holder = holder;
+            assert_eq!(thief.post("{}").status, 401, "{path}");
+        }
     }
 }
 

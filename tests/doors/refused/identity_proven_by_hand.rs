@@ -6,7 +6,7 @@ pub fn identify(verdict: Verdict) -> Option<Identity> {
     let _maker = Identity::prove;
     match verdict {
         Verdict::Proven(identity) => Some(identity),
-        Verdict::NeedKey(_) | Verdict::Refused(_) => None,
+        Verdict::Bound(_) | Verdict::NeedKey(_) | Verdict::Refused(_) => None,
     }
 }
 

@@ -5,6 +5,6 @@ use sluice::auth::{Identity, Verdict};
 pub fn identify(verdict: Verdict) -> Option<Identity> {
     match verdict {
         Verdict::Proven(identity) => Some(identity),
-        Verdict::NeedKey(_) | Verdict::Refused(_) => None,
+        Verdict::Bound(_) | Verdict::NeedKey(_) | Verdict::Refused(_) => None,
     }
 }

@@ -17,7 +17,8 @@ impl Checker<'_> {
         mut issuer: schema::Issuer,
     ) -> Option<Issuer> {
         let audiences = self.audiences(at, &mut issuer);
-        let algorithms = self.algorithms(issuer.algorithms.take());
+        let algorithms = self.algorithms(issuer.algorithms.take(), &Algorithm::USUAL);
+        let holders = self.holders(issuer.bound.take(), issuer.dpop.take());
         let roots = self.roots(issuer.ca_file.take());
         let groups_at = place(&issuer.groups);
         let groups = self.perhaps(issuer.groups.take(), Checker::groups);
@@ -41,6 +42,7 @@ impl Checker<'_> {
             let why = "a credential reads one tenant's directory: `groups` goes with `tenant`";
             return self.refuse(at, why);
         }
+        let holders = holders?;
         Some(Issuer {
             name,
             kind: judged,
@@ -48,6 +50,10 @@ impl Checker<'_> {
             algorithms: algorithms?,
             roots: roots?,
             groups: groups?,
+            binding: holders.binding,
+            proofs: holders.proofs,
+            says_dpop: holders.says_dpop,
+            says_certificates: holders.says_certificates,
             proxy: self.outward.clone(),
             facade: facade?,
             place: at.into(),
@@ -76,10 +82,14 @@ impl Checker<'_> {
         good.map(|()| super::values(Some(audiences.value)))
     }
 
-    fn algorithms(&mut self, algorithms: Option<Vec<Text>>) -> Option<Vec<Algorithm>> {
+    pub(super) fn algorithms(
+        &mut self,
+        algorithms: Option<Vec<Text>>,
+        usual: &[Algorithm],
+    ) -> Option<Vec<Algorithm>> {
         let known = Algorithm::ALL.map(|algorithm| (algorithm.name(), algorithm));
         let Some(algorithms) = algorithms.filter(|list| !list.is_empty()) else {
-            return Some(Algorithm::USUAL.to_vec());
+            return Some(usual.to_vec());
         };
         let judged: Vec<_> = algorithms
             .iter()

@@ -8,7 +8,7 @@ use super::super::schema::{At, Named, Scalar};
 use super::super::units;
 use super::Checker;
 use crate::base::limits::{
-    CLOCK_SKEW_MAX, KEY_SET_AGE_MAX, Limits, MEMORY_BYTES_MIN, SEGMENT_BYTES_MIN,
+    CLOCK_SKEW_MAX, DPOP_WINDOW_MAX, KEY_SET_AGE_MAX, Limits, MEMORY_BYTES_MIN, SEGMENT_BYTES_MIN,
 };
 
 /// One bound.
@@ -165,6 +165,14 @@ static KNOWN: &[Known] = &[
         // More would let tokens live on long after their end.
         about: "How far an issuer's clock may be from ours.",
         field: Field::Time(|limits| &mut limits.clock_skew, LEAST..=CLOCK_SKEW_MAX),
+    },
+    Known {
+        name: "dpop_window",
+        about: "How far the second in which a DPoP proof was made may be from ours, either way.",
+        field: Field::Time(
+            |limits| &mut limits.dpop_window,
+            Duration::from_secs(1)..=DPOP_WINDOW_MAX,
+        ),
     },
     size(
         "segment_bytes",

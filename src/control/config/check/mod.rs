@@ -7,6 +7,7 @@ mod connections;
 mod cors;
 mod credentials;
 mod edge;
+mod holders;
 mod identities;
 mod identity;
 mod limits;
@@ -44,6 +45,7 @@ pub(super) fn check(
         lookup,
         mistakes: Vec::new(),
         names: Names::of(&file),
+        asks_callers: asks_callers(&file),
         proxies: Vec::new(),
         outward: None,
     };
@@ -59,6 +61,8 @@ struct Checker<'c> {
     lookup: &'c Lookup<'c>,
     mistakes: Vec<Mistake>,
     names: Names,
+    /// Some listener asks callers for certificates.
+    asks_callers: bool,
     /// Those that were found good.
     proxies: Vec<Arc<Proxy>>,
     /// What the control plane goes through.
@@ -118,6 +122,12 @@ impl Names {
             masks: keys(file.masks.as_ref()),
         }
     }
+}
+
+fn asks_callers(file: &schema::File) -> bool {
+    let listeners = file.listeners.iter().flat_map(|list| &list.value);
+    let mut secure = listeners.filter_map(|listener| listener.value.tls.as_ref());
+    secure.any(|tls| tls.value.client_ca.is_some())
 }
 
 impl Checker<'_> {

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::auth;
-pub use crate::auth::{Algorithm, Tenants};
+pub use crate::auth::{Algorithm, Binding, ProofRules, Tenants};
 use crate::base::limits::Limits;
 use crate::base::network::Network;
 use crate::base::secret::Secret;
@@ -211,6 +211,14 @@ pub struct Issuer {
     pub roots: Option<Roots>,
     /// Whom to ask for groups that its tokens leave out.
     pub groups: Option<GroupSource>,
+    /// How its tokens must be bound to their holders.
+    pub binding: Binding,
+    /// How holders of keys prove to hold them; the window is one of the limits.
+    pub proofs: ProofRules,
+    /// Callers are told that tokens with proofs are taken.
+    pub says_dpop: bool,
+    /// Callers are told that tokens may be bound to certificates.
+    pub says_certificates: bool,
     /// What the way to it goes through.
     pub proxy: Option<Arc<Proxy>>,
     /// An authorization server in front of it.
@@ -271,6 +279,11 @@ impl Issuer {
             skew: limits.clock_skew,
             key_age: limits.key_set_age,
             resolves_groups: self.groups.is_some(),
+            binding: self.binding,
+            proofs: ProofRules {
+                window: limits.dpop_window,
+                ..self.proofs.clone()
+            },
         }
     }
 

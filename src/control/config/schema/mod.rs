@@ -199,10 +199,26 @@ section! {
         pub roles_claim: Option<Text>,
         /// oidc: the claim that lists groups; by default `groups`.
         pub groups_claim: Option<Text>,
+        /// How its tokens must be bound to their holders: to a `certificate`, by `dpop`, in either way
+        /// (`required`), or not at all (`optional`, the default). One that is bound is taken with its
+        /// proof only.
+        pub bound: Option<Text> => one_of(["optional", "required", "certificate", "dpop"]),
+        /// How holders prove with each request to hold the key that a token is bound to (DPoP).
+        pub dpop: Option<At<Dpop>>,
         /// entra, one tenant: whom to ask for groups that are too many for a token.
         pub groups: Option<At<GroupSource>>,
         /// entra: an authorization server in front of it, as clients of MCP servers expect one.
         pub facade: Option<At<Facade>>,
+    }
+}
+
+section! {
+    /// Proofs of holders (DPoP, RFC 9449). Where this stands, callers are told that they are taken.
+    pub struct Dpop {
+        /// Signature algorithms accepted; by default ES256, ES384, EdDSA, PS256 and RS256.
+        pub algorithms: Option<Vec<Text>> => one_of(Algorithm::ALL.map(Algorithm::name)),
+        /// Whether each must name a nonce that the gateway gives; by default not.
+        pub nonce: Option<bool>,
     }
 }
 

@@ -60,6 +60,22 @@ fn another_order_is_no_change() {
 /// Puts into the changes what one edit is to be told as.
 type Want = fn(&mut Changes);
 
+/// What holders have to prove is judged with their issuer.
+#[test]
+fn other_rules_for_holders_are_another_issuer() {
+    for (to, issuers) in [
+        ("[sluice], dpop: { nonce: true }", &["other"][..]),
+        ("[sluice], bound: dpop", &["other"]),
+    ] {
+        let got = changes(mcp::GOOD, &[("[sluice]", to)]);
+        assert_eq!(got.issuers, entries(&[], &[], issuers), "{to}");
+        assert_eq!(got.refusal(), None);
+    }
+    let window = "data: data\nlimits: { dpop_window: 9s }\n";
+    let got = changes(mcp::GOOD, &[("data: data\n", window)]);
+    assert_eq!(got.issuers, entries(&[], &[], &["entra", "other"]));
+}
+
 #[test]
 fn what_can_be_swapped_is_told_apart() {
     let tickets: Want = |want| want.connections = entries(&[], &[], &["tickets"]);

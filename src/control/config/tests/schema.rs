@@ -158,6 +158,18 @@ const PLACES: &[(&str, &str, &str, &str)] = &[
     ("/issuers/algorithms", GOOD, "[ES256, PS256]", "[zzzzzzzz]"),
     ("/credentials/kind", GOOD, "kind: bearer", "kind: zzzzzzzz"),
     (
+        "/issuers/bound",
+        GOOD,
+        "algorithms: [ES256, PS256]",
+        "bound: zzzzzzzz",
+    ),
+    (
+        "/issuers/dpop/algorithms",
+        GOOD,
+        "algorithms: [ES256, PS256]",
+        "dpop: { algorithms: [zzzzzzzz] }",
+    ),
+    (
         "/credentials/certificate/algorithm",
         GOOD,
         "secret: env:SECRET\n    scope",

@@ -52,6 +52,31 @@ fn told(config: &Config) -> serde_json::Value {
 }
 
 #[test]
+fn what_is_told_of_bound_tokens_is_what_the_issuers_say() {
+    let (entra, other) = (policy("entra"), policy("other"));
+    let both = [entra.clone(), other].join(",");
+    let of = |said: &str, policies: &str| {
+        let told = told(&config(said, policies, ""));
+        let member = |name: &str| told.get(name).cloned().unwrap_or_default();
+        (
+            member("dpop_signing_alg_values_supported"),
+            member("dpop_bound_access_tokens_required"),
+            member("tls_client_certificate_bound_access_tokens"),
+        )
+    };
+    let null = serde_json::Value::Null;
+    let nothing = (null.clone(), null.clone(), null.clone());
+    assert_eq!(of("", &entra), nothing);
+    let one = serde_json::json!(["ES256"]);
+    let said = ", bound: dpop, dpop: { algorithms: [ES256] }";
+    assert_eq!(of(said, &entra), (one.clone(), true.into(), null.clone()));
+    // Of two issuers one takes others.
+    assert_eq!(of(said, &both), (one.clone(), null.clone(), null.clone()));
+    let said = ", dpop: { algorithms: [ES256] }";
+    assert_eq!(of(said, &entra), (one, null.clone(), null));
+}
+
+#[test]
 fn servers_are_the_issuers_of_the_policies() {
     let (entra, both) = (
         policy("entra"),

@@ -1,0 +1,128 @@
+//! Proofs of holders: bytes that nobody signed prove nothing, and what is signed proves only what it
+//! says, once.
+
+#![no_main]
+
+use std::sync::{Arc, LazyLock};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use libfuzzer_sys::fuzz_target;
+use ring::digest::{SHA256, digest};
+use sluice::auth::{
+    Asked, Authenticator, Bound, Issuer, IssuerKind, IssuerSpec, LastBearer, Proofs, PublishedKeys,
+    SharedTokens, Verdict,
+};
+use sluice::base::clock::{Mono, Now, Wall};
+use sluice_fuzz::{signer, strict};
+use url::Url;
+
+const ASKED: Asked<'_> = Asked {
+    method: "POST",
+    origin: "https://gateway.example",
+    path: "/up/a-b",
+};
+const NOW: Now = Now {
+    mono: Mono(1),
+    wall: Wall(signer::START * 1_000_000_000),
+};
+
+static KEYS: LazyLock<PublishedKeys> = LazyLock::new(|| {
+    let kind = IssuerKind::Oidc {
+        issuer: "https://issuer.example".into(),
+        roles: "roles".into(),
+        groups: "groups".into(),
+    };
+    let spec = IssuerSpec::new("test", kind, vec!["api://sluice".into()]);
+    let issuer = Arc::new(Issuer::new(spec).expect("an issuer"));
+    let published = PublishedKeys::new(vec![Arc::clone(&issuer)]);
+    published
+        .publish(&issuer, signer::keys(&[&signer::FIRST]), Mono(0))
+        .expect("published");
+    published
+});
+
+/// A token that the second key's holder may show.
+static TOKEN: LazyLock<String> = LazyLock::new(|| {
+    let key = signer::SECOND.thumbprint();
+    signer::FIRST.token_with(&format!(r#""cnf":{{"jkt":"{key}"}}"#))
+});
+
+fn shown(judge: &mut Authenticator) -> Bound {
+    let field = format!("DPoP {}", *TOKEN);
+    match judge.authenticate_field(&mut LastBearer::default(), field.as_bytes(), NOW) {
+        Verdict::Bound(bound) => bound,
+        other => panic!("{other:?}"),
+    }
+}
+
+fuzz_target!(|input: (u8, &[u8], &[u8])| {
+    let (kind, header, claims) = input;
+    let proofs = Proofs::new(&[1; 32], NOW.wall);
+    let mut judge = Authenticator::new(&KEYS, SharedTokens::new()).with_proofs(proofs);
+    let bound = shown(&mut judge);
+    if kind % 4 == 0 {
+        let taken = judge.judge_proof(bound, claims, &ASKED, NOW);
+        assert!(taken.is_err(), "nobody signed it");
+        return;
+    }
+    let jwk = signer::SECOND.jwk();
+    let own = format!(r#"{{"typ":"dpop+jwt","alg":"ES256","jwk":{jwk}}}"#);
+    // Whatever its own header says, or claims that are sure to be read.
+    let header = match kind % 4 {
+        1 => String::from_utf8_lossy(header).replace("JWK", &jwk),
+        _ => own,
+    };
+    let hash = BASE64.encode(digest(&SHA256, TOKEN.as_bytes()));
+    let claims = String::from_utf8_lossy(claims).replace("HASH", &hash);
+    let proof = signer::SECOND.sign(header.as_bytes(), claims.as_bytes());
+    if judge
+        .judge_proof(bound, proof.as_bytes(), &ASKED, NOW)
+        .is_err()
+    {
+        return;
+    }
+    let again = shown(&mut judge);
+    let again = judge.judge_proof(again, proof.as_bytes(), &ASKED, NOW);
+    assert!(again.is_err(), "it was shown before");
+
+    let Some(header) = strict::read_too(header.as_bytes()) else {
+        return;
+    };
+    assert_eq!(header["typ"], "dpop+jwt");
+    assert_eq!(header["alg"], "ES256");
+    assert!(header.get("crit").is_none() && header["jwk"].get("d").is_none());
+    let Some(said) = strict::read_too(claims.as_bytes()) else {
+        return;
+    };
+    assert_eq!(said["htm"], "POST");
+    assert_eq!(said["ath"], *hash);
+    assert!(
+        said["jti"]
+            .as_str()
+            .is_some_and(|id| (1..=256).contains(&id.len()))
+    );
+    let made = said["iat"].as_f64().expect("a number");
+    assert!((made - signer::START as f64).abs() <= 60.0, "{made}");
+    let htu = said["htu"].as_str().expect("a text");
+    let url = Url::parse(htu).expect("a URL");
+    assert_eq!(url.origin().ascii_serialization(), ASKED.origin);
+    assert!(url.query().is_none() && url.fragment().is_none(), "{htu}");
+    assert!(
+        url.username().is_empty() && url.password().is_none(),
+        "{htu}"
+    );
+    assert_eq!(decoded(url.path()), ASKED.path.as_bytes(), "{htu}");
+});
+
+/// A path without its percent-encoding.
+fn decoded(path: &str) -> Vec<u8> {
+    let mut pieces = path.split('%');
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        let (digits, rest) = piece.split_at(2);
+        bytes.push(u8::from_str_radix(digits, 16).expect("two digits"));
+        bytes.extend(rest.bytes());
+    }
+    bytes
+}
