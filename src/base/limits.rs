@@ -141,6 +141,11 @@ const _: () = assert!(4 * TOOLS_TOLD_BYTES_EACH <= TOOLS_TOLD_BYTES);
 pub const HEAD_TIME: Duration = Duration::from_secs(10);
 /// Between two reads of a request body.
 pub const BODY_IDLE_TIME: Duration = Duration::from_secs(30);
+/// Bytes of a request's body in a second, on average over [`BODY_IDLE_TIME`], of the time in which nothing
+/// but the caller is waited for. The slowest of links brings more; what comes by hand does not.
+pub const BODY_RATE: u64 = 100;
+/// The same of what a caller takes, over [`WRITE_IDLE_TIME`].
+pub const READ_RATE: u64 = 100;
 /// Between two exchanges on a keep-alive connection.
 pub const KEEP_ALIVE_TIME: Duration = Duration::from_secs(75);
 /// A peer that takes no byte of what we send.

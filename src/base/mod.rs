@@ -15,6 +15,7 @@ pub mod limits;
 pub mod mailbox;
 pub mod memory;
 pub mod network;
+pub mod pace;
 pub mod secret;
 pub mod strikes;
 pub mod tally;

@@ -18,6 +18,7 @@ pub(super) use self::shown::show;
 use self::shown::{Target, show_asked, show_fields, show_upgrade};
 use super::Core;
 use super::cors::Crossing;
+use super::patience::Patience;
 use super::phase::Judged;
 use super::refusal::{GraphRefusal, Published, Refusal};
 use super::rules::Connection;
@@ -159,6 +160,12 @@ impl Account {
 
     pub(super) fn ruled(&mut self, rule: &Rule) {
         self.entry.rule.set(&rule.name);
+    }
+
+    /// How long a body is waited for that is held.
+    pub(super) fn patience(&self, core: &mut Core, now: Now) -> Patience {
+        let limits = &core.rules.load().limits;
+        Patience::begin(limits, self.connection.as_deref(), now)
     }
 
     /// Records decision and request head; what it gives must settle before anything goes upstream.

@@ -7,6 +7,7 @@ use super::account::Account;
 use super::credential::{self, Shown};
 use super::forward::{self, RequestHalf};
 use super::judge::{Judge, Stop};
+use super::patience::Patience;
 use super::phase::{Judged, Phase, Sought, Turn};
 use super::received::Received;
 use super::refusal::{Fixed, Refusal};
@@ -64,7 +65,9 @@ impl Inbound {
             let turn = match std::mem::replace(&mut self.phase, Phase::Broken) {
                 Phase::Head(scanner) => self.read_head(scanner, caller.filled(), core, now),
                 Phase::Judging(asked) => self.judge(asked, caller, last, way, core, now),
-                Phase::Gathering { bound, since } => self.gather(bound, since, caller, core, now),
+                Phase::Gathering { bound, patience } => {
+                    self.gather(bound, patience, caller, core, now)
+                }
                 Phase::Admitted { judged, pending } => self.settle(judged, pending, core, now),
                 Phase::Ready { judged, receipt } => {
                     return self.forward(judged, receipt, caller.filled(), core, now);
@@ -176,7 +179,7 @@ impl Inbound {
         match stop {
             Stop::NeedBody(bound) => Turn::On(Phase::Gathering {
                 bound,
-                since: now.mono,
+                patience: self.account.patience(core, now),
             }),
             Stop::NeedKey(wanted) => {
                 let phase = Phase::Judging(asked.key(&wanted));
@@ -201,7 +204,7 @@ impl Inbound {
         core: &mut Core,
     ) -> Result<(), Refusal> {
         let Some(bound) = heard else { return Ok(()) };
-        match self.take_in(bound, &mut false, caller, core)? {
+        match self.take_in(bound, &mut 0, caller, core)? {
             true => Ok(()),
             false => Err(Refusal::BodyTimeout),
         }
@@ -211,13 +214,13 @@ impl Inbound {
     fn take_in(
         &mut self,
         bound: u64,
-        progress: &mut bool,
+        came: &mut usize,
         caller: &mut Buffer,
         core: &mut Core,
     ) -> Result<bool, Refusal> {
         let received = self.received.as_mut().ok_or(Refusal::Overloaded)?;
         received.hold(caller, core);
-        let gathered = received.gather(caller, bound, progress);
+        let gathered = received.gather(caller, bound, came);
         if let Some(envelope) = &mut self.envelope {
             envelope.head_bytes = 0;
             envelope.has_body = !matches!(gathered, Ok(true));
@@ -229,20 +232,19 @@ impl Inbound {
     fn gather(
         &mut self,
         bound: u64,
-        mut since: Mono,
+        mut patience: Patience,
         caller: &mut Buffer,
         core: &mut Core,
         now: Now,
     ) -> Turn {
-        let mut progress = false;
-        let gathered = self.take_in(bound, &mut progress, caller, core);
-        if progress {
-            since = now.mono;
+        let mut came = 0;
+        let gathered = self.take_in(bound, &mut came, caller, core);
+        if came > 0 {
+            patience.came(came, now);
         }
-        let limits = &core.rules.load().limits;
-        let until = since.after(limits.body_idle_time);
-        let wait_time = limits.wait_time;
-        let waiting = Phase::Gathering { bound, since };
+        let wait_time = core.rules.load().limits.wait_time;
+        let until = patience.until();
+        let waiting = Phase::Gathering { bound, patience };
         match gathered {
             Err(refusal) => Turn::Refuse(waiting, refusal),
             Ok(true) => {
@@ -250,7 +252,7 @@ impl Inbound {
                 Turn::On(Phase::Judging(Sought::default()))
             }
             Ok(false) if core.is_short() => Turn::Refuse(waiting, Refusal::Overloaded),
-            Ok(false) if now.mono >= until => Turn::Refuse(waiting, Refusal::BodyTimeout),
+            Ok(false) if now.mono >= until => Turn::Refuse(waiting, patience.lost(now)),
             Ok(false) if self.is_awaited() => {
                 self.proceed_sent = true;
                 Turn::Wait(waiting, Step::Proceed(Fixed::proceed()))

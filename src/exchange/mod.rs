@@ -41,6 +41,7 @@ pub mod inbound;
 mod judge;
 pub mod metadata;
 mod offer;
+mod patience;
 mod phase;
 mod received;
 pub mod refusal;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::Core;
 use super::dialogue::Dialogue;
 use super::errand::Errand;
+use super::patience::Patience;
 use super::refusal::Refusal;
 use super::rules::{Connection, Rules};
 use super::step::Step;
 use crate::auth::KeyWanted;
-use crate::base::clock::Mono;
 use crate::http::RequestScanner;
 use crate::policy::Permit;
 use crate::record::{Pending, Receipt};
@@ -22,7 +22,7 @@ pub(super) enum Phase {
     /// The head is whole. This was missing before, and has been asked for.
     Judging(Sought),
     /// The head may go on, and what is judged next is the body, which is arriving.
-    Gathering { bound: u64, since: Mono },
+    Gathering { bound: u64, patience: Patience },
     /// The call is in the ring; in the durable class it waits for the disk.
     Admitted {
         judged: Judged,

@@ -64,13 +64,13 @@ impl Received {
         });
     }
 
-    /// Takes what has come of the body; true once it is whole. `progress` tells whether anything
-    /// came. More than `bound` bytes are refused.
+    /// Takes what has come of the body, counted in `came`; true once it is whole. More than `bound`
+    /// bytes are refused.
     pub(super) fn gather(
         &mut self,
         caller: &mut Buffer,
         bound: u64,
-        progress: &mut bool,
+        came: &mut usize,
     ) -> Result<bool, Refusal> {
         let Some(held) = &mut self.held else {
             return Ok(true);
@@ -86,7 +86,7 @@ impl Received {
             }
             held.body.extend_from_slice(content);
             held.whole = gathered.done;
-            *progress |= gathered.consumed > 0;
+            *came += content.len();
             caller.consume(gathered.consumed);
             if gathered.consumed == 0 && !held.whole {
                 return Ok(false);

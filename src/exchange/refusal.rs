@@ -55,6 +55,9 @@ pub enum Refusal {
     /// The request body did not arrive in time.
     #[error("the body took too long")]
     BodyTimeout,
+    /// The request body came slower than so many bytes in a second.
+    #[error("the body came slower than {0} bytes in a second")]
+    BodyTooSlow(u64),
     /// The request body is larger than the bound.
     #[error("the body is larger than {0} bytes")]
     BodyTooLarge(u64),
@@ -218,7 +221,7 @@ impl Refusal {
             Refusal::Target(_) => &told::BAD_TARGET,
             Refusal::HeadTimeout => &told::HEAD_TIMEOUT,
             Refusal::Body(_) => &told::BAD_BODY,
-            Refusal::BodyTimeout => &told::BODY_TIMEOUT,
+            Refusal::BodyTimeout | Refusal::BodyTooSlow(_) => &told::BODY_TIMEOUT,
             Refusal::BodyTooLarge(_) => &told::BODY_TOO_LARGE,
             Refusal::Upgrade => &told::UPGRADE_REFUSED,
             Refusal::UpgradeIdle => &told::UPGRADE_IDLE,
@@ -326,9 +329,10 @@ impl Refusal {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         match self.why() {
-            Refusal::Body(_) | Refusal::BodyTimeout | Refusal::BodyTooLarge(_) => {
-                Outcome::CallerMalformed
-            }
+            Refusal::Body(_)
+            | Refusal::BodyTimeout
+            | Refusal::BodyTooSlow(_)
+            | Refusal::BodyTooLarge(_) => Outcome::CallerMalformed,
             Refusal::Revoked(_) | Refusal::Mcp(McpRefusal::SessionRevoked(_)) => Outcome::Revoked,
             Refusal::RecorderUnable => Outcome::RecorderLost,
             Refusal::UpstreamConnect(_)
@@ -380,6 +384,7 @@ impl Refusal {
                 | Refusal::Edge(EdgeRefusal::Certificate)
                 | Refusal::Body(_)
                 | Refusal::BodyTimeout
+                | Refusal::BodyTooSlow(_)
                 | Refusal::BodyTooLarge(_)
                 | Refusal::Upgrade
                 | Refusal::Overloaded

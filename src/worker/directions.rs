@@ -1,12 +1,15 @@
 //! What both ends have in common: bytes are waited for, and sent, until the peer's time is over.
 
+use std::cell::Cell;
 use std::io;
+use std::time::Duration;
 
 use super::core::Worker;
 use super::io::{Driver, Stream};
 use super::transport::Transport;
 use crate::base::buffers::Buffer;
 use crate::base::clock::Mono;
+use crate::base::pace::Pace;
 
 /// The direction from a peer, caller or upstream.
 pub(super) struct Ear<'a, S> {
@@ -58,20 +61,52 @@ pub(super) async fn finish<D: Driver, S: Stream>(
         .unwrap_or(late)
 }
 
+/// How fast a peer takes what it is sent.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Taking {
+    pace: Pace,
+    /// What had left when it was looked at last.
+    sent: u64,
+}
+
+impl Taking {
+    /// How long the peer may be waited for, of which so many bytes have left in all.
+    fn patience(&mut self, sent: u64, rate: u64, idle: Duration) -> Duration {
+        self.pace = self.pace.under(rate, idle);
+        let taken = sent.saturating_sub(self.sent);
+        self.pace.moved(Duration::ZERO, taken);
+        self.sent = sent;
+        self.pace.patience().min(idle)
+    }
+}
+
 /// Sends slices, in a row with what other tasks are about to send; a peer that takes none of them
-/// for too long is as good as gone.
+/// for too long is as good as gone, and so is one with a pace that takes them too slowly.
 pub(super) fn send<'a, D: Driver, S: Stream>(
     transport: &'a Transport<S>,
     worker: &'a Worker<D>,
+    taking: Option<&'a Cell<Taking>>,
     slices: impl Iterator<Item = &'a [u8]>,
 ) -> impl Future<Output = io::Result<()>> {
-    let patience = async |stream: &S| {
-        let idle = worker.limit(|limits| limits.write_idle_time);
-        let until = worker.now().mono.after(idle);
-        worker
-            .within(until, stream.writable())
+    let patience = async move |stream: &S| {
+        let (idle, rate) = worker.limit(|limits| (limits.write_idle_time, limits.read_rate));
+        let since = worker.now().mono;
+        let mut patience = idle;
+        if let Some(taking) = taking {
+            let mut taken = taking.get();
+            patience = taken.patience(stream.sent_bytes(), rate, idle);
+            taking.set(taken);
+        }
+        let ready = worker
+            .within(since.after(patience), stream.writable())
             .await
-            .unwrap_or(Err(io::ErrorKind::TimedOut.into()))
+            .unwrap_or(Err(io::ErrorKind::TimedOut.into()));
+        if let Some(taking) = taking {
+            let mut taken = taking.get();
+            taken.pace.moved(worker.now().mono.since(since), 0);
+            taking.set(taken);
+        }
+        ready
     };
     async move {
         worker.row.join().await;

@@ -2,13 +2,14 @@
 
 mod begin;
 
+use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::core::{Present, Worker};
 use super::crowd::Place;
-use super::directions::{Ear, finish, send};
+use super::directions::{Ear, Taking, finish, send};
 use super::io::{Driver, Stream};
 use super::pump;
 use super::transport::Transport;
@@ -36,6 +37,8 @@ pub(super) struct Caller<S> {
     inner: bool,
     /// How it has come.
     arrival: Arrival,
+    /// How fast it takes replies.
+    taking: Cell<Taking>,
     /// The last bearer token, so that the next is compared before it is judged.
     pub last: LastBearer,
     /// Exchanges, the one under way included.
@@ -83,7 +86,10 @@ impl<S: Stream> Caller<S> {
                 transport,
                 buffer: &mut self.buffer,
             },
-            Mouth { transport },
+            Mouth {
+                transport,
+                taking: &self.taking,
+            },
         )
     }
 }
@@ -91,6 +97,7 @@ impl<S: Stream> Caller<S> {
 /// The direction to the caller: nothing but what is recorded, or constant, can be said with it.
 pub(super) struct Mouth<'a, S> {
     transport: &'a Transport<S>,
+    taking: &'a Cell<Taking>,
 }
 
 impl<S: Stream> Mouth<'_, S> {
@@ -100,7 +107,8 @@ impl<S: Stream> Mouth<'_, S> {
         worker: &Worker<D>,
         bytes: ToCaller<'_>,
     ) -> io::Result<()> {
-        send(self.transport, worker, bytes.slices()).await
+        let taking = Some(self.taking);
+        send(self.transport, worker, taking, bytes.slices()).await
     }
 
     /// Sends a constant answer.
@@ -125,7 +133,8 @@ async fn send_constant<D: Driver, S: Stream>(
     fixed: &Fixed,
     head_only: bool,
 ) -> io::Result<()> {
-    send(transport, worker, std::iter::once(fixed.bytes(head_only))).await
+    let bytes = std::iter::once(fixed.bytes(head_only));
+    send(transport, worker, None, bytes).await
 }
 
 /// Serves a caller's connection until it ends.
@@ -156,6 +165,7 @@ pub(super) async fn serve<D: Driver>(
         transport,
         buffer: Buffer::default(),
         inner,
+        taking: Cell::default(),
         last: LastBearer::default(),
         served: 0,
         idle_since: worker.now().mono,

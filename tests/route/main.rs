@@ -16,5 +16,6 @@ mod requests;
 mod rig;
 mod signer;
 mod splits;
+mod trickle;
 mod upgrades;
 mod waits;

@@ -27,7 +27,8 @@ fn name(refusal: &Refusal) -> &'static str {
         Refusal::Target(_) => "Target",
         Refusal::HeadTimeout => "HeadTimeout",
         Refusal::Body(_) => "Body",
-        Refusal::BodyTimeout => "BodyTimeout",
+        // Told alike; those that trickle have cases of their own.
+        Refusal::BodyTimeout | Refusal::BodyTooSlow(_) => "BodyTimeout",
         Refusal::BodyTooLarge(_) => "BodyTooLarge",
         Refusal::Upgrade => "Upgrade",
         Refusal::Trace => "Trace",

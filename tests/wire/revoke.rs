@@ -156,7 +156,7 @@ fn whoever_is_revoked_is_cut_off_and_others_go_on(io: IoChoice) {
         &["principal", &principal(ALICE), "--reason", "gone"],
     );
     assert!(told.starts_with("revocation 1: "), "{told}");
-    assert!(cut.is_cut_after() < Duration::from_secs(2));
+    assert!(cut.is_cut_after() < Duration::from_secs(8));
     let refused = hers.ask(asking("/b", &alice));
     assert_eq!((refused.status, refused.code().as_str()), (401, "revoked"));
     let challenge = refused.field("www-authenticate").unwrap();
@@ -215,7 +215,7 @@ fn a_silent_stream_of_whoever_is_revoked_is_cut(io: IoChoice) {
     let mut cut = Stream::open(&scene, "/silence", &alice);
     let goes_on = Stream::open(&scene, "/silence", &bob);
     revoke(scene.data(), &["principal", &principal(ALICE)]);
-    assert!(cut.is_cut_after() < Duration::from_secs(3));
+    assert!(cut.is_cut_after() < Duration::from_secs(8));
     let socket = goes_on.0.wire.get_ref().socket();
     socket
         .set_read_timeout(Some(Duration::from_millis(300)))
@@ -236,8 +236,9 @@ fn who_signs_in_again_is_served_again(io: IoChoice) {
         &["principal", &principal(ALICE), "--issued-before", "now"],
     );
     let moment = now() + 1;
+    // A call that is under way then is answered, and its connection ends.
     eventually("it is revoked", || {
-        caller.ask(asking("/b", &old)).status == 401
+        scene.caller().ask(asking("/b", &old)).status == 401
     });
     let refused = caller.ask(asking("/b", &old));
     let challenge = refused.field("www-authenticate").unwrap();

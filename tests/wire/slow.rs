@@ -11,9 +11,11 @@ use super::scene::Scene;
 
 on_every_driver!(
     a_slow_head_gets_408_and_a_slow_body_too,
+    a_body_that_trickles_gets_408_and_one_that_is_held_back_does_not,
     an_idle_connection_is_closed,
     a_caller_that_does_not_read_ends,
     a_slow_reader_gets_everything,
+    a_reader_below_the_rate_ends,
     an_upstream_that_does_not_answer_gets_504,
     an_upstream_that_does_not_read_gets_504,
     a_caller_that_goes_takes_its_exchange_with_it,
@@ -41,6 +43,58 @@ fn a_slow_head_gets_408_and_a_slow_body_too(io: IoChoice) {
     }
     assert!(origin.requests().is_empty(), "no half request became whole");
     assert_eq!(scene.caller().ask(scene.get("/")).status, 200);
+}
+
+fn a_body_that_trickles_gets_408_and_one_that_is_held_back_does_not(io: IoChoice) {
+    let origin = Origin::talking(None, |mut conn| {
+        while let Some(head) = conn.head()? {
+            if head.starts_with("POST /late") {
+                // Takes nothing for longer than the caller may be silent.
+                std::thread::sleep(Duration::from_millis(1500));
+            }
+            let body = conn.body(&head)?;
+            conn.send(reply("200 OK", body.len().to_string()))?;
+        }
+        Ok(())
+    });
+    let scene = Scene::limited(io, &origin, "body_idle_time: 500ms, body_rate: 64KiB");
+    let mut caller = scene.caller();
+    let mut writer = caller.wire.get_ref().socket().try_clone().unwrap();
+    let head = format!("{}Content-Length: 1000000\r\n\r\n", scene.head("POST", "/"));
+    let begun = Instant::now();
+    let trickle = std::thread::spawn(move || {
+        let _ = writer.write_all(head.as_bytes());
+        // Never silent, and far below the rate.
+        while writer.write_all(b"x").is_ok() && begun.elapsed() < Duration::from_secs(10) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let late = caller.reply();
+    assert_eq!((late.status, late.code().as_str()), (408, "body_timeout"));
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(caller.ends_within(Duration::from_secs(5)));
+    trickle.join().unwrap();
+    let log = scene.access_log(1);
+    let detail = "the body came slower than 65536 bytes in a second";
+    assert_eq!(log[0]["detail"], detail);
+
+    // All of it is here or under way; that it does not move is not the caller's doing.
+    let mut caller = scene.caller();
+    let mut writer = caller.wire.get_ref().socket().try_clone().unwrap();
+    let head = format!(
+        "{}Content-Length: {MUCH}\r\n\r\n",
+        scene.head("POST", "/late")
+    );
+    let sender = std::thread::spawn(move || {
+        writer.write_all(head.as_bytes()).unwrap();
+        writer.write_all(&vec![b'x'; MUCH]).unwrap();
+    });
+    let reply = caller.reply();
+    assert_eq!(
+        (reply.status, reply.text()),
+        (200, MUCH.to_string().as_str())
+    );
+    sender.join().unwrap();
 }
 
 fn an_idle_connection_is_closed(io: IoChoice) {
@@ -106,6 +160,39 @@ fn a_slow_reader_gets_everything(io: IoChoice) {
             count => got += count,
         }
     }
+}
+
+/// Reads 64 KiB ten times a second, until it has all or is cut off; what it got.
+fn read_slowly(scene: &Scene) -> usize {
+    let mut caller = scene.caller();
+    socket2::SockRef::from(caller.wire.get_ref().socket())
+        .set_recv_buffer_size(64 << 10)
+        .unwrap();
+    caller.send(scene.get("/"));
+    let mut got = 0;
+    let mut piece = vec![0; 64 << 10];
+    let begun = Instant::now();
+    while let Ok(count @ 1..) = caller.wire.get_mut().read(&mut piece) {
+        got += count;
+        // Of what is under way in the end, all is read.
+        if begun.elapsed() < Duration::from_secs(4) {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+    got
+}
+
+fn a_reader_below_the_rate_ends(io: IoChoice) {
+    let origin = much();
+    let fast = Scene::limited(io, &origin, "write_idle_time: 1s, read_rate: 64MiB");
+    assert!(read_slowly(&fast) < MUCH);
+    assert_eq!(fast.access_log(1)[0]["outcome"], "caller_gone");
+    let patient = Scene::limited(
+        io,
+        &origin,
+        "write_idle_time: 1s, read_rate: 1KiB, keep_alive_time: 300ms",
+    );
+    assert!(read_slowly(&patient) > MUCH, "head and body");
 }
 
 fn an_upstream_that_does_not_answer_gets_504(io: IoChoice) {

@@ -23,6 +23,10 @@ pub struct Limits {
     pub head_time: Duration,
     /// See [`BODY_IDLE_TIME`].
     pub body_idle_time: Duration,
+    /// See [`BODY_RATE`]; 0 sets no bound.
+    pub body_rate: u64,
+    /// See [`READ_RATE`]; 0 sets no bound.
+    pub read_rate: u64,
     /// See [`KEEP_ALIVE_TIME`].
     pub keep_alive_time: Duration,
     /// See [`WRITE_IDLE_TIME`].
@@ -76,6 +80,8 @@ impl Default for Limits {
         Limits {
             head_time: HEAD_TIME,
             body_idle_time: BODY_IDLE_TIME,
+            body_rate: BODY_RATE,
+            read_rate: READ_RATE,
             keep_alive_time: KEEP_ALIVE_TIME,
             write_idle_time: WRITE_IDLE_TIME,
             connect_time: CONNECT_TIME,

@@ -44,6 +44,18 @@ pub fn size(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Reads how many bytes there are to be in a second: a size, or `0`.
+///
+/// # Errors
+/// What was expected, when the text is not that.
+pub fn bytes_per_second(text: &str) -> Result<u64, String> {
+    match text {
+        "0" => Ok(0),
+        _ => size(text)
+            .map_err(|_| "expected bytes in a second such as `100`, `1KiB`, or `0`".into()),
+    }
+}
+
 /// Reads a rate: a whole number, a slash, and `s`, `m`, `h` or `d`; the number and its time. Zero is
 /// refused.
 ///

@@ -186,10 +186,8 @@ fn a_revocation_of_another_process_is_in_force_at_once_and_after_a_restart() {
         by: "carol",
     };
     let now = clock.now().wall;
-    let begun = Instant::now();
     let first = person.revoke(&revoke("local/alice", None), now).unwrap();
     soon("it is in force", || keys.load().revocations().len() == 1);
-    assert!(begun.elapsed() < LOOK, "sooner than an approval");
     let soon_over = now.unix_seconds() + 1;
     person
         .revoke(&revoke("local/bob", Some(soon_over)), now)

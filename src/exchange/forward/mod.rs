@@ -15,6 +15,7 @@ use self::shown::{Reading, Shown};
 use self::source::{Piece, Source};
 use super::Core;
 use super::account::Account;
+use super::patience::Patience;
 use super::phase::Judged;
 use super::received::Received;
 use super::refusal::Refusal;
@@ -118,10 +119,8 @@ pub struct RequestHalf {
     reading: Reading,
     left: u64,
     bound: u64,
-    idle: Duration,
     wait: Duration,
-    /// When the current wait began.
-    since: Mono,
+    patience: Patience,
     repeat: Repeat,
 }
 
@@ -174,9 +173,8 @@ impl RequestHalf {
             reading,
             left: limits.request_body_bytes,
             bound: limits.request_body_bytes,
-            idle: limits.body_idle_time,
             wait: limits.wait_time,
-            since: now.mono,
+            patience: Patience::begin(limits, Some(&judged.connection), now),
             repeat,
         }
     }
@@ -205,7 +203,7 @@ impl RequestHalf {
                 Stage::Recording(pending) => match core.writer.settle(pending) {
                     Settle::Ready(receipt) => Ok(Stage::Head(receipt)),
                     Settle::NotYet(pending) => {
-                        let until = self.since.after(self.wait);
+                        let until = self.patience.since.after(self.wait);
                         let stage = Stage::Recording(pending);
                         self.wait_or_refuse(now, until, stage, RequestStep::NeedSync)
                     }
@@ -221,7 +219,7 @@ impl RequestHalf {
                         return RequestStep::Send(bytes);
                     }
                     Settle::NotYet(pending) => {
-                        let until = self.since.after(self.wait);
+                        let until = self.patience.since.after(self.wait);
                         self.wait_or_refuse(
                             now,
                             until,
@@ -248,7 +246,7 @@ impl RequestHalf {
 
     /// The pump has sent what [`RequestHalf::next`] gave it last.
     pub fn sent(&mut self, caller: &mut Buffer, account: &mut Account, core: &mut Core, now: Now) {
-        self.since = now.mono;
+        self.patience.since = now.mono;
         self.stage = match std::mem::replace(&mut self.stage, Stage::Broken) {
             Stage::SendingHead => {
                 self.repeat.sent();
@@ -289,7 +287,7 @@ impl RequestHalf {
         match self.repeat.of_stale().filter(|_| is_whole) {
             Some(permit) => {
                 self.stage = Stage::Again(permit);
-                self.since = now.mono;
+                self.patience.since = now.mono;
                 self.repeat = Repeat::default();
                 true
             }
@@ -323,7 +321,7 @@ impl RequestHalf {
         self.source.rewind();
         self.shown = Shown::by(&self.reading, core);
         self.left = self.bound;
-        self.since = now.mono;
+        self.patience.since = now.mono;
         self.stage = Stage::Again(permit);
         true
     }
@@ -361,11 +359,10 @@ impl RequestHalf {
         let piece = self.source.gather(caller).map_err(RequestStep::Refuse)?;
         if piece.content.is_empty() && !piece.last {
             self.source.consume(caller, piece.consumed);
-            let until = self.since.after(self.idle);
+            let until = self.patience.until();
             return self.wait_or_refuse(now, until, Stage::Body, RequestStep::NeedBytes);
         }
-        // What the piece waits for from here on is not the caller's.
-        self.since = now.mono;
+        self.patience.came(piece.content.len(), now);
         self.left = self
             .left
             .checked_sub(piece.content.len() as u64)
@@ -386,7 +383,7 @@ impl RequestHalf {
             return Err(step(until));
         }
         Err(RequestStep::Refuse(match stage {
-            Stage::Body => Refusal::BodyTimeout,
+            Stage::Body => self.patience.lost(now),
             _ => Refusal::RecorderUnable,
         }))
     }

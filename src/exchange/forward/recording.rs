@@ -21,7 +21,7 @@ impl RequestHalf {
         now: Now,
     ) -> Result<Stage, RequestStep<'static>> {
         let content = self.source.content(caller, &piece);
-        let until = self.since.after(self.wait);
+        let until = self.patience.since.after(self.wait);
         match core.room(masked_room(content.len()), until, now) {
             Room::There => {}
             Room::Wait => {
@@ -64,7 +64,7 @@ impl RequestHalf {
         now: Now,
     ) -> Result<Stage, RequestStep<'static>> {
         let unable = RequestStep::Refuse(Refusal::RecorderUnable);
-        let until = self.since.after(self.wait);
+        let until = self.patience.since.after(self.wait);
         match core.room(AGAIN_ROOM, until, now) {
             Room::There => {}
             Room::Wait => {

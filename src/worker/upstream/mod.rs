@@ -66,7 +66,7 @@ impl<S: Stream> Mouth<'_, S> {
         worker: &Worker<D>,
         bytes: ToUpstream<'_>,
     ) -> io::Result<()> {
-        send(self.transport, worker, bytes.slices().into_iter()).await
+        send(self.transport, worker, None, bytes.slices().into_iter()).await
     }
 
     /// Says that nothing more will come.

@@ -23,6 +23,8 @@ enum Field {
     Time(fn(&mut Limits) -> &mut Duration, RangeInclusive<Duration>),
     Size(fn(&mut Limits) -> &mut u64, RangeInclusive<u64>),
     Count(fn(&mut Limits) -> &mut u64),
+    /// Bytes in a second; 0 for no bound.
+    Rate(fn(&mut Limits) -> &mut u64),
 }
 
 const LEAST: Duration = Duration::from_millis(1);
@@ -40,6 +42,11 @@ const fn time(
 
 const fn count(name: &'static str, at: fn(&mut Limits) -> &mut u64, about: &'static str) -> Known {
     let field = Field::Count(at);
+    Known { name, about, field }
+}
+
+const fn rate(name: &'static str, at: fn(&mut Limits) -> &mut u64, about: &'static str) -> Known {
+    let field = Field::Rate(at);
     Known { name, about, field }
 }
 
@@ -102,6 +109,11 @@ static KNOWN: &[Known] = &[
         |limits| &mut limits.body_idle_time,
         "Between two pieces of a request's body.",
     ),
+    rate(
+        "body_rate",
+        |limits| &mut limits.body_rate,
+        "Bytes of it in a second, on average over that time, while only the caller is waited for; 0 sets no bound.",
+    ),
     time(
         "wait_time",
         |limits| &mut limits.wait_time,
@@ -131,6 +143,11 @@ static KNOWN: &[Known] = &[
         "write_idle_time",
         |limits| &mut limits.write_idle_time,
         "A peer, caller or upstream, that takes no byte of what it is sent.",
+    ),
+    rate(
+        "read_rate",
+        |limits| &mut limits.read_rate,
+        "Bytes in a second that a caller takes, on average over that time, while it is waited for; 0 sets no bound.",
     ),
     time(
         "keep_alive_time",
@@ -212,6 +229,7 @@ impl Field {
             Field::Size(at, range) => {
                 *at(limits) = within(units::size(text)?, range, units::shown_size)?;
             }
+            Field::Rate(at) => *at(limits) = units::bytes_per_second(text)?,
             Field::Count(at) => {
                 let count = text.parse().map_err(|_| "expected a number".to_owned())?;
                 *at(limits) = within(count, &(1..=u64::MAX), |count| count.to_string())?;
@@ -227,7 +245,7 @@ impl Field {
                 0 => "four fifths of what there is".to_owned(),
                 size => format!("`{}`", units::shown_size(size)),
             },
-            Field::Count(at) => format!("`{}`", at(limits)),
+            Field::Count(at) | Field::Rate(at) => format!("`{}`", at(limits)),
         }
     }
 }

@@ -97,6 +97,10 @@ impl Checker<'_> {
     fn own(&mut self, limits: At<schema::ConnectionLimits>) -> Option<(Times, Option<GateSpec>)> {
         const DAY: Duration = Duration::from_secs(24 * 3600);
         let limits = limits.value;
+        let body_rate = self.perhaps(limits.body_rate, |checker, text| {
+            let read = units::bytes_per_second(&text.value.0);
+            checker.found(text.at, read)
+        });
         let mut time =
             |text: Option<At<Scalar>>| self.perhaps(text, |checker, text| checker.time(&text, DAY));
         let connect = time(limits.connect_time);
@@ -124,6 +128,7 @@ impl Checker<'_> {
             patience: patience?.unwrap_or(CALLS_WAITING_TIME),
         };
         let times = Times {
+            body_rate: body_rate?,
             connect: connect?,
             first_byte: first_byte?,
             reply_idle: reply_idle?,

@@ -32,9 +32,11 @@ pub struct Care {
     pub health: Option<HealthCheck>,
 }
 
-/// Times that a connection has of its own; for the others [`Limits`] holds.
+/// Times and rates that a connection has of its own; for the others [`Limits`] holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Times {
+    /// See [`Limits::body_rate`].
+    pub body_rate: Option<u64>,
     /// See [`Limits::connect_time`].
     pub connect: Option<Duration>,
     /// See [`Limits::first_byte_time`].
@@ -83,6 +85,7 @@ impl Times {
     #[must_use]
     pub fn over(&self, limits: &Limits) -> Limits {
         Limits {
+            body_rate: self.body_rate.unwrap_or(limits.body_rate),
             connect_time: self.connect.unwrap_or(limits.connect_time),
             first_byte_time: self.first_byte.unwrap_or(limits.first_byte_time),
             reply_idle_time: self.reply_idle.unwrap_or(limits.reply_idle_time),

@@ -57,8 +57,10 @@ impl Shape for Urls {
 }
 
 section! {
-    /// Bounds of one connection. Times that are not given are those of the whole file's `limits`.
+    /// Bounds of one connection. Times and rates that are not given are those of the whole file's `limits`.
     pub struct ConnectionLimits {
+        /// Bytes of a request's body in a second; 0 sets no bound.
+        pub body_rate: Option<At<Scalar>>,
         /// Opening a connection upstream, TLS included.
         pub connect_time: Option<At<Scalar>> => like(DURATION),
         /// From the request's end to the first byte of the reply.

@@ -40,7 +40,7 @@ fn several_hosts_serve_the_same() {
 fn everything_can_be_said() {
     let connection = local(
         URL,
-        ", retry: false, limits: { connect_time: 1s, first_byte_time: 2s, reply_idle_time: 3s, \
+        ", retry: false, limits: { body_rate: 0, connect_time: 1s, first_byte_time: 2s, reply_idle_time: 3s, \
          upgraded_idle_time: 7s, upstream_idle_time: 4s, calls: 5, waiting: 0, waiting_time: 60s }, \
          ejection: { failures: 1, pause: 2s, longest: 3s }, circuit: { pause: 2m }, \
          health: { path: \"/up?a=b\", every: 100ms, time: 1s }",
@@ -58,6 +58,10 @@ fn everything_can_be_said() {
             limits.upstream_idle_time
         ],
         [1, 2, 3, 7, 4].map(seconds)
+    );
+    assert_eq!(
+        (limits.body_rate, limits.read_rate),
+        (0, Limits::default().read_rate)
     );
     assert_eq!(limits.head_time, Limits::default().head_time);
     let gate = GateSpec {
