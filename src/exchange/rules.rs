@@ -15,7 +15,7 @@ use crate::base::limits::Limits;
 use crate::base::secret::Secret;
 use crate::base::strikes::Tolerance;
 use crate::base::trace::Sampling;
-use crate::mask::Masks;
+use crate::mask::{Masks, implied_port};
 use crate::mcp::Sealer;
 use crate::mcp::pins::Pins;
 use crate::mcp::tasks::Tasks;
@@ -223,13 +223,30 @@ impl Upstream {
         let rest = match link {
             [b'/', b'/', ..] => None,
             [b'/', ..] => link.strip_prefix(self.base_path.as_bytes()),
-            _ => link
-                .split_at_checked(self.origin.len())
-                .filter(|(origin, _)| origin.eq_ignore_ascii_case(self.origin.as_bytes()))
-                .map(|(_, rest)| rest),
+            _ => self.after_origin(link),
         }?;
         // Else the name only begins like ours.
         matches!(rest.first(), None | Some(b'/' | b'?' | b'#')).then_some(rest)
+    }
+
+    /// What follows origin and base path, where an absolute URL begins with them; the port that the
+    /// scheme implies may be spelled out.
+    fn after_origin<'l>(&self, link: &'l [u8]) -> Option<&'l [u8]> {
+        let strip = |text: &'l [u8], prefix: &str| {
+            let (start, rest) = text.split_at_checked(prefix.len())?;
+            start
+                .eq_ignore_ascii_case(prefix.as_bytes())
+                .then_some(rest)
+        };
+        let Some((at, port)) = implied_port(&self.origin) else {
+            return strip(link, &self.origin);
+        };
+        let (server, base_path) = self.origin.split_at(at);
+        let rest = strip(link, server)?;
+        let rest = strip(rest, port)
+            .or_else(|| strip(rest, ":"))
+            .unwrap_or(rest);
+        strip(rest, base_path)
     }
 }
 

@@ -172,8 +172,21 @@ impl<'a> Batch<'a> {
 
 impl<'a> Part<'a> {
     fn read(item: Value<'a>, version: &str, before: &[Part<'a>]) -> Result<Part<'a>, BatchError> {
-        let known = ["id", "method", "url", "headers", "body", "dependsOn"];
-        let [id, method, url, fields, body, after] = members(item, known)?;
+        // What msgraph's library for Python writes into each, as an empty list, and Graph does not read.
+        let unread = "depends_on";
+        let known = [
+            "id",
+            "method",
+            "url",
+            "headers",
+            "body",
+            "dependsOn",
+            unread,
+        ];
+        let [id, method, url, fields, body, after, unread] = members(item, known)?;
+        if unread.is_some_and(|list| list.kind() != Kind::Array || list.items().next().is_some()) {
+            return Err(BatchError::Member);
+        }
         let id = id.and_then(Value::as_str).filter(|id| is_id(id));
         let id = id.ok_or(BatchError::Id)?;
         if before.iter().any(|one| one.id.eq_ignore_ascii_case(id)) {

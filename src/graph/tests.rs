@@ -212,6 +212,10 @@ fn a_batch_is_written_as_it_was_judged() {
             r#"{"requests":[{"id":"a","method":"POST","url":"/me/sendMail","headers":{"content-type":"application/json"},"body":{"a": 1.0, "a2":[]}},{"id":"B","method":"DELETE","url":"/","dependsOn":["a"]}]}"#,
         ),
         (
+            r#"{"requests":[{"id":"1","method":"GET","url":"/me","depends_on":[]}]}"#,
+            r#"{"requests":[{"id":"1","method":"GET","url":"/me"}]}"#,
+        ),
+        (
             r#"{"requests":[{"id":"1","method":"PUT","url":"/me/photo/$value","headers":{"content-type":"image/jpeg"},"body":"AAAA"}]}"#,
             r#"{"requests":[{"id":"1","method":"PUT","url":"/me/photo/$value","headers":{"content-type":"image/jpeg"},"body":"AAAA"}]}"#,
         ),
@@ -287,6 +291,8 @@ fn a_request_that_reads_in_two_ways_refuses_its_batch() {
         (r#""headers":{"a":"x","A":"y"}"#, BatchError::Fields),
         (r#""headers":{"a b":"x"}"#, BatchError::Fields),
         (r#""headers":{"content-type":"image/png"},"body":{}"#, BatchError::Body),
+        (r#""depends_on":["1"]"#, BatchError::Member),
+        (r#""depends_on":null"#, BatchError::Member),
     ] {
         assert_eq!(written(&of(&format!("{GOOD},{more}"))), Err(want), "{more}");
     }

@@ -48,6 +48,7 @@ mod weave;
 
 pub use head::{MaskedHead, masked_head};
 pub use kind::ContentKind;
+pub use link::{ImpliedPort, implied_port};
 pub use recognise::Recogniser;
 pub use replace::Replace;
 pub use spec::{Links, MaskError, MaskSpec, Masks};

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use ring::hmac;
 
 use super::find::{Finder, Verdict};
+use super::link::{ImpliedPort, implied_port};
 use super::literals::Literals;
 use super::names::{Member, Names};
 use super::recognise::Recogniser;
@@ -80,6 +81,7 @@ pub struct Masks {
     rules: Vec<Rule>,
     pub(super) names: Names,
     pub(super) upstream: Vec<u8>,
+    pub(super) port: Option<ImpliedPort>,
     /// Members are hidden by their names.
     pub(super) hides_fields: bool,
     /// Something could be found in a JSON number.
@@ -120,9 +122,10 @@ impl Masks {
             literals = Some(compiled.flatten().ok_or(MaskError::Literals)?);
         }
         rules.all_used()?;
-        let mut upstream = Vec::new();
+        let (mut upstream, mut port) = (Vec::new(), None);
         if let Some(links) = &spec.links {
             upstream = link_base(&links.upstream)?;
+            port = implied_port(&links.upstream);
             for member in &links.members {
                 if member.is_empty() || member.len() > MASK_NAME_BYTES {
                     return Err(MaskError::Field(member.clone()));
@@ -140,6 +143,7 @@ impl Masks {
             rules: rules.rules,
             names,
             upstream,
+            port,
         })
     }
 

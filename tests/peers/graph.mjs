@@ -8,20 +8,25 @@ import {
   ClientSecretCredential,
   ManagedIdentityCredential,
 } from '@azure/identity';
-import { Client, PageIterator } from '@microsoft/microsoft-graph-client';
+import {
+  BatchRequestContent,
+  BatchResponseContent,
+  Client,
+  PageIterator,
+} from '@microsoft/microsoft-graph-client';
 import { TokenCredentialAuthenticationProvider } from '@microsoft/microsoft-graph-client/authProviders/azureTokenCredentials/index.js';
 
 const about = JSON.parse(readFileSync(0, 'utf8'));
 const options = { authorityHost: about.authority, disableInstanceDiscovery: true };
 
 /** The library's own client, pointed at the gateway. */
-function graph(credential) {
+function graph(credential, baseUrl = about.base) {
   const authProvider = new TokenCredentialAuthenticationProvider(credential, {
     scopes: [about.scope],
   });
   return Client.initWithMiddleware({
     authProvider,
-    baseUrl: about.base,
+    baseUrl,
     defaultVersion: 'v1.0',
     customHosts: new Set(['127.0.0.1']),
   });
@@ -29,9 +34,8 @@ function graph(credential) {
 
 const tell = (what) => console.log(JSON.stringify(what));
 
-const agent = graph(
-  new ClientSecretCredential(about.tenant, about.client_id, about.secret, options),
-);
+const secret = new ClientSecretCredential(about.tenant, about.client_id, about.secret, options);
+const agent = graph(secret);
 const page = await agent.api('/users').top(10).get();
 tell({ list: page.value.length, users: page.value });
 
@@ -48,6 +52,25 @@ const made = await agent.api('/users').post({
 });
 const again = await agent.api(`/users/${made.id}`).get();
 tell({ created: again.displayName });
+
+/** A list, a user, and what nobody may do: the status of each. */
+async function batch(client) {
+  // The library takes scheme and host away again.
+  const request = (path, method) => new Request(`https://graph.invalid${path}`, { method });
+  const content = new BatchRequestContent([
+    { id: 'list', request: request('/users?$top=4', 'GET') },
+    { id: 'one', request: request(`/users/${made.id}`, 'GET') },
+    { id: 'denied', request: request(`/users/${made.id}`, 'DELETE') },
+  ]);
+  const answer = new BatchResponseContent(
+    await client.api('/$batch').post(await content.getContent()),
+  );
+  const { value } = await answer.getResponseById('list').json();
+  tell({ 'users of a batch': value.length, shown: value });
+  return ['list', 'one', 'denied'].map((id) => answer.getResponseById(id).status);
+}
+tell({ batch: await batch(graph(secret, about.each)) });
+tell({ 'a batch with a denied request': await batch(agent).catch((error) => error.code) });
 
 const certified = graph(
   new ClientCertificateCredential(

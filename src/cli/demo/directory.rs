@@ -1,6 +1,7 @@
 //! A directory that speaks Graph's ways: users and groups, `$top`, `$select`, paging by
-//! `@odata.nextLink`, lists chunked and objects with a length, Graph's errors, throttling.
+//! `@odata.nextLink`, lists chunked and objects with a length, Graph's errors, throttling, batches.
 
+use super::batch;
 use super::bearer::Bearers;
 use super::generator::Generator;
 use super::generator::unix_now;
@@ -83,9 +84,16 @@ impl Directory {
             ("POST", ["users", id, "revokeSignInSessions"]) => self.revoke(id),
             ("PATCH", ["users", id]) => self.change(id, body),
             ("DELETE", ["users", id]) => self.delete(id),
+            ("POST", ["$batch"]) => Ok(list(batch::answer(self, body)?)),
             ("GET" | "POST" | "PATCH" | "DELETE", _) => Err(GraphError::NO_SEGMENT),
             _ => Err(GraphError::METHOD),
         }
+    }
+
+    /// Answers a request whose caller is known.
+    pub(super) fn alone(&self, head: &Parts, body: &[u8]) -> Reply {
+        self.route(head, body)
+            .unwrap_or_else(|error| error.reply(&super::issuer::random_text()))
     }
 
     fn users(&self, query: &Query) -> Result<Reply, GraphError> {
@@ -296,7 +304,8 @@ impl GraphError {
         "Request_BadRequest",
         "Specified HTTP method is not allowed for the request target.",
     );
-    const UNREADABLE: GraphError = GraphError::new(
+    /// A body that is not what the path takes.
+    pub const UNREADABLE: GraphError = GraphError::new(
         StatusCode::BAD_REQUEST,
         "BadRequest",
         "Unable to read JSON request payload.",

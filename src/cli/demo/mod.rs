@@ -6,6 +6,7 @@
 //! [`caller`], [`evidence`] proves from the tapes who never saw what, and a claim that does not hold
 //! makes the demo fail.
 
+pub mod batch;
 pub mod bearer;
 pub mod caller;
 pub mod cast;

@@ -73,6 +73,14 @@ mod tests {
                 "https://up.example/v1",
                 Some("https://gw/g"),
             ),
+            (
+                "Location",
+                "https://up.example:443/v1/a",
+                Some("https://gw/g/a"),
+            ),
+            ("Location", "https://up.example:/v1", Some("https://gw/g")),
+            ("Location", "https://up.example:4433/v1/a", None),
+            ("Location", "https://up.example:80/v1/a", None),
             ("Location", "https://up.example.evil/v1/a", None),
             ("Etag", "https://up.example/v1/a", None),
             (

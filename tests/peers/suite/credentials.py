@@ -171,6 +171,7 @@ class Tour:
             "certificate": str(self.stage.place / "app.pem"),
             "scope": SCOPE,
             "base": f"{self.stage.url}/graph/",
+            "each": f"{self.stage.url}/each/",
             "identities": self.stage.identities,
             "header": IDENTITY_HEADER,
             "domain": cast.DOMAIN,
@@ -187,6 +188,9 @@ class Tour:
             ("list", 10),
             ("pages", sdk.PEOPLE),
             ("created", "Grace Newcomer"),
+            ("batch", [200, 200, 403]),
+            ("users of a batch", 4),
+            ("a batch with a denied request", "batch_denied"),
             ("certificate", 2),
             ("managed", 3),
         ]:
