@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use issuer::{Behaviour, LocalIssuer, TENANT};
-use scene::{Answer, CLIENT, Scene, URL, ask, connect};
+use scene::{Answer, CLIENT, Proxy, Scene, URL, ask, connect};
 use serde_json::json;
 
 const CHALLENGE: &str =
@@ -253,4 +253,28 @@ async fn it_speaks_tls_where_it_is_told_to() {
         .await
         .unwrap();
     assert!(scene::try_ask(plain, "GET", path, "", "").await.is_none());
+}
+
+#[tokio::test]
+async fn it_follows_the_way_to_its_issuer() {
+    let issuer = LocalIssuer::start().await;
+    let mut scene = Scene::ready(&issuer).await;
+    let proxy = Proxy::start().await;
+    let through =
+        |address| format!("proxies: {{ out: {{ url: \"http://{address}\" }} }}\nproxy: out\n");
+    let token = async |scene: &Scene| scene.ask("POST", "/token", FORM, CODE).await.status;
+    assert_eq!(token(&scene).await, 200);
+    scene.reload_with(&through(proxy.address)).await;
+    let before = proxy.tunnels();
+    assert_eq!(token(&scene).await, 200);
+    assert!(proxy.tunnels() > before, "the token came another way");
+    // Nobody listens there, and what was learnt before serves on.
+    scene
+        .reload_with(&through("127.0.0.1:9".parse().unwrap()))
+        .await;
+    assert_eq!(token(&scene).await, 503);
+    let metadata = scene.get("/.well-known/openid-configuration").await;
+    assert_eq!(metadata.status, 200);
+    scene.reload_with("").await;
+    assert_eq!(token(&scene).await, 200);
 }

@@ -8,8 +8,8 @@ use tokio::task::AbortHandle;
 
 use super::StartError;
 use super::admin::AdminListener;
-use super::config::Config;
-use super::facade::Facade;
+use super::config::{self, Config};
+use super::facade::{Asked, Facade, Outward};
 use super::health::Health;
 use super::inherited::Inherited;
 use super::listen::{Certificate, Listening};
@@ -49,6 +49,7 @@ pub(super) struct Listed {
     pub issuer: Arc<str>,
     pub address: SocketAddr,
     pub certificate: Certificate,
+    outward: Outward,
 }
 
 /// The façades that are configured. One that cannot reach its issuer says so in its health and
@@ -65,24 +66,49 @@ pub(super) fn facades(
         let Some(config) = &configured.facade else {
             continue;
         };
-        let client = client(configured, configured.roots.as_ref())?;
+        let outward = Outward::new(asked(issuer, configured)?);
         let health = Health::new("metadata", &configured.name);
-        let issuer = issuer.clone();
         let doing = |error| StartError::Facade(config.bind, error);
         let socket = Listening::bind(config.bind, config.tls.as_ref(), inherited).map_err(doing)?;
         listening.sockets.push(socket.again().map_err(doing)?);
-        let facade = Facade::new(config, socket, issuer, client, clock, health.clone());
+        let facade = Facade::new(config, socket, outward.clone(), clock, health.clone());
         let facade = facade.map_err(doing)?;
         addresses.push(Listed {
             issuer: configured.name.clone(),
             address: facade.address(),
             certificate: facade.certificate(),
+            outward,
         });
         healths.push(health);
         let answering = tokio::spawn(facade.serve());
         listening.accepting.push(answering.abort_handle());
     }
     Ok((addresses, healths))
+}
+
+fn asked(issuer: &Arc<Issuer>, configured: &config::Issuer) -> Result<Asked, StartError> {
+    Ok(Asked {
+        configured: configured.clone(),
+        issuer: Arc::clone(issuer),
+        client: client(configured, configured.roots.as_ref())?,
+    })
+}
+
+/// What façades are to ask under another configuration. What it says the same of is left out.
+pub(super) fn led_elsewhere(
+    facades: &Facades,
+    config: &Config,
+    issuers: &[Arc<Issuer>],
+) -> Result<Vec<(Outward, Asked)>, StartError> {
+    let mut led = Vec::new();
+    for (issuer, configured) in issuers.iter().zip(&config.issuers) {
+        let listed = facades.iter().find(|it| it.issuer == configured.name);
+        let changed = listed.filter(|it| it.outward.get().configured != *configured);
+        if let Some(listed) = changed {
+            led.push((listed.outward.clone(), asked(issuer, configured)?));
+        }
+    }
+    Ok(led)
 }
 
 /// The exporter of traces, where one is configured. A collector that cannot be reached says so in its

@@ -56,7 +56,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use self::access::AccessWriter;
 use self::admin::Pages;
-use self::beside::{Facades, Listed, Listeners, facades, tracer};
+use self::beside::{Facades, Listed, Listeners, facades, led_elsewhere, tracer};
 use self::config::{Config, Mistakes};
 use self::http_client::ClientError;
 use self::identities::Identities;
@@ -249,6 +249,7 @@ impl Control {
     pub fn reload(&mut self, config: &Config) -> Result<(), StartError> {
         let prepared = Prepared::of(config)?;
         let shown = self.certificates(config)?;
+        let led = led_elsewhere(&self.facades, config, &prepared.issuers())?;
         self.handles.keys.configure(&prepared.issuers());
         let inside = self.runtime.enter();
         let before = self.standing.load_full();
@@ -264,6 +265,9 @@ impl Control {
         self.handles.memory.allow(memory::allowed(&config.limits));
         for (certificate, server) in shown {
             certificate.show(server);
+        }
+        for (outward, asked) in led {
+            outward.become_this(asked);
         }
         Ok(())
     }

@@ -1,7 +1,9 @@
 //! A control plane with a façade before one local issuer, and clients that speak to it.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use sluice::base::clock::Clock;
@@ -10,7 +12,7 @@ use sluice::control::config;
 use sluice::control::{Control, Parts};
 use sluice::mcp::pins::Pins;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::issuer::{LocalIssuer, TENANT};
 
@@ -23,7 +25,8 @@ pub struct Scene {
     pub address: SocketAddr,
     control: Option<Control>,
     ca: Option<String>,
-    _directory: tempfile::TempDir,
+    text: String,
+    directory: tempfile::TempDir,
 }
 
 impl Scene {
@@ -69,7 +72,7 @@ routes: [{{ path: /**, connection: up }}]
 access_log: file:access.log
 "
         );
-        let config = config::parse(&path.join("sluice.yaml"), text, &|_: &str| None).unwrap();
+        let config = parsed(path, &text);
         let labels = Labels {
             connections: vec!["up".into()],
             outcomes: &["done"],
@@ -88,8 +91,21 @@ access_log: file:access.log
             address: control.facade_address("entra").unwrap(),
             control: Some(control),
             ca: Some(own.cert.pem()),
-            _directory: directory,
+            text,
+            directory,
         }
+    }
+
+    /// Takes over the same configuration with more sections.
+    pub async fn reload_with(&mut self, more: &str) {
+        let config = parsed(self.directory.path(), &format!("{}{more}", self.text));
+        let mut control = self.control.take().unwrap();
+        // It waits, and the issuer is served on this thread.
+        let reloaded = tokio::task::spawn_blocking(move || {
+            control.reload(&config).unwrap();
+            control
+        });
+        self.control = Some(reloaded.await.unwrap());
     }
 
     pub async fn wait_until_ready(&self) {
@@ -131,6 +147,51 @@ access_log: file:access.log
         let stream = connector.connect(name, stream).await.unwrap();
         ask(stream, "GET", path, "", "").await
     }
+}
+
+fn parsed(directory: &Path, text: &str) -> config::Config {
+    let path = directory.join("sluice.yaml");
+    config::parse(&path, text.to_owned(), &|_: &str| None).unwrap()
+}
+
+/// A proxy of tunnels, which counts them.
+pub struct Proxy {
+    pub address: SocketAddr,
+    tunnels: Arc<AtomicUsize>,
+}
+
+impl Proxy {
+    pub async fn start() -> Proxy {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let tunnels = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&tunnels);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                counted.fetch_add(1, SeqCst);
+                tokio::spawn(tunnel(stream));
+            }
+        });
+        Proxy { address, tunnels }
+    }
+
+    pub fn tunnels(&self) -> usize {
+        self.tunnels.load(SeqCst)
+    }
+}
+
+/// What goes wrong here is seen by who asked.
+async fn tunnel(mut near: TcpStream) -> std::io::Result<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(near.read_u8().await?);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let target = head.split(' ').nth(1).unwrap_or_default();
+    let mut far = TcpStream::connect(target).await?;
+    near.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+    tokio::io::copy_bidirectional(&mut near, &mut far).await?;
+    Ok(())
 }
 
 impl Drop for Scene {

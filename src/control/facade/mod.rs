@@ -20,6 +20,7 @@
 mod asked;
 mod document;
 mod keep;
+mod outward;
 mod register;
 
 use std::io;
@@ -44,11 +45,10 @@ use tokio::time::timeout;
 
 use self::asked::Wrong;
 use self::document::Entra;
+pub(super) use self::outward::{Asked, Outward};
 use super::config;
 use super::health::Health;
-use super::http_client::HttpClient;
 use super::listen::{Certificate, Listening, Peer};
-use crate::auth;
 use crate::base::clock::Clock;
 use crate::base::limits::{
     BODY_IDLE_TIME, FACADE_BODY_BYTES, FACADE_CALLS, FACADE_CONNECTIONS, FACADE_PEER_CONNECTIONS,
@@ -60,7 +60,6 @@ use crate::policy::budget::{BudgetSpec, Budgets, Limit};
 pub(super) struct Facade {
     listening: Listening,
     front: Front,
-    issuer: Arc<auth::Issuer>,
     health: Health,
 }
 
@@ -70,18 +69,17 @@ struct Front {
     client_id: Option<String>,
     /// What Entra says of itself, while it is fresh.
     entra: Arc<ArcSwapOption<Entra>>,
-    client: HttpClient,
+    outward: Outward,
     clock: Clock,
     calls: Budgets,
 }
 
 impl Facade {
-    /// A façade on `listening`. `client` trusts whoever the issuer's certificates are from.
+    /// A façade on `listening`, before what `outward` leads to.
     pub fn new(
         config: &config::Facade,
         listening: Listening,
-        issuer: Arc<auth::Issuer>,
-        client: HttpClient,
+        outward: Outward,
         clock: Clock,
         health: Health,
     ) -> io::Result<Facade> {
@@ -95,11 +93,10 @@ impl Facade {
                 public_url: config.public_url.clone(),
                 client_id: config.client_id.clone(),
                 entra: Arc::default(),
-                client,
+                outward,
                 clock,
                 calls: budget(minute)?,
             },
-            issuer,
             health,
         })
     }
@@ -119,8 +116,7 @@ impl Facade {
         let keeper = keep::Keeper {
             public_url: self.front.public_url.clone(),
             client_id: self.front.client_id.clone(),
-            issuer: self.issuer,
-            client: self.front.client.clone(),
+            outward: self.front.outward.clone(),
             published: self.front.entra.clone(),
             health: self.health,
         };
@@ -243,7 +239,8 @@ async fn token(State(front): State<Arc<Front>>, request: Request) -> Result<Resp
     let form = std::str::from_utf8(&body).map_err(|_| Wrong::request("not a form"))?;
     let form = asked::token(form)?;
     let entra = front.entra()?;
-    let answer = front
+    let asked = front.outward.get();
+    let answer = asked
         .client
         .post_form(&entra.token_endpoint, form, TOKEN_ANSWER_BYTES)
         .await;
