@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
-from suite.stage import START_SECONDS, Program
+from suite.stage import Program, await_ready
 
 AUDIENCE = "api://sluice"
 CALLER = "caller"
@@ -83,24 +83,11 @@ class Gateway:
         stand.programs.append(self.program)
         self.doors = [self._door() for _ in listeners]
         self.port = self.doors[0][1]
-        self.admin = self.program.wait_for(r"admin on (http://\S+)/readyz")[1]
-        self._await_ready()
+        self.admin = await_ready(self.program)
 
     def _door(self):
         found = self.program.wait_for(r"listening on (127\.0\.0\.\d):(\d+)")
         return found[1], int(found[2])
-
-    def _await_ready(self):
-        until = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                with urllib.request.urlopen(f"{self.admin}/readyz", timeout=5) as answer:
-                    if answer.status == 200:
-                        return
-            except OSError as error:
-                if time.monotonic() > until:
-                    raise AssertionError(f"the gateway does not get ready: {error}") from error
-            time.sleep(0.05)
 
     def metric(self, name, label):
         """A metric's value, where one of its labels is this."""

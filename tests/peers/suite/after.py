@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import subprocess
-import time
 
 from . import cast
 from .checks import same, true

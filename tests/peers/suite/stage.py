@@ -78,6 +78,21 @@ class Program:
         return self.process.returncode
 
 
+def await_ready(gateway):
+    """Waits until a gateway can serve; the address of its admin listener."""
+    admin = gateway.wait_for(r"admin on (http://\S+)/readyz")[1]
+    until = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(f"{admin}/readyz", timeout=5) as answer:
+                if answer.status == 200:
+                    return admin
+        except OSError as error:
+            if time.monotonic() > until:
+                raise AssertionError(f"the gateway does not get ready: {error}") from error
+        time.sleep(0.05)
+
+
 class Stage:
     """Everything running, in a directory of its own."""
 
@@ -168,20 +183,7 @@ class Stage:
         self.url = f"https://127.0.0.1:{self.port}"
         self.base = f"{self.url}/graph/v1.0"
         self.identities = self.gateway.wait_for(r"identities on (http://\S+)")[1]
-        self._await_ready(self.gateway.wait_for(r"admin on (http://\S+)/readyz")[1])
-
-    def _await_ready(self, admin):
-        self.admin = admin
-        until = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                with urllib.request.urlopen(f"{admin}/readyz", timeout=5) as answer:
-                    if answer.status == 200:
-                        return
-            except OSError as error:
-                if time.monotonic() > until:
-                    raise AssertionError(f"the gateway does not get ready: {error}") from error
-            time.sleep(0.05)
+        self.admin = await_ready(self.gateway)
 
     def captured(self):
         """Every request that reached the directory, as its plaintext bytes, in no sure order."""

@@ -30,11 +30,13 @@ class Tokens:
 
 
 def part(value):
+    """A part of a token that says this."""
     text = json.dumps(value, separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
 def read(text):
+    """What a part of a token says."""
     return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
 
 

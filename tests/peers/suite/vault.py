@@ -6,13 +6,10 @@ import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from . import tokens
+
 CONTEXT = "c1"
 CLAIMS = {"access_token": {"acrs": {"essential": True, "value": CONTEXT}}}
-
-
-def claims_of(token):
-    part = token.split(".")[1]
-    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -20,7 +17,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        claims = claims_of(token)
+        claims = tokens.read(token.split(".")[1])
         good = CONTEXT in claims.get("acrs", [])
         self.server.asked.append((claims.get("oid"), good))
         body = json.dumps({"for": claims.get("oid")}).encode()

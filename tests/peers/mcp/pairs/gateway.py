@@ -3,13 +3,13 @@
 import json
 import os
 import re
+import ssl
 import subprocess
-import time
 import urllib.parse
 import urllib.request
 
 from suite import cast
-from suite.stage import START_SECONDS, Program
+from suite.stage import Program, await_ready
 
 ALLOWED = [
     "tools/call *",
@@ -47,8 +47,7 @@ class Gateway:
         driver = ["--io", self.options.io] if self.options.io else []
         self.program = self._start("gateway", [sluice, "serve", "-c", config, *driver])
         self.port = int(self.program.wait_for(r"listening on 127\.0\.0\.1:(\d+)")[1])
-        self.admin = self.program.wait_for(r"admin on (http://\S+)/readyz")[1]
-        self._await_ready()
+        self.admin = await_ready(self.program)
         self.token = self.get_token(cast.AGENT)
         self.other = self.get_token(cast.OLD)
 
@@ -110,8 +109,6 @@ class Gateway:
 
     def get_token(self, app):
         """An access token from the issuer."""
-        import ssl
-
         url = f"{self.authority}/{cast.TENANT}/oauth2/v2.0/token"
         form = {
             "grant_type": "client_credentials",
@@ -123,18 +120,6 @@ class Gateway:
         trust = ssl.create_default_context(cafile=self.ca)
         with urllib.request.urlopen(url, body, timeout=20, context=trust) as answer:
             return json.load(answer)["access_token"]
-
-    def _await_ready(self):
-        until = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                with urllib.request.urlopen(f"{self.admin}/readyz", timeout=5) as answer:
-                    if answer.status == 200:
-                        return
-            except OSError as error:
-                if time.monotonic() > until:
-                    raise AssertionError(f"the gateway does not get ready: {error}") from error
-            time.sleep(0.05)
 
     def show_log(self):
         """For whoever has to find out why."""

@@ -1,7 +1,6 @@
 """Bytes that a naive proxy breaks: each check compares what comes directly with what comes through."""
 
 import gzip
-import json
 import time
 
 from suite.checks import same, true
