@@ -7,8 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from suite.__main__ import interrupted
-from suite.checks import Checks
+from suite.checks import Checks, interrupted
 
 from . import cases, clock, names, scan, slow
 from .stand import Stand

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
-from suite.stage import Program, await_ready
+from suite.program import Program, await_ready
 
 AUDIENCE = "api://sluice"
 CALLER = "caller"

@@ -8,7 +8,7 @@ import sys
 import tempfile
 
 from . import after, odd, tokens, upgrades, wire
-from .checks import Checks
+from .checks import Checks, interrupted
 from .stage import Stage
 
 
@@ -20,11 +20,6 @@ def arguments():
     parser.add_argument("--io", help="how the gateway drives its sockets: tokio, epoll, uring")
     parser.add_argument("--keep", action="store_true", help="leave keys, logs and recording there")
     return parser.parse_args()
-
-
-def interrupted(*_):
-    """A suite that is ended ends its children."""
-    sys.exit("interrupted")
 
 
 def run(options, place):

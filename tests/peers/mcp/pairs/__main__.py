@@ -8,8 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from suite.checks import Checks
-from suite.stage import Program
+from suite.checks import Checks, interrupted
+from suite.program import Program
 
 from . import cast, gate, naive, raw, scripts, union
 from .gateway import Gateway
@@ -170,11 +170,6 @@ def run(options, place):
         stage.stop()
     print(f"\n  {time.monotonic() - started:.0f} s")
     return checks.close()
-
-
-def interrupted(*_):
-    """A suite that is ended ends its children."""
-    sys.exit("interrupted")
 
 
 def main():

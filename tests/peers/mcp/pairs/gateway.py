@@ -9,7 +9,7 @@ import urllib.parse
 import urllib.request
 
 from suite import cast
-from suite.stage import Program, await_ready
+from suite.program import Program, await_ready
 
 ALLOWED = [
     "tools/call *",
