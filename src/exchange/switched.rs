@@ -6,7 +6,8 @@
 //! ```
 //!
 //! What passes is opaque. Each direction ends by itself, and is told to the other side so; both end
-//! at once when nothing passes for too long, with the caller's token, and with the right to it.
+//! at once when nothing passes for too long, with the caller's token or certificate, and with the right
+//! to it.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -37,15 +38,14 @@ pub struct Life {
     protocol: Arc<str>,
     /// When bytes last passed, either way.
     moved: Cell<Mono>,
-    /// The second in which the caller's token expires, and when that is.
-    expires: Option<u64>,
+    /// When the caller's token, or its certificate, is over.
     ends: Mono,
     /// The last configuration that was seen to allow it.
     looked: Cell<u64>,
 }
 
 impl Switched {
-    /// From now on. The caller's token stops being accepted at `ends`.
+    /// From now on. What the caller has shown is over at `ends`.
     pub(super) fn new(
         connection: &Arc<Connection>,
         upgrade: &Upgrade,
@@ -63,7 +63,6 @@ impl Switched {
                 connection: Arc::clone(connection),
                 protocol: Arc::clone(&upgrade.protocol),
                 moved: Cell::new(now.mono),
-                expires: account.expires(),
                 ends,
                 looked: Cell::new(connection.policies.generation),
             },
@@ -90,8 +89,8 @@ impl Life {
                 .ok_or(Refusal::Superseded)?;
             self.looked.set(rules.generation);
         }
-        let expired = |expires| now.wall.unix_seconds() >= expires;
-        if now.mono >= self.ends || self.expires.is_some_and(expired) {
+        account.is_in_time(now)?;
+        if now.mono >= self.ends {
             return Err(Refusal::Token(AuthError::Expired));
         }
         let idle = self.connection.limits.upgraded_idle_time;

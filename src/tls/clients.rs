@@ -147,6 +147,12 @@ impl ClientCertificate {
         self.spiffe.as_deref()
     }
 
+    /// The first second since 1970 in which its own time is over.
+    #[must_use]
+    pub fn ends(&self) -> u64 {
+        self.not_after.saturating_add(1)
+    }
+
     /// Whether it is good for them at this time.
     pub(super) fn is_good(&self, clients: &Clients, now: Wall) -> bool {
         self.is_in_time(now) && clients.accepts(&self.chain, now)
@@ -154,7 +160,7 @@ impl ClientCertificate {
 
     /// Whether its own time is not over.
     pub(super) fn is_in_time(&self, now: Wall) -> bool {
-        now.unix_seconds() <= self.not_after
+        now.unix_seconds() < self.ends()
     }
 }
 

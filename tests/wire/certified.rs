@@ -3,6 +3,7 @@
 use std::io::{self, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, ExtendedKeyUsagePurpose,
@@ -64,6 +65,14 @@ impl Authority {
         let uri = |uri: &&str| SanType::URI((*uri).try_into().unwrap());
         params.subject_alt_names = uris.iter().map(uri).collect();
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.signed(params, serial)
+    }
+
+    /// The same, good up to that second since 1970.
+    pub fn caller_until(&self, serial: u64, second: u64) -> Leaf {
+        let mut params = CertificateParams::default();
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.not_after = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(second);
         self.signed(params, serial)
     }
 
@@ -163,6 +172,14 @@ impl Asking {
     /// What follows such a head.
     pub fn body(&mut self, head: &str) -> io::Result<Vec<u8>> {
         read_body(&mut self.0, head, true)
+    }
+
+    /// Whether what follows goes on, with nothing to say for so long.
+    pub fn is_silent_for(&mut self, head: &str, time: Duration) -> bool {
+        let socket = &self.0.get_ref().sock;
+        socket.set_read_timeout(Some(time)).unwrap();
+        let waited = self.body(head).map_err(|error| error.kind());
+        waited == Err(io::ErrorKind::WouldBlock)
     }
 
     pub fn try_reply(&mut self) -> io::Result<Reply> {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ClientConfig;
 use sluice::worker::io::IoChoice;
@@ -9,13 +10,14 @@ use sluice::worker::io::IoChoice;
 use super::caller::Reply;
 use super::certified::{Asking, Authority, Leaf, request, showing};
 use super::origin::Origin;
-use super::scene::{Plan, Scene};
+use super::scene::{Plan, Scene, now};
 
 on_every_driver!(
     a_certificate_is_required_and_judged,
     an_optional_certificate_is_judged_where_there_is_one,
     a_list_of_revoked_certificates_must_speak_of_each_and_be_of_today,
     who_is_trusted_no_more_is_cut_and_others_go_on,
+    silent_streams_end_with_the_right_of_their_certificates,
     conditions_and_the_log_know_the_certificate,
 );
 
@@ -163,6 +165,46 @@ fn who_is_trusted_no_more_is_cut_and_others_go_on(io: IoChoice) {
         .iter()
         .filter(|line| line["outcome"] == "certificate_refused");
     assert_eq!(cut.count(), 2, "{log:?}");
+}
+
+fn silent_streams_end_with_the_right_of_their_certificates(io: IoChoice) {
+    let parties = Parties::new();
+    let origin = Origin::talking(None, |mut conn| {
+        conn.head()?;
+        conn.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n: a\n\n\r\n")?;
+        std::io::Read::read_to_end(&mut conn.wire, &mut Vec::new())?;
+        Ok(())
+    });
+    let tls = ", client_ca: clients.pem, client_crls: [file:clients.crl]";
+    let mut plan = parties.plan(io, &origin, tls);
+    plan.files
+        .push(("clients.crl", parties.theirs.revoking(&[], 2100)));
+    let mut scene = started(plan);
+    let ends = now() + 5;
+    let (good, revoked, ending) = (
+        parties.theirs.caller(1, &[]),
+        parties.theirs.caller(2, &[]),
+        parties.theirs.caller_until(3, ends),
+    );
+    let streams = |leaf| {
+        let mut caller = Asking::connect(scene.secure, &parties.client(Some(leaf)), NAME);
+        caller.send(&request(&scene, NAME));
+        let head = caller.head().unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        (caller, head)
+    };
+    let (mut stays, mut loses, mut expires) = (streams(&good), streams(&revoked), streams(&ending));
+    let cut = expires.0.body(&expires.1);
+    assert!(cut.is_err(), "a clean end: {cut:?}");
+    assert!((ends..ends + 8).contains(&now()), "{} {ends}", now());
+    scene.rewrite("clients.crl", &parties.theirs.revoking(&[&revoked], 2100));
+    scene.reload().unwrap();
+    let cut = loses.0.body(&loses.1);
+    assert!(cut.is_err(), "a clean end: {cut:?}");
+    let log = scene.access_log(2);
+    let certificates = |line: &serde_json::Value| line["outcome"] == "certificate_refused";
+    assert!(log.iter().all(certificates), "{log:?}");
+    assert!(stays.0.is_silent_for(&stays.1, Duration::from_millis(300)));
 }
 
 fn conditions_and_the_log_know_the_certificate(io: IoChoice) {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Account;
-use crate::auth::Identity;
+use crate::auth::{AuthError, Identity};
 use crate::base::access::Short;
 use crate::base::clock::Now;
 use crate::base::limits::ASKED_BYTES;
@@ -280,8 +280,27 @@ impl Account {
         }
     }
 
-    /// The second in which the caller's token expires.
+    /// The second in which what the caller has shown is over: its token, or the certificate of its
+    /// connection.
     pub(in crate::exchange) fn expires(&self) -> Option<u64> {
-        self.identity.as_ref().map(Identity::usable_until)
+        let token = self.identity.as_ref().map(Identity::usable_until);
+        token.into_iter().chain(self.certificate_ends()).min()
+    }
+
+    /// Whether neither of them is over.
+    pub(in crate::exchange) fn is_in_time(&self, now: Now) -> Result<(), Refusal> {
+        let is_over = |ends: u64| now.wall.unix_seconds() >= ends;
+        if self.certificate_ends().is_some_and(is_over) {
+            return Err(EdgeRefusal::Certificate.into());
+        }
+        match self.expires().is_some_and(is_over) {
+            true => Err(Refusal::Token(AuthError::Expired)),
+            false => Ok(()),
+        }
+    }
+
+    fn certificate_ends(&self) -> Option<u64> {
+        let shown = self.whence.shown.as_ref()?;
+        Some(shown.certificate()?.ends())
     }
 }

@@ -33,7 +33,6 @@ use super::refusal::Refusal;
 use super::rules::Connection;
 use super::upgrade::Upgrade;
 use super::{Core, Room};
-use crate::auth::AuthError;
 use crate::base::buffers::Buffer;
 use crate::base::clock::Now;
 use crate::base::credential::Credential;
@@ -257,17 +256,16 @@ impl ReplyHalf {
     }
 
     /// Whether the call may still go on: under the rules in force, and an event stream no longer than
-    /// its caller's token.
+    /// what its caller has shown.
     fn lasts(&self, account: &mut Account, core: &mut Core, now: Now) -> Result<(), Refusal> {
         if matches!(self.stage, Stage::Body) && self.body.over {
             // The caller has all of it.
             return Ok(());
         }
         account.may_go_on(core, now)?;
-        let ended = |expires: u64| self.waits.endless && now.wall.unix_seconds() >= expires;
-        match account.expires() {
-            Some(expires) if ended(expires) => Err(Refusal::Token(AuthError::Expired)),
-            _ => Ok(()),
+        match self.waits.endless {
+            true => account.is_in_time(now),
+            false => Ok(()),
         }
     }
 

@@ -32,7 +32,7 @@ impl Waits {
         }
     }
 
-    /// The head is with the recording. The caller's token stops being accepted in second `expires`: a
+    /// The head is with the recording. What the caller has shown is over in second `expires`: a
     /// stream that is silent then has to be looked at.
     pub(super) fn begin_body(&mut self, expires: Option<u64>, now: Now) {
         const MARGIN: Duration = Duration::from_millis(1);
