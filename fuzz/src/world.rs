@@ -13,6 +13,7 @@ use sluice::policy::Effect;
 use sluice::record::{Class, State};
 
 use self::ended::Ended;
+use crate::check;
 use crate::drive::{After, Caller, Drive, Origin, Turn};
 use crate::ops::Ops;
 use crate::rig::{CREDENTIAL, Hiding, Rig, Shape};
@@ -26,6 +27,8 @@ const RING: usize = 192 * 1024;
 
 const CLASSES: [Class; 2] = [Class::Buffered, Class::Durable];
 const HIDINGS: [Hiding; 3] = [Hiding::Nothing, Hiding::Links, Hiding::All];
+/// What connections may switch to.
+const UPGRADES: [&str; 1] = ["chat"];
 const RULES: [&[(Effect, &str)]; 2] = [
     &[
         (Effect::Allow, "* /**"),
@@ -87,6 +90,7 @@ impl World {
             class: CLASSES[usize::from(choice / 3 % 2)],
             forward_all: choice & 64 != 0,
             mcp,
+            upgrades: UPGRADES.to_vec(),
             ..Shape::default()
         };
         shape.lines = lines(mcp, 0);
@@ -228,7 +232,12 @@ impl World {
         let token = signer::good().as_bytes();
         let holds = |bytes: &[u8]| bytes.windows(token.len()).any(|one| one == token);
         let end = going.drive.end;
-        assert!(!holds(&end.to_upstream), "the caller's token went upstream");
+        // After a switch callers say what they like.
+        let said = match end.to_caller.starts_with(b"HTTP/1.1 101 ") {
+            true => &check::released(&end.to_upstream).head,
+            false => &end.to_upstream,
+        };
+        assert!(!holds(said), "the caller's token went upstream");
         assert!(!holds(&end.to_caller), "and back");
         if let Some(exchange) = entry.exchange {
             self.ended.push(Ended {
@@ -252,7 +261,7 @@ impl World {
             1 => shape.class = CLASSES[usize::from(choice / 5 % 2)],
             2 => shape.hiding = HIDINGS[usize::from(choice / 5 % 3)],
             3 => shape.credential = choice & 64 != 0,
-            _ => {}
+            _ => shape.upgrades = UPGRADES[usize::from(choice & 64 != 0)..].to_vec(),
         });
     }
 

@@ -383,14 +383,18 @@ fn nothing_either_way_for_too_long_ends_it() {
     let mut rig = Rig::new(shape());
     let (mut drive, mut caller) = talking(&mut rig, &opening());
     // UpgradeIdle: a byte of either side is enough to go on.
-    for _ in 0..3 {
+    for goes_up in [true, false, true, false] {
         rig.pass(idle - Duration::from_secs(1));
         let waits = settle(&mut drive, &mut rig, &mut caller).expect("it waits");
         assert_eq!(waits.len(), 2, "{waits:?}");
-        caller.bytes.extend_from_slice(b"x");
+        match goes_up {
+            true => caller.bytes.extend_from_slice(b"x"),
+            false => drive.says(b"x"),
+        }
         settle(&mut drive, &mut rig, &mut caller).expect("it goes on");
     }
-    assert_eq!(drive.sent_behind_the_head(), b"xxx");
+    assert_eq!(drive.sent_behind_the_head(), b"xx");
+    assert!(drive.end.to_caller.ends_with(b"helloxx"));
     rig.pass(idle);
     assert!(settle(&mut drive, &mut rig, &mut caller).is_none());
     cut(&mut rig, &drive, "upgrade_idle", Outcome::Refused);

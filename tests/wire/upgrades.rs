@@ -16,14 +16,16 @@ use super::caller::Caller;
 use super::issuer::CLIENT;
 use super::origin::{Conn, Origin, field, read_head, reply};
 use super::revoke::revoke;
-use super::scene::{LEAF, Plan, Recorded, Scene, now, token};
+use super::scene::{LEAF, Plan, Recorded, Scene, eventually, now, token};
 
 on_every_driver!(
     bytes_pass_both_ways_over_tls_and_without,
     either_side_may_end_first,
     much_passes_both_ways_at_once,
     an_upstream_that_dies_is_no_clean_end,
+    an_upstream_that_takes_no_more_is_no_clean_end,
     a_caller_that_dies_takes_its_upstream_with_it,
+    it_counts_as_a_call_as_long_as_it_lasts,
     silence_for_too_long_ends_it,
     it_ends_with_the_callers_token,
     it_ends_with_the_right_to_it,
@@ -323,6 +325,51 @@ fn an_upstream_that_dies_is_no_clean_end(io: IoChoice) {
     caller.send("die!");
     is_cut(&mut caller, Duration::from_secs(5));
     ended(&scene, "upstream_truncated");
+}
+
+/// It ends both its directions at once, with bytes of the caller unread; what it has said last still
+/// comes.
+fn an_upstream_that_takes_no_more_is_no_clean_end(io: IoChoice) {
+    let origin = switching(false, |conn| {
+        conn.wire.read_exact(&mut [0; 4])?;
+        conn.send("last words")?;
+        // For the gateway to have them before it sees the reset.
+        std::thread::sleep(Duration::from_millis(50));
+        Ok(())
+    });
+    let scene = start(io, &origin, "");
+    let mut caller = open(&scene, scene.caller(), "");
+    let mut writes = caller.wire.get_ref().socket().try_clone().unwrap();
+    let floods = std::thread::spawn(move || {
+        // Until the gateway has reset the connection.
+        while writes.write_all(&[7; 10_000]).is_ok() {}
+    });
+    hears(&mut caller, "last words");
+    is_cut(&mut caller, Duration::from_secs(5));
+    floods.join().unwrap();
+    ended(&scene, "upstream_truncated");
+}
+
+fn it_counts_as_a_call_as_long_as_it_lasts(io: IoChoice) {
+    let origin = switching(false, echo);
+    let plan = Plan {
+        connection: ", upgrades: [websocket], limits: { calls: 1, waiting: 0 }",
+        ..Plan::new(io, &origin)
+    };
+    let scene = plan.start();
+    scene.await_ready();
+    for _ in 0..2 {
+        let mut caller = open(&scene, scene.caller(), "");
+        let refused = scene.caller().ask(opening(&scene));
+        let code = refused.code();
+        assert_eq!((refused.status, code.as_str()), (503, "upstream_busy"));
+        caller.wire.get_mut().finish().unwrap();
+        hears(&mut caller, "bye");
+        assert!(caller.ends_within(Duration::from_secs(5)));
+        eventually("its place is free", || {
+            !(scene.metrics()).contains("state=\"under_way\"} 1")
+        });
+    }
 }
 
 fn a_caller_that_dies_takes_its_upstream_with_it(io: IoChoice) {

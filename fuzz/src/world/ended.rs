@@ -117,7 +117,9 @@ impl Ended {
     /// The last message that the caller got, unless it was cut within its head.
     fn message(&self) -> Option<Message> {
         let got = check::released(&self.end.to_caller);
-        if !got.head.ends_with(b"\r\n\r\n") {
+        // What follows a switch to another protocol is no message.
+        let switched = got.head.starts_with(b"HTTP/1.1 101 ");
+        if switched || !got.head.ends_with(b"\r\n\r\n") {
             return None;
         }
         check::replies(&self.end.to_caller, self.head_only).pop()
@@ -135,6 +137,9 @@ fn whole(bytes: &[u8], ended: bool, head_only: bool) -> Option<Vec<u8>> {
         };
         let code = head.code?;
         rest = &rest[length..];
+        if code == 101 {
+            return ended.then(|| rest.to_vec());
+        }
         if (100..200).contains(&code) {
             continue;
         }

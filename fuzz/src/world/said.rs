@@ -4,7 +4,7 @@ use crate::ops::Ops;
 use crate::rig::Shape;
 use crate::signer;
 
-const REQUESTS: [(&str, &str); 5] = [
+const REQUESTS: [(&str, &str); 6] = [
     ("GET", "\r\n"),
     (
         "POST",
@@ -16,6 +16,7 @@ const REQUESTS: [(&str, &str); 5] = [
         "Expect: 100-continue\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n",
     ),
     ("HEAD", "\r\n"),
+    ("GET", "Connection: Upgrade\r\nUpgrade: chat\r\n\r\n"),
 ];
 
 const REPLIES: [&str; 8] = [
@@ -30,6 +31,10 @@ const REPLIES: [&str; 8] = [
     "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello",
     "",
 ];
+
+/// What answers the last of the requests.
+const SWITCHES: &str =
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n";
 
 const CALLS: [&str; 6] = [
     r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"search_it","arguments":{"mail":"x"}}}"#,
@@ -104,6 +109,7 @@ pub(super) fn reply(shape: &Shape, ops: &mut Ops<'_>) -> Vec<u8> {
             );
             reply.extend_from_slice(head.as_bytes());
         }
+        7 if kind / 8 % 4 == 3 => reply.extend_from_slice(SWITCHES.as_bytes()),
         head => reply.extend_from_slice(REPLIES[head].as_bytes()),
     }
     reply.extend_from_slice(ops.bytes());

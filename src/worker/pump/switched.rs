@@ -221,3 +221,30 @@ async fn hear<D: Driver>(
         heard => heard,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::io::Tokio;
+
+    /// The bytes that a task of this kind keeps.
+    fn room<A, F>(_: impl FnOnce(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn an_idle_connection_keeps_little() {
+        type Stream = <Tokio as Driver>::Stream;
+        type Both = (
+            &'static Rc<Worker<Tokio>>,
+            &'static mut downstream::Caller<Stream>,
+            &'static mut upstream::Upstream<Stream>,
+            Switched,
+            &'static RefCell<Account>,
+        );
+        let idle = room(|(worker, caller, upstream, switched, account): Both| {
+            both_ways(worker, caller, upstream, switched, account)
+        });
+        assert!(idle <= 3 * 1024, "both directions: {idle} bytes");
+    }
+}
