@@ -32,7 +32,8 @@ class Request:
 
 
 class Origin:
-    """Answers every whole request with the body `served`, or `large` bytes, and remembers it."""
+    """Answers every whole request with `served`, at /large so many bytes, at /echo its own body as
+    JSON, and remembers it."""
 
     def __init__(self, address="127.0.0.1", port=0, large=0, keep=True, tls=None):
         self.requests = []
@@ -89,7 +90,7 @@ class Origin:
                     return
             raw = wire.trailing_data[0]
             self._note(request, body)
-            for piece in self._reply(request):
+            for piece in self._reply(request, body):
                 connection.sendall(piece)
             wire.send(h11.Response(status_code=200, headers=[("Content-Length", "0")]))
             wire.send(h11.EndOfMessage())
@@ -107,10 +108,14 @@ class Origin:
             seen = Request(request.method.decode(), request.target.decode(), fields, body)
             self.requests.append(seen)
 
-    def _reply(self, request):
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
-        body = self.large if request.target == b"/large" else SERVED
-        return head % len(body), b"" if request.method == b"HEAD" else body
+    def _reply(self, request, sent):
+        kind, body = b"text/plain", SERVED
+        if request.target == b"/large":
+            body = self.large
+        elif request.target == b"/echo":
+            kind, body = b"application/json", sent
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n"
+        return head % (kind, len(body)), b"" if request.method == b"HEAD" else body
 
     def stop(self):
         """Whoever is connected is served on."""

@@ -106,6 +106,8 @@ class Tour:
         self.slow("the same under TLS", ["-H", "-i", "1"], late, tls=True)
         stop = ["-B", "-i", str(PATIENCE * 3), "-s", "8192"]
         self.slow("bodies that stop", [*stop, "-f", "text/plain" + token], stopped)
+        trickle = ["-B", "-i", "1", "-x", "8", "-s", "8192", "-f", "text/plain" + token]
+        self.slow("bodies that trickle", trickle, stopped)
         self.slow("bodies that nobody may send", stop, refused)
         self.slow("ranges of ranges", ["-R"], refused)
         crawl = ["-X", "-n", "1", "-z", "1", "-w", "64", "-y", "128", "-j", "a=b" + token]
