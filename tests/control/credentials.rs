@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use rcgen::{CertificateParams, PublicKeyData as _};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+use sluice::base::credential::CredentialWanted;
 
 use crate::issuer::{LocalIssuer, TENANT};
 use crate::platform::Platform;
@@ -399,4 +400,66 @@ async fn what_cannot_prove_anything_is_refused_before_it_is_tried() {
         assert!(refused.contains(want), "{proof}: {refused}");
         assert!(!refused.contains(SECRET), "{refused}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_answers_challenges_says_so_in_every_token_request() {
+    let issuer = LocalIssuer::start().await;
+    const CAPABLE: &str = "secret: env:SECRET, client_capabilities: [cp1]";
+    let scene = scene(&issuer, &client(&issuer, CAPABLE), &[]);
+    tokio::task::block_in_place(|| {
+        assert!(scene.shown(0).1.starts_with("Bearer upstream-token-"));
+        scene.control.stop();
+    });
+    let claims = &last_form(&issuer)["claims"];
+    assert_eq!(claims, r#"{"access_token":{"xms_cc":{"values":["cp1"]}}}"#);
+
+    let directory = tempfile::tempdir().unwrap();
+    let imds = "  reader: { kind: managed_identity, resource: r, endpoint: \"http://127.0.0.1:1/\", client_capabilities: [cp1] }\n";
+    for (credentials, why) in [
+        (
+            client(&issuer, &CAPABLE.replace("cp1", "cp2")),
+            "one capability: `cp1`",
+        ),
+        (imds.to_owned(), "IMDS takes no `client_capabilities`"),
+        (
+            "  reader: { kind: bearer, token: env:SECRET, client_capabilities: [cp1] }\n"
+                .to_owned(),
+            "client_capabilities",
+        ),
+    ] {
+        let refused = with_credentials(&issuer, directory.path(), &credentials, &environment);
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains(why), "{refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_is_told_which_token_was_challenged() {
+    let issuer = LocalIssuer::start().await;
+    let platform = Platform::start();
+    let credentials = format!(
+        "  reader: {{ kind: managed_identity, resource: r, endpoint: \"{}\", identity_header: env:SECRET, client_capabilities: [cp1] }}\n",
+        platform.url
+    );
+    let scene = scene(&issuer, &credentials, &[]);
+    let answer = tokio::task::block_in_place(|| {
+        assert_eq!(scene.shown(0).1, "Bearer platform-token-1");
+        let handles = scene.control.handles();
+        let shown = handles.credentials.current(0, scene.now()).unwrap();
+        let claims = r#"{"access_token":{"nbf":{"essential":true,"value":"1604106651"}}}"#;
+        let wanted = CredentialWanted::instead(0, shown.generation, Some(claims.into()));
+        handles.ask_credential.ask(wanted).unwrap()
+    });
+    let _ = answer.await;
+    tokio::task::block_in_place(|| {
+        assert_eq!(scene.shown(0).1, "Bearer platform-token-2");
+        scene.control.stop();
+    });
+    let asked = platform.asked();
+    assert!(asked[0].contains("&xms_cc=cp1 "), "{}", asked[0]);
+    let challenged = digest(&SHA256, b"platform-token-1");
+    let challenged = sluice::base::hex::text(challenged.as_ref());
+    let told = format!("&xms_cc=cp1&token_sha256_to_refresh={challenged} ");
+    assert!(asked[1].contains(&told), "{}", asked[1]);
 }

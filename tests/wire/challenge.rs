@@ -15,6 +15,7 @@ use super::scene::{Plan, Recorded, Scene, issuer, now};
 
 on_every_driver!(
     claims_are_satisfied_and_the_call_goes_once_more,
+    what_the_gateway_can_do_is_told_beside_the_claims,
     a_call_whose_body_is_held_goes_once_more_whole,
     a_call_whose_body_has_passed_is_refused_and_the_next_is_served,
     an_upstream_that_takes_nothing_is_asked_twice_and_the_endpoint_once,
@@ -58,6 +59,29 @@ fn scene(io: IoChoice, origin: &Origin, issuer: &LocalIssuer) -> Scene {
         ..Plan::new(io, origin)
     };
     plan.ready()
+}
+
+fn what_the_gateway_can_do_is_told_beside_the_claims(io: IoChoice) {
+    let origin = choosy(insufficient);
+    let issuer = issuer();
+    let plan = Plan {
+        issuer: &issuer,
+        credential: "entra_client\n    client_capabilities: [cp1]",
+        ..Plan::new(io, &origin)
+    };
+    let scene = plan.start();
+    scene.await_ready();
+    assert_eq!(scene.caller().ask(scene.get("/")).status, 200);
+    let forms = issuer.forms();
+    let claims = forms.iter().map(|form| fields(form)["claims"].clone());
+    let claims: Vec<serde_json::Value> = claims
+        .map(|claims| serde_json::from_str(&claims).unwrap())
+        .collect();
+    let capability = serde_json::json!({"values": ["cp1"]});
+    let mut asked: serde_json::Value = serde_json::from_str(CLAIMS).unwrap();
+    asked["access_token"]["xms_cc"] = capability.clone();
+    let alone = serde_json::json!({"access_token": {"xms_cc": capability}});
+    assert_eq!(claims, [alone, asked]);
 }
 
 fn fields(form: &str) -> HashMap<String, String> {

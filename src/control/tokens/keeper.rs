@@ -4,13 +4,16 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ring::digest::{SHA256, digest};
 use tokio::time::{Instant, sleep_until};
 
 use super::{AUTHORIZATION, Token, TokenError, Wish};
 use crate::base::clock::Clock;
 use crate::base::credential::{CredentialWanted, Slot};
+use crate::base::hex;
 use crate::base::limits::{CHALLENGED_EVERY, QUESTIONS, REJECTED_EVERY, TOKEN_AHEAD};
 use crate::base::mailbox::{Inbox, Question};
+use crate::base::secret::Secret;
 use crate::control::health::Health;
 use crate::control::pace::BackOff;
 
@@ -67,12 +70,16 @@ where
             return false;
         };
         let current = self.slot.current(self.clock.now().mono);
-        let is_current = current.is_some_and(|it| it.generation == rejected.generation);
-        if !is_current || !pace.replaces(rejected.claims.is_some(), Instant::now()) {
+        let current = current.filter(|it| it.generation == rejected.generation);
+        let Some(current) = current else {
+            return false;
+        };
+        if !pace.replaces(rejected.claims.is_some(), Instant::now()) {
             return false;
         }
         if let Some(claims) = &rejected.claims {
             pace.claims = Some(claims.to_string().into());
+            pace.challenged = Some(bare_digest(&current.value));
             self.slot.withdraw(rejected.generation);
         }
         true
@@ -87,11 +94,13 @@ where
         let back_off = &mut pace.back_off;
         let wish = Wish {
             claims: pace.claims.clone(),
+            instead_of: pace.challenged.clone(),
             ..Wish::default()
         };
         let pause = match self.attempt(wish).await {
             Some((life, false)) => {
                 back_off.worked();
+                pace.challenged = None;
                 ahead(life)
             }
             // What is configured now may be taken soon.
@@ -129,6 +138,8 @@ struct Pace {
     back_off: BackOff,
     /// What an upstream wanted satisfied last: later tokens have to satisfy it, too.
     claims: Option<Box<str>>,
+    /// The digest of the token that it said so of, until there is another.
+    challenged: Option<Box<str>>,
     /// When a token was replaced last because an upstream did not take it.
     replaced: Option<Instant>,
 }
@@ -146,6 +157,13 @@ impl Pace {
         }
         is_due
     }
+}
+
+/// The SHA-256 of a token without its scheme.
+fn bare_digest(value: &Secret) -> Box<str> {
+    let value = value.expose();
+    let token = value.strip_prefix(b"Bearer ").unwrap_or(value);
+    hex::text(digest(&SHA256, token).as_ref()).into()
 }
 
 /// When a token is replaced: some minutes before its end, or at four fifths of a short life.

@@ -10,6 +10,7 @@
 mod answer;
 mod assertion;
 mod behalf;
+mod claims;
 mod keeper;
 mod managed;
 mod request;

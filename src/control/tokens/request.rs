@@ -1,12 +1,13 @@
 //! Client credentials (RFC 6749, section 4.4): what is asked, and how the client authenticates.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use url::form_urlencoded::Serializer;
 
 use super::assertion::AssertionSigner;
-use super::{Token, TokenError, answer};
+use super::{Token, TokenError, answer, claims};
 use crate::base::clock::Wall;
 use crate::base::limits::TOKEN_ANSWER_BYTES;
 use crate::base::secret::Secret;
@@ -31,6 +32,9 @@ pub(in crate::control) struct Wish {
     pub on_behalf_of: Option<Secret>,
     /// What the token must satisfy beside: JSON, as an API that is challenged with it told.
     pub claims: Option<Box<str>>,
+    /// The SHA-256 of the token that was challenged, in hexadecimal digits: no other of the same may come
+    /// out of a cache.
+    pub instead_of: Option<Box<str>>,
 }
 
 /// How a token is asked for.
@@ -40,6 +44,8 @@ pub struct TokenRequest {
     proof: ClientProof,
     blueprint: Option<Blueprint>,
     scope: String,
+    /// The endpoint is told that claims challenges are answered.
+    answers_challenges: bool,
     /// What the endpoint took last.
     good: ArcSwapOption<Held>,
 }
@@ -69,6 +75,7 @@ impl TokenRequest {
             }),
             blueprint: None,
             scope,
+            answers_challenges: false,
             good: ArcSwapOption::empty(),
         }
     }
@@ -80,6 +87,7 @@ impl TokenRequest {
             proof: client.proof.clone(),
             blueprint: client.blueprint.clone(),
             scope: client.scope.clone(),
+            answers_challenges: client.answers_challenges,
             good: ArcSwapOption::empty(),
         }
     }
@@ -174,13 +182,21 @@ impl TokenRequest {
         };
         form.append_pair("client_id", &self.client_id);
         shown.write(&mut form);
-        if let Some(claims) = &wish.claims {
-            form.append_pair("claims", claims);
+        if let Some(claims) = self.claims(wish) {
+            form.append_pair("claims", &claims);
         }
         if !self.scope.is_empty() {
             form.append_pair("scope", &self.scope);
         }
         form.finish()
+    }
+
+    /// What the token must satisfy, with what the client can do beside it where it tells of that.
+    fn claims<'w>(&self, wish: &'w Wish) -> Option<Cow<'w, str>> {
+        match (self.answers_challenges, wish.claims.as_deref()) {
+            (false, claims) => claims.map(Cow::Borrowed),
+            (true, claims) => Some(claims::with_capability(claims)),
+        }
     }
 
     fn held(&self) -> Result<Held, TokenError> {

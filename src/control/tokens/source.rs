@@ -46,7 +46,7 @@ impl Source {
         }
     }
 
-    /// Asks once. A platform grants no wishes: its tokens are as they are.
+    /// Asks once. A platform grants one wish only: another token than one that was challenged.
     ///
     /// # Errors
     /// When there is no token, or none that can be understood.
@@ -57,7 +57,7 @@ impl Source {
     ) -> Result<Token, TokenError> {
         match &self.kind {
             Kind::Client(request) => request.ask_for(wish, &self.client, wall).await,
-            Kind::Platform(identity) => managed::ask(identity, &self.client, wall).await,
+            Kind::Platform(identity) => managed::ask(identity, wish, &self.client, wall).await,
         }
     }
 }

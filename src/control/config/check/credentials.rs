@@ -76,6 +76,16 @@ impl Checker<'_> {
         }
     }
 
+    /// Whether claims challenges are answered: the one capability that there is to be told of.
+    fn capabilities(&mut self, listed: Option<At<Vec<Text>>>) -> Option<bool> {
+        let listed = listed.map_or(Vec::new(), |listed| listed.value);
+        let is_other = |text: &&Text| !text.value.eq_ignore_ascii_case("cp1");
+        match listed.iter().find(is_other) {
+            Some(other) => self.refuse(other.at, "the gateway has one capability: `cp1`"),
+            None => Some(!listed.is_empty()),
+        }
+    }
+
     fn secret(&mut self, reference: &Text) -> Option<SecretRef> {
         let found = self.lookup.secret_ref(&reference.value);
         self.found(reference.at, found)
@@ -119,6 +129,7 @@ const ENTRA_CLIENT: &[&str] = &[
     "federated_token_file",
     "blueprint_id",
     "fmi_path",
+    "client_capabilities",
     "scope",
     "authority",
     "ca_file",
@@ -159,6 +170,7 @@ fn client(
         (None, None) => Some(None),
         (Some(id), path) => Some(Some((id.value, path.map(|path| path.value)))),
     };
+    let answers_challenges = checker.capabilities(credential.client_capabilities);
     let authority = checker.authority(credential.authority);
     let roots = checker.roots(credential.ca_file);
     let tenant = tenant?;
@@ -181,13 +193,20 @@ fn client(
         proof: proof?,
         blueprint,
         scope: scope?.value,
+        answers_challenges: answers_challenges?,
         authority: authority?,
         roots: roots?,
         proxy: checker.outward.clone(),
     })
 }
 
-const MANAGED_IDENTITY: &[&str] = &["client_id", "resource", "endpoint", "identity_header"];
+const MANAGED_IDENTITY: &[&str] = &[
+    "client_id",
+    "client_capabilities",
+    "resource",
+    "endpoint",
+    "identity_header",
+];
 
 fn managed_identity(
     checker: &mut Checker<'_>,
@@ -195,6 +214,8 @@ fn managed_identity(
     credential: schema::Credential,
 ) -> Option<CredentialKind> {
     let resource = checker.need(credential.resource, at, "resource");
+    let capable_at = place(&credential.client_capabilities);
+    let answers_challenges = checker.capabilities(credential.client_capabilities);
     let lookup = checker.lookup;
     let (endpoint, identity_header) = match (credential.endpoint, credential.identity_header) {
         (Some(endpoint), header) => {
@@ -219,7 +240,11 @@ fn managed_identity(
             "expected an `http://` URL on loopback or link-local, where managed identities are";
         return checker.refuse(endpoint.at, why);
     }
+    if let (Some(at), None) = (capable_at, &identity_header) {
+        return checker.refuse(at, "IMDS takes no `client_capabilities`; App Service does");
+    }
     Some(CredentialKind::ManagedIdentity(ManagedIdentity {
+        answers_challenges: answers_challenges?,
         resource: resource?.value,
         client_id: credential.client_id.map(|id| id.value),
         endpoint: endpoint.value,
@@ -339,6 +364,7 @@ fn keys(credential: &schema::Credential) -> Vec<(&'static str, Option<Place>)> {
         federated_token_file,
         blueprint_id,
         fmi_path,
+        client_capabilities,
         scope,
         authority,
         ca_file,
@@ -358,6 +384,7 @@ fn keys(credential: &schema::Credential) -> Vec<(&'static str, Option<Place>)> {
         ("federated_token_file", place(federated_token_file)),
         ("blueprint_id", place(blueprint_id)),
         ("fmi_path", place(fmi_path)),
+        ("client_capabilities", place(client_capabilities)),
         ("scope", place(scope)),
         ("authority", place(authority)),
         ("ca_file", place(ca_file)),

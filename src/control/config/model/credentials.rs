@@ -88,6 +88,8 @@ pub struct EntraClient {
     pub blueprint: Option<Blueprint>,
     /// What for.
     pub scope: String,
+    /// The issuer is told that claims challenges are answered.
+    pub answers_challenges: bool,
     /// Without a trailing slash.
     pub authority: String,
     /// PEM of the only roots trusted; `None` trusts the system's.
@@ -186,6 +188,8 @@ pub struct ManagedIdentity {
     pub client_id: Option<String>,
     /// The endpoint's URL: loopback or link-local.
     pub endpoint: String,
+    /// The platform is told that claims challenges are answered.
+    pub answers_challenges: bool,
     /// What the App Service protocol proves itself by; `None` speaks that of IMDS.
     pub identity_header: Option<Secret>,
 }

@@ -34,6 +34,10 @@ section! {
         /// With `blueprint_id`: what names the agent identity to the token endpoint; by default
         /// `client_id`.
         pub fmi_path: Option<Text>,
+        /// entra_client, on_behalf_of, managed_identity: what the gateway tells the issuer that it can do.
+        /// `cp1`: it answers claims challenges, so that tokens may be revoked early (continuous access
+        /// evaluation).
+        pub client_capabilities: Option<At<Vec<Text>>>,
         /// entra_client, on_behalf_of: such as `https://graph.microsoft.com/.default`.
         pub scope: Option<Text>,
         /// entra_client, on_behalf_of: as for issuers.
