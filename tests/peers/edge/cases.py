@@ -148,6 +148,8 @@ class Tour:
             same(sorted(tags - self.expected.keys()), [], "refused cases that arrived")
             for request in self.origin.requests:
                 true(request.field("x-case"), f"nobody sent {request}")
+                said = [name for name, _ in request.fields if name.startswith("x-forwarded")]
+                same(said, [], "what callers say of proxies before them")
 
     def feed(self, case, pieces, replies=1):
         """What the gateway says to these pieces, until so many replies of the origin's, or the end."""
