@@ -8,7 +8,8 @@ from suite.checks import same, true
 
 from .origin import Origin
 
-TOOLS = ("testssl", "openssl")
+# Commands, and Debian's packages of them.
+TOOLS = {"testssl": "testssl.sh", "openssl": "openssl"}
 # Protocols, ciphers, forward secrecy, what the server prefers and shows, header fields, and every
 # vulnerability that the tool knows; not which browsers could connect.
 SECTIONS = ["-p", "-s", "-f", "-P", "-S", "-h", "-U"]
@@ -36,10 +37,10 @@ TRIED = {
 def run(stand, checks):
     """The whole scan, and what it cannot see."""
     checks.heading("testssl.sh")
-    missing = [tool for tool in TOOLS if not shutil.which(tool)]
-    if missing:
-        checks.skip("testssl.sh", f"{missing[0]} is missing (Debian: {missing[0]})")
-        return
+    for tool, package in TOOLS.items():
+        if not shutil.which(tool):
+            checks.skip("testssl.sh", f"{tool} is missing (Debian: {package})")
+            return
     origin = Origin()
     gateway = stand.gateway("scan", origin.url, listeners=[{"tls": stand.tls}])
     try:
