@@ -192,7 +192,8 @@ fn claim_note(name: &str, value: Value<'_>, sets: &KeySets, now: Now) -> Option<
         "cnf" if value.get("x5t#S256").is_some() => {
             "its holder's alone: good over a connection that shows that certificate"
         }
-        "cnf" => "its holder's alone: good with a proof by that key",
+        "cnf" if value.get("jkt").is_some() => "its holder's alone: good with a proof by that key",
+        "cnf" => "its holder's alone, in a way that is not known here",
         "roles" | "groups" => return Some(format!("{} listed", value.items().count())),
         _ => return None,
     };

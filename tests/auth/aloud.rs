@@ -88,3 +88,23 @@ fn grounds_can_be_assumed_for_explaining() {
         Some(AuthError::ClaimMissing(sluice::auth::Claim::Issuer))
     );
 }
+
+#[test]
+fn what_a_token_is_bound_to_is_told() {
+    let bound = |cnf: serde_json::Value| {
+        let mut draft = Draft::entra_app();
+        draft.claims["cnf"] = cnf;
+        read(&draft)
+    };
+    let print = super::forge::b64([1; 32]);
+    for (cnf, want) in [
+        (json!({"x5t#S256": print}), "that certificate"),
+        (json!({"jkt": print}), "a proof by that key"),
+    ] {
+        let told = bound(cnf);
+        assert!(note(&told, "cnf").contains(want), "{told:?}");
+        assert!(told.failing.is_empty(), "{told:?}");
+    }
+    let unknown = bound(json!({"kid": "a"}));
+    assert_eq!(unknown.failing, [AuthError::ConfirmationUnknown]);
+}

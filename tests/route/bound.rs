@@ -250,3 +250,43 @@ fn whoever_is_turned_away_is_told_what_is_taken() {
     let (_, _, challenges) = told(&run(&mut rig, &bare, 0, go_on));
     assert_eq!(challenges, [r#"Bearer realm="sluice""#]);
 }
+
+/// Who names a nonce that is about to end is told of the next, whatever the answer.
+#[test]
+fn a_reply_tells_of_the_next_nonce() {
+    let mut rig = Rig::new(Shape {
+        nonce: true,
+        ..Shape::default()
+    });
+    let token = token("");
+    let mut count = 0;
+    let mut ask = |rig: &mut Rig, path: &str, nonce: &str| {
+        count += 1;
+        let asked = ("GET", &*format!("https://gw.example/up{path}"));
+        let (at, more) = (
+            rig.now.wall.unix_seconds(),
+            format!(r#","nonce":"{nonce}""#),
+        );
+        let proof = SECOND.proof_with(&token, asked, at, &count.to_string(), &more);
+        let fields = format!("DPoP: {proof}\r\n");
+        let text = shows(&token, &fields).replacen("/up/a", &format!("/up{path}"), 1);
+        let end = run(rig, &text, 0, go_on);
+        let reply = check::reply(&end.to_caller);
+        (reply.status(), reply.field("dpop-nonce").map(str::to_owned))
+    };
+    let (status, first) = ask(&mut rig, "/a", "none");
+    let first = first.expect("a nonce");
+    assert_eq!(status, 401);
+    assert_eq!(ask(&mut rig, "/a", &first), (200, None));
+    assert_eq!(ask(&mut rig, "/secret/a", &first), (403, None));
+    rig.pass(std::time::Duration::from_secs(120));
+    let (status, second) = ask(&mut rig, "/a", &first);
+    let second = second.expect("the next");
+    assert_eq!(status, 200);
+    assert_ne!(first, second);
+    let denied = ask(&mut rig, "/secret/a", &first);
+    assert_eq!(denied, (403, Some(second.clone())));
+    assert_eq!(ask(&mut rig, "/a", &second), (200, None));
+    rig.pass(std::time::Duration::from_secs(120));
+    assert_eq!(ask(&mut rig, "/a", &first).0, 401);
+}

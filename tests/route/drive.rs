@@ -677,10 +677,12 @@ impl Drive {
         rig: &mut Rig,
         caller: &mut Caller,
     ) {
+        let beside = account.beside();
         account.refuse(&refusal, &mut rig.core, rig.now);
         let unread = envelope.is_none_or(|it| it.has_body || !it.keep_alive);
         let close = last || unread || refusal.loses_framing();
-        self.say(&refusal.answer(close), envelope, close, caller);
+        let answer = refusal.answer(close).beside(&beside);
+        self.say(&answer, envelope, close, caller);
         self.end.refusal = Some(refusal);
     }
 

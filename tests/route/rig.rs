@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use crossbeam::channel::Receiver;
 use sluice::auth::{
-    Authenticator, Issuer, IssuerKind, IssuerSpec, Proofs, PublishedKeys, SharedTokens,
+    Authenticator, Issuer, IssuerKind, IssuerSpec, ProofRules, Proofs, PublishedKeys, SharedTokens,
 };
 use sluice::base::access::{AccessEntry, AccessSender};
 use sluice::base::clock::{Mono, Now, Wall};
@@ -62,6 +62,8 @@ pub struct Shape {
     pub traces: Option<Sampling>,
     /// Whom the policy is for, beside who has the role: all, or those of any of these groups.
     pub groups: Vec<String>,
+    /// Proofs of holders must name a nonce; that cannot change later.
+    pub nonce: bool,
     /// What a request may switch its connection to.
     pub upgrades: Vec<&'static str>,
 }
@@ -83,6 +85,7 @@ impl Default for Shape {
             mcp: false,
             traces: None,
             groups: Vec::new(),
+            nonce: false,
             upgrades: Vec::new(),
         }
     }
@@ -191,6 +194,10 @@ impl Rig {
         let spec = IssuerSpec {
             skew: Duration::ZERO,
             resolves_groups: true,
+            proofs: ProofRules {
+                nonce: shape.nonce,
+                ..ProofRules::default()
+            },
             ..IssuerSpec::new("test", kind, vec!["api://sluice".into()])
         };
         let issuer = Arc::new(Issuer::new(spec).expect("an issuer"));

@@ -78,11 +78,24 @@ impl Signer {
     }
 
     /// A proof that who holds this key asks for `url` with that token.
-    pub fn proof(&self, token: &str, (method, url): (&str, &str), at: u64, id: &str) -> String {
+    pub fn proof(&self, token: &str, asked: (&str, &str), at: u64, id: &str) -> String {
+        self.proof_with(token, asked, at, id, "")
+    }
+
+    /// The same with further claims.
+    pub fn proof_with(
+        &self,
+        token: &str,
+        (method, url): (&str, &str),
+        at: u64,
+        id: &str,
+        more: &str,
+    ) -> String {
         let header = format!(r#"{{"typ":"dpop+jwt","alg":"ES256","jwk":{}}}"#, self.jwk());
         let hash = BASE64.encode(digest(&SHA256, token.as_bytes()));
-        let claims =
-            format!(r#"{{"htm":"{method}","htu":"{url}","iat":{at},"jti":"{id}","ath":"{hash}"}}"#);
+        let claims = format!(
+            r#"{{"htm":"{method}","htu":"{url}","iat":{at},"jti":"{id}","ath":"{hash}"{more}}}"#
+        );
         self.sign(header.as_bytes(), claims.as_bytes())
     }
 

@@ -1,6 +1,7 @@
 //! What the compiler takes: the twin of each case in `refused`, with the missing step.
 
 pub mod body_by_hand;
+pub mod bound_taken_for_proven;
 pub mod bytes_recorded_unmasked;
 pub mod call_decided_twice;
 pub mod call_of_nobody;

@@ -1,0 +1,7 @@
+//! A token that is bound to its holder is no identity before its holder was shown.
+
+use sluice::auth::{AuthError, Bound, Identity};
+
+pub fn identify(bound: Bound, certificate: Option<&str>) -> Result<Identity, AuthError> {
+    bound.by_certificate(certificate)
+}
