@@ -48,6 +48,35 @@ static TOKEN: LazyLock<String> = LazyLock::new(|| {
     signer::FIRST.token_with(&format!(r#""cnf":{{"jkt":"{key}"}}"#))
 });
 
+/// A seed that must be taken: else nothing here would be.
+static TAKEN: LazyLock<()> = LazyLock::new(|| {
+    let [_, claims @ .., _] = include_bytes!("../seeds/dpop/good");
+    let mut judge = judge();
+    let bound = shown(&mut judge);
+    let proof = signer::SECOND.sign(own_header().as_bytes(), said(claims).as_bytes());
+    let taken = judge.judge_proof(bound, proof.as_bytes(), &ASKED, NOW);
+    assert!(taken.is_ok(), "{:?}", taken.err());
+});
+
+fn judge() -> Authenticator {
+    let proofs = Proofs::new(&[1; 32], NOW.wall);
+    Authenticator::new(&KEYS, SharedTokens::new()).with_proofs(proofs)
+}
+
+fn own_header() -> String {
+    let jwk = signer::SECOND.jwk();
+    format!(r#"{{"typ":"dpop+jwt","alg":"ES256","jwk":{jwk}}}"#)
+}
+
+fn hash() -> String {
+    BASE64.encode(digest(&SHA256, TOKEN.as_bytes()))
+}
+
+/// Claims, with the hash of the token where that is to stand.
+fn said(claims: &[u8]) -> String {
+    String::from_utf8_lossy(claims).replace("HASH", &hash())
+}
+
 fn shown(judge: &mut Authenticator) -> Bound {
     let field = format!("DPoP {}", *TOKEN);
     match judge.authenticate_field(&mut LastBearer::default(), field.as_bytes(), NOW) {
@@ -58,23 +87,20 @@ fn shown(judge: &mut Authenticator) -> Bound {
 
 fuzz_target!(|input: (u8, &[u8], &[u8])| {
     let (kind, header, claims) = input;
-    let proofs = Proofs::new(&[1; 32], NOW.wall);
-    let mut judge = Authenticator::new(&KEYS, SharedTokens::new()).with_proofs(proofs);
+    LazyLock::force(&TAKEN);
+    let mut judge = judge();
     let bound = shown(&mut judge);
     if kind % 4 == 0 {
         let taken = judge.judge_proof(bound, claims, &ASKED, NOW);
         assert!(taken.is_err(), "nobody signed it");
         return;
     }
-    let jwk = signer::SECOND.jwk();
-    let own = format!(r#"{{"typ":"dpop+jwt","alg":"ES256","jwk":{jwk}}}"#);
     // Whatever its own header says, or claims that are sure to be read.
     let header = match kind % 4 {
-        1 => String::from_utf8_lossy(header).replace("JWK", &jwk),
-        _ => own,
+        1 => String::from_utf8_lossy(header).replace("JWK", &signer::SECOND.jwk()),
+        _ => own_header(),
     };
-    let hash = BASE64.encode(digest(&SHA256, TOKEN.as_bytes()));
-    let claims = String::from_utf8_lossy(claims).replace("HASH", &hash);
+    let claims = said(claims);
     let proof = signer::SECOND.sign(header.as_bytes(), claims.as_bytes());
     if judge
         .judge_proof(bound, proof.as_bytes(), &ASKED, NOW)
@@ -96,7 +122,7 @@ fuzz_target!(|input: (u8, &[u8], &[u8])| {
         return;
     };
     assert_eq!(said["htm"], "POST");
-    assert_eq!(said["ath"], *hash);
+    assert_eq!(said["ath"], hash());
     assert!(
         said["jti"]
             .as_str()
