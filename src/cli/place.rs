@@ -1,7 +1,7 @@
 //! Where a gateway keeps what commands read: its data directory.
 
 use super::failure::{Doing, Failure};
-use crate::control::config;
+use crate::control::config::{self, Config};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -28,9 +28,18 @@ impl Place {
     /// # Errors
     /// A configuration that cannot be used.
     pub fn directory(&self) -> Result<PathBuf, Failure> {
-        match &self.config {
+        match self.configuration()? {
             None => Ok(self.data.clone()),
-            Some(path) => Ok(config::load(path).doing(path.display())?.data),
+            Some(config) => Ok(config.data),
         }
+    }
+
+    /// The configuration, where one is named.
+    ///
+    /// # Errors
+    /// One that cannot be used.
+    pub fn configuration(&self) -> Result<Option<Config>, Failure> {
+        let read = |path: &PathBuf| config::load(path).doing(path.display());
+        self.config.as_ref().map(read).transpose()
     }
 }

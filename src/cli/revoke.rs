@@ -140,6 +140,7 @@ const EXAMPLES: &str = "Examples:
 /// Runs the command.
 pub fn run(args: &RevokeArgs) -> Result<(), Failure> {
     let data = args.place.directory()?;
+    known(&args.place, &args.command)?;
     // A store that is made here would be one that no gateway looks at.
     let mut store = Embedded::open_existing(&data).doing("the store")?;
     let store = &mut store;
@@ -161,6 +162,27 @@ pub fn run(args: &RevokeArgs) -> Result<(), Failure> {
         }
         RevokeCommand::List(args) => list(store, args),
         RevokeCommand::Lift(args) => lift(store, args),
+    }
+}
+
+/// An issuer that is spelled wrong would revoke nothing: where the configuration is at hand, it has to
+/// have it.
+fn known(place: &Place, command: &RevokeCommand) -> Result<(), Failure> {
+    let issuer = match command {
+        RevokeCommand::Principal(args) => args.name.split('/').next(),
+        RevokeCommand::Client(args) => args.issuer.as_deref(),
+        RevokeCommand::Token(args) | RevokeCommand::Session(args) => args.issuer.as_deref(),
+        RevokeCommand::McpSession(_) | RevokeCommand::List(_) | RevokeCommand::Lift(_) => None,
+    };
+    let (Some(issuer), Some(config)) = (issuer, place.configuration()?) else {
+        return Ok(());
+    };
+    match config.issuers.iter().any(|one| *one.name == *issuer) {
+        true => Ok(()),
+        false => Err(Failure::new(format!(
+            "no issuer of the configuration is called {}",
+            Visible(issuer)
+        ))),
     }
 }
 

@@ -174,3 +174,35 @@ fn without_a_store_nothing_seems_to_be_revoked() {
     let left = std::fs::read_dir(directory.path()).expect("it is read");
     assert_eq!(left.count(), 0, "and none is made");
 }
+
+#[test]
+fn an_issuer_that_is_spelled_wrong_is_found_by_the_configuration() {
+    let directory = data();
+    let path = directory.path().join("sluice.yaml");
+    let config = format!(
+        "listeners: [{{ bind: 127.0.0.1:0 }}]
+admin: {{ bind: 127.0.0.1:0 }}
+data: {}
+issuers: {{ partner: {{ kind: oidc, issuer: https://id.partner.example, audiences: [us] }} }}
+connections: {{ up: {{ protocol: http, upstream: \"http://localhost:1/\", record: buffered }} }}
+routes: [{{ path: /**, connection: up }}]
+",
+        directory.path().display()
+    );
+    std::fs::write(&path, config).expect("it is written");
+    let path = path.display().to_string();
+    let told = |arguments: &[&str]| run(&[&["revoke", "-c", &path], arguments].concat());
+    for arguments in [
+        &["principal", "partnre/alice"][..],
+        &["token", "t-1", "--issuer", "partnre"],
+    ] {
+        let output = told(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let why = "no issuer of the configuration is called partnre";
+        assert!(stderr(&output).contains(why), "{}", stderr(&output));
+    }
+    assert_eq!(kept(directory.path()), []);
+    let output = told(&["principal", "partner/alice"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(kept(directory.path()).len(), 1);
+}
