@@ -27,7 +27,7 @@ fn see(pins: &Pins, print: &Fingerprint) -> Sight {
 fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(2), "{what}");
+        assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -188,9 +188,9 @@ fn a_revocation_of_another_process_is_in_force_at_once_and_after_a_restart() {
     let now = clock.now().wall;
     let first = person.revoke(&revoke("local/alice", None), now).unwrap();
     soon("it is in force", || keys.load().revocations().len() == 1);
-    let soon_over = now.unix_seconds() + 1;
+    let later = now.unix_seconds() + 3600;
     person
-        .revoke(&revoke("local/bob", Some(soon_over)), now)
+        .revoke(&revoke("local/bob", Some(later)), now)
         .unwrap();
     soon("both are", || keys.load().revocations().len() == 2);
     let revision = keys.load().revision();
@@ -203,15 +203,19 @@ fn a_revocation_of_another_process_is_in_force_at_once_and_after_a_restart() {
     assert_eq!(keys.load().revision(), revision);
     keeper.stop();
 
-    soon("the second is over", || {
+    let soon_over = now.unix_seconds() + 1;
+    person
+        .revoke(&revoke("local/dan", Some(soon_over)), now)
+        .unwrap();
+    soon("the third is over", || {
         clock.now().wall.unix_seconds() >= soon_over
     });
     let keeper = StoreKeeper::start(directory.path(), clock).unwrap();
     let keys = keeper.keys().clone();
-    assert_eq!(keys.load().revocations().len(), 1, "known from the start");
+    assert_eq!(keys.load().revocations().len(), 2, "known from the start");
     assert!(person.lift(first).unwrap());
     assert!(!person.lift(first).unwrap());
-    soon("it is lifted", || keys.load().revocations().is_empty());
+    soon("it is lifted", || keys.load().revocations().len() == 1);
     keeper.stop();
 }
 
