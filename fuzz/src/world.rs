@@ -54,6 +54,8 @@ struct World {
     ended: Vec<Ended>,
     /// The recorder takes and writes what it is given.
     sound: bool,
+    /// Whether bodies of replies pass as they are, under each configuration from the first.
+    plain: Vec<bool>,
 }
 
 /// An exchange on its way, and what it was begun with.
@@ -62,7 +64,6 @@ struct Going {
     drive: Drive,
     reply: Vec<u8>,
     head_only: bool,
-    shape: Shape,
 }
 
 /// Plays an operation list to its end.
@@ -97,6 +98,7 @@ impl World {
         let mut rig = Rig::with_ring(shape, RING);
         rig.draining = choice & 128 != 0;
         World {
+            plain: vec![passes_plain(&rig.shape)],
             rig,
             going: Vec::new(),
             begun: 0,
@@ -185,7 +187,6 @@ impl World {
             caller,
             drive: Drive::new(&mut self.rig, origin, seed),
             reply,
-            shape: self.rig.shape.clone(),
         }
     }
 
@@ -245,7 +246,6 @@ impl World {
                 end,
                 reply: going.reply,
                 head_only: going.head_only,
-                shape: going.shape,
                 sound: self.sound,
             });
         } else {
@@ -263,6 +263,7 @@ impl World {
             3 => shape.credential = choice & 64 != 0,
             _ => shape.upgrades = UPGRADES[usize::from(choice & 64 != 0)..].to_vec(),
         });
+        self.plain.push(passes_plain(&self.rig.shape));
     }
 
     fn publish_keys(&mut self, ops: &mut Ops<'_>) {
@@ -300,12 +301,16 @@ impl World {
     fn judge(mut self) {
         self.rig.drain();
         for ended in &self.ended {
-            ended.agrees(&self.rig.told);
+            ended.agrees(&self.rig.told, &self.plain);
         }
         let admitted = self.ended.len();
         assert!(admitted <= self.begun);
         self.rig.assert_clean();
     }
+}
+
+fn passes_plain(shape: &Shape) -> bool {
+    shape.hiding == Hiding::Nothing && !shape.mcp
 }
 
 fn lines(mcp: bool, which: usize) -> Vec<(Effect, &'static str)> {

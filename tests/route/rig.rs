@@ -139,6 +139,8 @@ pub struct Told {
 pub enum What {
     Request {
         decision: Decision,
+        /// Of the configuration that it was judged under.
+        generation: u64,
         class: Class,
         rule: String,
         path: String,
@@ -406,6 +408,7 @@ fn read(bytes: &[u8]) -> Told {
     let what = match event {
         Event::RequestHead { request, class, .. } => What::Request {
             decision: request.decision,
+            generation: request.generation,
             class,
             rule: request.rule.into(),
             path: request.path.into(),

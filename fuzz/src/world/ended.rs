@@ -7,7 +7,7 @@ use sluice::record::{Decision, Outcome};
 use crate::check::{self, Message};
 use crate::chunks;
 use crate::drive::{After, End};
-use crate::rig::{Hiding, Shape, Told, What};
+use crate::rig::{Told, What};
 
 /// An admitted exchange that is over.
 pub(super) struct Ended {
@@ -16,7 +16,6 @@ pub(super) struct Ended {
     /// What the upstream had to say.
     pub reply: Vec<u8>,
     pub head_only: bool,
-    pub shape: Shape,
     /// The recorder worked until its end.
     pub sound: bool,
 }
@@ -24,6 +23,8 @@ pub(super) struct Ended {
 /// The frames of one exchange, put together.
 #[derive(Default)]
 struct Recorded {
+    /// Of the configuration that it was judged under, from 1.
+    generation: u64,
     sent: u64,
     head: Vec<u8>,
     body: Vec<u8>,
@@ -31,8 +32,9 @@ struct Recorded {
 }
 
 impl Ended {
-    /// The recording tells what happened: all of it, once, and nothing that did not.
-    pub(super) fn agrees(&self, told: &[Told]) {
+    /// The recording tells what happened: all of it, once, and nothing that did not. `plain` says
+    /// under which configurations bodies pass as they are.
+    pub(super) fn agrees(&self, told: &[Told], plain: &[bool]) {
         let recorded = self.recorded(told);
         let sent = check::released(&self.end.to_upstream).body.len();
         assert!(sent as u64 <= recorded.sent, "went upstream unrecorded");
@@ -46,7 +48,9 @@ impl Ended {
             }
             None => assert!(!self.sound, "an end that is missing"),
         }
-        self.released(&recorded, complete);
+        let begun = recorded.generation.checked_sub(1);
+        let is_plain = begun.is_some_and(|at| plain[at as usize]);
+        self.released(&recorded, complete, is_plain);
     }
 
     fn recorded(&self, told: &[Told]) -> Recorded {
@@ -60,8 +64,13 @@ impl Ended {
             assert!(recorded.end.is_none(), "nothing follows an end");
             recorded.sent += told.covers;
             match &told.what {
-                What::Request { decision, .. } => {
+                What::Request {
+                    decision,
+                    generation,
+                    ..
+                } => {
                     assert_eq!((at, *decision), (0, Decision::Allowed));
+                    recorded.generation = *generation;
                 }
                 _ if at == 0 => panic!("an exchange begins with its request"),
                 What::ReplyHead(bytes) => recorded.head.extend_from_slice(bytes),
@@ -75,7 +84,7 @@ impl Ended {
 
     /// What the caller got of the upstream is in the recording; and it looks whole only if the
     /// upstream's reply was.
-    fn released(&self, recorded: &Recorded, complete: bool) {
+    fn released(&self, recorded: &Recorded, complete: bool, is_plain: bool) {
         let got = check::released(&self.end.to_caller);
         // A head that is recorded waits for the first of its body, which may be refused.
         if recorded.head.is_empty() || !recorded.head.starts_with(&got.head) {
@@ -93,7 +102,7 @@ impl Ended {
                 .as_ref()
                 .expect("a truncated reply that ends cleanly");
             assert_eq!(recorded.body, got.body, "released to the last byte");
-            if self.shape.hiding == Hiding::Nothing && !self.shape.mcp {
+            if is_plain {
                 assert_eq!(got.body, *theirs);
             }
         } else if theirs.is_none()
