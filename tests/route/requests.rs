@@ -68,6 +68,7 @@ fn listed_fields_go_upstream_and_the_credential_replaces_the_token() {
         let Some(What::Request {
             headers,
             decision,
+            generation,
             rule,
             ..
         }) = recorded.first()
@@ -75,6 +76,7 @@ fn listed_fields_go_upstream_and_the_credential_replaces_the_token() {
             panic!("a request head first");
         };
         assert_eq!((*decision, rule.as_str()), (Decision::Allowed, "p/1"));
+        assert_eq!(*generation, rig.shape.generation, "what it was judged by");
         assert!(headers.contains("Accept: */*"));
         for hidden in [good(), "a=b", "X-Listed", "X-Request-Id", &credential] {
             assert!(!headers.contains(hidden), "{hidden}");
