@@ -15,7 +15,7 @@ pub use self::journal::Journal;
 pub(super) use self::parts::Asked as PartAsked;
 use self::parts::Parts;
 pub(super) use self::shown::show;
-use self::shown::{Target, show_asked, show_fields, show_upgrade};
+use self::shown::{Target, show_asked, show_fields};
 use super::Core;
 use super::cors::Crossing;
 use super::patience::Patience;
@@ -187,7 +187,9 @@ impl Account {
         let target = Target::shown(judged, core);
         let mut headers = core.pool.lend_text();
         show_fields(&judged.connection, head, bytes, &mut headers);
-        show_upgrade(&judged.connection, head, bytes, &mut headers);
+        if let Some(upgrade) = &judged.upgrade {
+            upgrade.show(&mut headers);
+        }
         if !head.has(Known::McpMethod) {
             show_asked(&judged.connection, &self.entry, &mut headers);
         }

@@ -356,26 +356,15 @@ impl Inbound {
             received.replace_body(body, core);
         }
         let (shown, span) = (credential.as_deref(), self.account.span());
-        let written = forward::head(received, bytes, &judged, shown, span, core);
-        let (text, upgrade) = match written {
-            Ok(written) => written,
-            Err(refusal) => {
-                judged.give_back(core);
-                return Err(Step::Refuse(refusal));
-            }
+        let Ok(text) = forward::head(received, bytes, &judged, shown, span, core) else {
+            judged.give_back(core);
+            return Err(Step::Refuse(Refusal::CredentialUnavailable));
         };
         let head_only = received.head.method(received.bytes(bytes)) == "HEAD";
         let forwarding = Forwarding {
             connection: Arc::clone(&judged.connection),
             request: RequestHalf::new(receipt, text, received, bytes, &judged, core, now),
-            reply: ReplyHalf::new(
-                head_only,
-                &mut judged,
-                credential.clone(),
-                upgrade,
-                core,
-                now,
-            ),
+            reply: ReplyHalf::new(head_only, &mut judged, credential.clone(), core, now),
             credential,
             address,
         };

@@ -9,6 +9,7 @@ use super::patience::Patience;
 use super::refusal::Refusal;
 use super::rules::{Connection, Rules};
 use super::step::Step;
+use super::upgrade::Upgrade;
 use crate::auth::KeyWanted;
 use crate::http::RequestScanner;
 use crate::policy::Permit;
@@ -82,6 +83,8 @@ pub(super) struct Judged {
     pub link_base: String,
     /// Its host chose the connection, and not its path alone.
     pub by_host: bool,
+    /// The protocol that the request asks for, which the connection allows.
+    pub upgrade: Option<Box<Upgrade>>,
     /// Of a connection of protocol `mcp`, once its call was judged.
     pub dialogue: Option<Box<Dialogue>>,
     /// Of a batch of Microsoft Graph, once its calls were judged.

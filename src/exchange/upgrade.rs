@@ -59,6 +59,13 @@ impl Upgrade {
         }))
     }
 
+    /// Appends it as the recording may see it. Its own fields stay out: what offers it may bear a token.
+    pub(super) fn show(&self, out: &mut Vec<u8>) {
+        for part in ["upgrade: ", &self.protocol, "\r\n"] {
+            out.extend_from_slice(part.as_bytes());
+        }
+    }
+
     /// Whether a field is the protocol's own, and so means those at the two ends.
     pub(super) fn carries(&self, field: &FieldRef<'_>) -> bool {
         self.accept.is_some() && !field.hop_by_hop && websocket::is_handshake(field)

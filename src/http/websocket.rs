@@ -54,7 +54,7 @@ pub fn is_handshake(field: &FieldRef<'_>) -> bool {
 
 /// The value of the one field of that name.
 fn only<'b>(fields: impl Iterator<Item = FieldRef<'b>>, name: &str) -> Option<&'b [u8]> {
-    let mut values = fields.filter(|field| field.name.eq_ignore_ascii_case(name.as_bytes()));
+    let mut values = fields.filter(|field| field.is(name));
     let only = values.next()?;
     values.next().is_none().then_some(only.value)
 }

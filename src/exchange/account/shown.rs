@@ -3,7 +3,6 @@
 use crate::base::access::AccessEntry;
 use crate::exchange::phase::Judged;
 use crate::exchange::rules::{Connection, ForwardFields};
-use crate::exchange::upgrade::Upgrade;
 use crate::exchange::{Core, fields};
 use crate::http::RequestHead;
 
@@ -77,21 +76,6 @@ pub(super) fn show_fields(
             }
             out.extend_from_slice(b"\r\n");
         }
-    }
-}
-
-/// Appends the protocol that a request asks to switch to. Its own fields stay out: what offers it may
-/// bear a token.
-pub(super) fn show_upgrade(
-    connection: &Connection,
-    head: &RequestHead,
-    bytes: &[u8],
-    out: &mut Vec<u8>,
-) {
-    if let Ok(Some(upgrade)) = Upgrade::of(head, bytes, connection) {
-        out.extend_from_slice(b"upgrade: ");
-        out.extend_from_slice(upgrade.protocol.as_bytes());
-        out.extend_from_slice(b"\r\n");
     }
 }
 

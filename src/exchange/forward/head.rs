@@ -11,13 +11,12 @@ use crate::exchange::phase::Judged;
 use crate::exchange::received::Received;
 use crate::exchange::rules::Mcp;
 use crate::exchange::upgrade::Upgrade;
-use crate::exchange::{Core, Refusal, fields};
+use crate::exchange::{Core, fields};
 use crate::http::write::CRLF;
 use crate::http::{FieldRef, HeadWriter, Known, WriteError};
 use crate::mcp::inner::{CALLER_HEADER, PRINCIPAL_HEADER, SECRET_HEADER};
 
-/// The head that goes upstream, `Host` first: the caller's listed fields, then the gateway's own; and
-/// what it asks this connection to become, if anything.
+/// The head that goes upstream, `Host` first: the caller's listed fields, then the gateway's own.
 ///
 /// Caller and configuration were checked before, so only a credential can be unwritable.
 pub(in crate::exchange) fn head(
@@ -27,12 +26,11 @@ pub(in crate::exchange) fn head(
     credential: Option<&Credential>,
     span: Option<Span>,
     core: &mut Core,
-) -> Result<(Vec<u8>, Option<Box<Upgrade>>), Refusal> {
-    let upgrade = Upgrade::of(&received.head, received.bytes(bytes), &judged.connection)?;
+) -> Result<Vec<u8>, WriteError> {
     let ours = Ours {
         credential,
         span,
-        upgrade: upgrade.as_deref(),
+        upgrade: judged.upgrade.as_deref(),
     };
     let mut target = core.pool.lend_text();
     write_target(judged, &mut target);
@@ -40,10 +38,10 @@ pub(in crate::exchange) fn head(
     let written = write_head(&mut text, &target, received, bytes, judged, &ours);
     core.pool.give_back_text(target);
     match written {
-        Ok(()) => Ok((text, upgrade)),
-        Err(_) => {
+        Ok(()) => Ok(text),
+        Err(why) => {
             core.pool.give_back_text(text);
-            Err(Refusal::CredentialUnavailable)
+            Err(why)
         }
     }
 }

@@ -49,8 +49,7 @@ impl Judge<'_> {
         head: &RequestHead,
         judged: &Judged,
     ) -> Result<Identity, AuthError> {
-        let mut proofs = (head.entries(self.bytes))
-            .filter(|field| field.name.eq_ignore_ascii_case(PROOF.as_bytes()));
+        let mut proofs = (head.entries(self.bytes)).filter(|field| field.is(PROOF));
         let proof = proofs.next().ok_or(AuthError::ProofMissing)?.value;
         if proofs.next().is_some() {
             return Err(AuthError::Proof(Flaw::Repeated));

@@ -171,7 +171,7 @@ impl Judge<'_> {
         let (route, path) = found.ok_or(Refusal::NoRoute)?;
         let connection = rules.connections.get(route.connection);
         let connection = Arc::clone(connection.ok_or(Refusal::NoRoute)?);
-        Upgrade::of(head, self.bytes, &connection)?;
+        let upgrade = Upgrade::of(head, self.bytes, &connection)?;
         match route.cors.as_ref().map(|cors| cors.judge(head, self.bytes)) {
             None | Some(Ok(Cross::No)) => self.account.crosses(None),
             Some(Ok(Cross::Allowed(crossing))) => self.account.crosses(Some(crossing)),
@@ -207,6 +207,7 @@ impl Judge<'_> {
             path_len,
             link_base,
             by_host,
+            upgrade,
             dialogue: None,
             errand: None,
         })

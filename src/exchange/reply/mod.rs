@@ -82,7 +82,6 @@ impl ReplyHalf {
         head_only: bool,
         judged: &mut Judged,
         credential: Option<Arc<Credential>>,
-        upgrade: Option<Box<Upgrade>>,
         core: &mut Core,
         now: Now,
     ) -> ReplyHalf {
@@ -105,7 +104,7 @@ impl ReplyHalf {
             interim: 0,
             waits: Waits::new(&judged.connection.limits, now),
             reusable: false,
-            upgrade,
+            upgrade: judged.upgrade.take(),
         }
     }
 
