@@ -1,13 +1,11 @@
 """python3 -m edge --sluice BINARY --cases DIRECTORY: the edge part of the peers suite."""
 
 import argparse
-import shutil
-import signal
 import sys
-import tempfile
 from pathlib import Path
 
-from suite.checks import Checks, interrupted
+from suite import part
+from suite.checks import Checks
 
 from . import cases, clock, documents, names, scan, slow
 from .stand import Stand
@@ -35,32 +33,11 @@ def arguments():
 
 def run(options, place):
     checks = Checks()
-    stand = Stand(place, options)
-    try:
-        for part in options.part or PARTS:
-            PARTS[part](stand, checks, options)
-    except BaseException:
-        stand.show_logs()
-        raise
-    finally:
-        stand.close()
-    if checks.failed:
-        stand.show_logs()
+    with part.ending(Stand(place, options), checks) as stand:
+        for name in options.part or PARTS:
+            PARTS[name](stand, checks, options)
     return checks.close()
 
 
-def main():
-    signal.signal(signal.SIGTERM, interrupted)
-    options = arguments()
-    place = Path(tempfile.mkdtemp(prefix="sluice-edge-"))
-    try:
-        return run(options, place)
-    finally:
-        if options.keep:
-            print(f"kept: {place}")
-        else:
-            shutil.rmtree(place, ignore_errors=True)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(part.main("edge", arguments(), run))

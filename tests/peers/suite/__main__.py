@@ -2,13 +2,10 @@
 
 import argparse
 import os
-import shutil
-import signal
 import sys
-import tempfile
 
-from . import after, odd, tokens, upgrades, wire
-from .checks import Checks, interrupted
+from . import after, odd, part, tokens, upgrades, wire
+from .checks import Checks
 from .stage import Stage
 
 
@@ -24,8 +21,7 @@ def arguments():
 
 def run(options, place):
     checks = Checks()
-    stage = Stage(place, options)
-    try:
+    with part.ending(Stage(place, options), checks) as stage:
         # Other people's libraries take private authorities from these.
         os.environ["REQUESTS_CA_BUNDLE"] = os.environ["SSL_CERT_FILE"] = str(stage.ca)
         from . import credentials, sdk  # take a while to load
@@ -39,28 +35,8 @@ def run(options, place):
         upgrades.run(stage, checks, everyone)
         after.rotate(stage, checks, everyone)
         after.finish(stage, checks, everyone)
-    except BaseException:
-        stage.show_logs()
-        raise
-    finally:
-        stage.close()
-    if checks.failed:
-        stage.show_logs()
     return checks.close()
 
 
-def main():
-    signal.signal(signal.SIGTERM, interrupted)
-    options = arguments()
-    place = tempfile.mkdtemp(prefix="sluice-peers-")
-    try:
-        return run(options, place)
-    finally:
-        if options.keep:
-            print(f"kept: {place}")
-        else:
-            shutil.rmtree(place, ignore_errors=True)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(part.main("peers", arguments(), run))

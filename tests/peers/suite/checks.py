@@ -51,8 +51,3 @@ def true(condition, what):
     """Holds, or an error that says what did not."""
     if not condition:
         raise AssertionError(what)
-
-
-def interrupted(*_):
-    """For signals: a suite that is ended ends its children."""
-    sys.exit("interrupted")

@@ -41,7 +41,7 @@ class Tour:
         self.check = checks.check
         self.curl = Curl(stage)
 
-    def library(self, app):
+    def application(self, app):
         """msal's own client, pointed at the provider."""
         shown = app.secret
         if app.certified:
@@ -60,13 +60,13 @@ class Tour:
     def certificates(self):
         users = "/graph/v1.0/users?$top=2"
         with self.check("msal with a secret: a list through the gateway"):
-            token = given(self.library(cast.AGENT).acquire_token_for_client([SCOPE]))
+            token = given(self.application(cast.AGENT).acquire_token_for_client([SCOPE]))
             same(len(self.get(users, token).json()["value"]), 2, "users")
         with self.check("msal with a certificate: a list through the gateway"):
-            library = self.library(cast.CERTIFIED)
-            token = given(library.acquire_token_for_client([SCOPE]))
+            app = self.application(cast.CERTIFIED)
+            token = given(app.acquire_token_for_client([SCOPE]))
             same(len(self.get(users, token).json()["value"]), 2, "users")
-            again = library.acquire_token_for_client([SCOPE])
+            again = app.acquire_token_for_client([SCOPE])
             same(again.get("token_source"), "cache", "the second token's source")
         with self.check("azure-identity with a certificate, and msgraph-sdk"):
             shown = CertificateCredential(
@@ -102,8 +102,8 @@ class Tour:
 
     def users(self):
         with self.check("a user of a service: on behalf of to the gateway, and on to the directory"):
-            library = self.library(cast.MIDDLE)
-            token = given(library.acquire_token_on_behalf_of(self.signed_in(), [AS_USER]))
+            app = self.application(cast.MIDDLE)
+            token = given(app.acquire_token_on_behalf_of(self.signed_in(), [AS_USER]))
             for count in (13, 14):
                 answer = self.get(f"/as-user/v1.0/users?$top={count}", token)
                 same((answer.status, len(answer.json()["value"])), (200, count), "answer")
@@ -112,7 +112,7 @@ class Tour:
             same(len(sent), 2, "requests that reached the directory")
             same(shown, {(cast.ALICE.oid, "User.Read")}, "in whose name, for what")
         with self.check("an application has nobody to act for"):
-            token = given(self.library(cast.AGENT).acquire_token_for_client([SCOPE]))
+            token = given(self.application(cast.AGENT).acquire_token_for_client([SCOPE]))
             answer = self.get("/as-user/v1.0/users", token)
             same((answer.status, answer.code()), (403, "denied"), "answer")
 
@@ -140,14 +140,14 @@ class Tour:
 
     def challenges(self):
         with self.check("claims challenge in the middle: the gateway's own token satisfies it"):
-            token = given(self.library(cast.AGENT).acquire_token_for_client([SCOPE]))
+            token = given(self.application(cast.AGENT).acquire_token_for_client([SCOPE]))
             for _ in range(2):
                 answer = self.get("/vault/secret", token)
                 same((answer.status, answer.json()["for"]), (200, cast.GATEWAY.oid), "answer")
             same([good for _, good in self.stage.vault.asked()], [False, True, True], "calls")
-        with self.check("claims challenge in the middle: the user's library satisfies it"):
-            library, user = self.library(cast.MIDDLE), self.signed_in()
-            token = given(library.acquire_token_on_behalf_of(user, [AS_USER]))
+        with self.check("claims challenge in the middle: the user's app satisfies it"):
+            app, user = self.application(cast.MIDDLE), self.signed_in()
+            token = given(app.acquire_token_on_behalf_of(user, [AS_USER]))
             answer = self.get("/vault-as-user/secret", token)
             same((answer.status, answer.body), (401, ""), "answer")
             challenge = answer.field("www-authenticate")
@@ -155,7 +155,7 @@ class Tour:
             asked = base64.b64decode(challenge.split('claims="')[1].rstrip('"')).decode()
             same(json.loads(asked), CLAIMS, "claims")
             token = given(
-                library.acquire_token_on_behalf_of(user, [AS_USER], claims_challenge=asked)
+                app.acquire_token_on_behalf_of(user, [AS_USER], claims_challenge=asked)
             )
             answer = self.get("/vault-as-user/secret", token)
             same((answer.status, answer.json()["for"]), (200, cast.ALICE.oid), "answer")

@@ -1,14 +1,13 @@
 """python3 -m pairs --cache DIR --rmcp DIR (--sluice BINARY | --direct): see tests/peers/mcp/run."""
 
 import argparse
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-from suite.checks import Checks, interrupted
+from suite import part
+from suite.checks import Checks
 from suite.program import Program
 
 from . import cast, gate, naive, raw, scripts, union
@@ -172,19 +171,6 @@ def run(options, place):
     return checks.close()
 
 
-def main():
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, interrupted)
-    options = arguments()
-    place = Path(tempfile.mkdtemp(prefix="sluice-peers-mcp-"))
-    try:
-        return run(options, place)
-    finally:
-        if options.keep:
-            print(f"kept: {place}")
-        else:
-            shutil.rmtree(place, ignore_errors=True)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    signal.signal(signal.SIGINT, part.interrupted)
+    sys.exit(part.main("peers-mcp", arguments(), run))
