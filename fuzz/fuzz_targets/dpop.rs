@@ -3,17 +3,14 @@
 
 #![no_main]
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use libfuzzer_sys::fuzz_target;
 use ring::digest::{SHA256, digest};
-use sluice::auth::{
-    Asked, Authenticator, Bound, Issuer, IssuerKind, IssuerSpec, LastBearer, Proofs, PublishedKeys,
-    SharedTokens, Verdict,
-};
-use sluice::base::clock::{Mono, Now, Wall};
+use sluice::auth::{Asked, Authenticator, Bound, LastBearer, Proofs, SharedTokens, Verdict};
+use sluice_fuzz::issuer::{KEYS, NOW};
 use sluice_fuzz::{signer, strict};
 use url::Url;
 
@@ -22,25 +19,6 @@ const ASKED: Asked<'_> = Asked {
     origin: "https://gateway.example",
     path: "/up/a-b",
 };
-const NOW: Now = Now {
-    mono: Mono(1),
-    wall: Wall(signer::START * 1_000_000_000),
-};
-
-static KEYS: LazyLock<PublishedKeys> = LazyLock::new(|| {
-    let kind = IssuerKind::Oidc {
-        issuer: "https://issuer.example".into(),
-        roles: "roles".into(),
-        groups: "groups".into(),
-    };
-    let spec = IssuerSpec::new("test", kind, vec!["api://sluice".into()]);
-    let issuer = Arc::new(Issuer::new(spec).expect("an issuer"));
-    let published = PublishedKeys::new(vec![Arc::clone(&issuer)]);
-    published
-        .publish(&issuer, signer::keys(&[&signer::FIRST]), Mono(0))
-        .expect("published");
-    published
-});
 
 /// A token that the second key's holder may show.
 static TOKEN: LazyLock<String> = LazyLock::new(|| {

@@ -2,38 +2,14 @@
 
 #![no_main]
 
-use std::sync::{Arc, LazyLock};
-
 use libfuzzer_sys::fuzz_target;
-use sluice::auth::{
-    Authenticator, Issuer, IssuerKind, IssuerSpec, LastBearer, PublishedKeys, SharedTokens,
-    Verdict, bearer,
-};
-use sluice::base::clock::{Mono, Now, Wall};
+use sluice::auth::{Authenticator, LastBearer, SharedTokens, Verdict, bearer};
+use sluice_fuzz::issuer::{KEYS, NOW};
 use sluice_fuzz::{signer, strict};
 
-static KEYS: LazyLock<PublishedKeys> = LazyLock::new(|| {
-    let kind = IssuerKind::Oidc {
-        issuer: "https://issuer.example".into(),
-        roles: "roles".into(),
-        groups: "groups".into(),
-    };
-    let spec = IssuerSpec::new("test", kind, vec!["api://sluice".into()]);
-    let issuer = Arc::new(Issuer::new(spec).expect("an issuer"));
-    let published = PublishedKeys::new(vec![Arc::clone(&issuer)]);
-    published
-        .publish(&issuer, signer::keys(&[&signer::FIRST]), Mono(0))
-        .expect("published");
-    published
-});
-
 fn judge(token: &[u8]) -> Verdict {
-    let now = Now {
-        mono: Mono(1),
-        wall: Wall(signer::START * 1_000_000_000),
-    };
     let mut authenticator = Authenticator::new(&KEYS, SharedTokens::new());
-    authenticator.authenticate(&mut LastBearer::default(), token, now)
+    authenticator.authenticate(&mut LastBearer::default(), token, NOW)
 }
 
 fuzz_target!(|input: (bool, &[u8], &[u8])| {

@@ -6,6 +6,7 @@
 pub mod chunks;
 pub mod frames;
 pub mod heads;
+pub mod issuer;
 pub mod ops;
 pub mod sse;
 pub mod strict;
