@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -11,6 +12,8 @@ use sluice::cli::Failure;
 use sluice::cli::demo::pki::{Authority, Leaf};
 use sluice::cli::serve::Gateway;
 use sluice::control::config::{self, Changes};
+use sluice::record::payload::Event;
+use sluice::record::verify::{Trust, Verdict};
 use sluice::recorder::read::{Recording, recordings};
 use sluice::worker::io::IoChoice;
 
@@ -536,6 +539,29 @@ pub struct Recorded {
     /// Its recordings.
     pub recordings: Vec<Recording>,
     _directory: tempfile::TempDir,
+}
+
+impl Recorded {
+    /// What went upstream behind heads, and what came back, of the one recording that is there. It
+    /// verifies, and all of it can be read.
+    pub fn bodies(&self) -> (Vec<u8>, Vec<u8>) {
+        let [recording] = self.recordings.as_slice() else {
+            panic!("{:?}", self.recordings);
+        };
+        let report = recording.verify(Trust::FirstSeen, None).unwrap();
+        assert_eq!(report.verdict, Verdict::Ok, "{report:?}");
+        let (mut up, mut down) = (Vec::new(), Vec::new());
+        let unread = recording.visit(None, |_, _, event| {
+            match event {
+                Event::RequestChunk { bytes, .. } => up.extend_from_slice(bytes),
+                Event::ResponseChunk { bytes, .. } => down.extend_from_slice(bytes),
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        });
+        assert_eq!(unread.unwrap(), None);
+        (up, down)
+    }
 }
 
 /// TLS as callers speak it, any version.

@@ -2,11 +2,9 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
-use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use sluice::record::Outcome;
-use sluice::record::payload::Event;
 use sluice::record::verify::{Trust, Verdict};
 use sluice::recorder::read::{Filter, recordings, sessions};
 use sluice::recorder::show::show;
@@ -83,9 +81,7 @@ fn start(io: IoChoice, origin: &Origin, limits: &str) -> Scene {
         limits,
         ..Plan::new(io, origin)
     };
-    let scene = plan.start();
-    scene.await_ready();
-    scene
+    plan.ready()
 }
 
 fn opening(scene: &Scene) -> String {
@@ -171,21 +167,7 @@ fn bytes_pass_both_ways_over_tls_and_without(io: IoChoice) {
 
 /// The recording verifies, and has all that passed.
 fn holds(recorded: &Recorded, passed: usize) {
-    let [recording] = recorded.recordings.as_slice() else {
-        panic!("one worker");
-    };
-    let report = recording.verify(Trust::FirstSeen, None).unwrap();
-    assert_eq!(report.verdict, Verdict::Ok, "{report:?}");
-    let (mut up, mut down) = (Vec::new(), Vec::new());
-    let unread = recording.visit(None, |_, _, event| {
-        match event {
-            Event::RequestChunk { bytes, .. } => up.extend_from_slice(bytes),
-            Event::ResponseChunk { bytes, .. } => down.extend_from_slice(bytes),
-            _ => {}
-        }
-        ControlFlow::Continue(())
-    });
-    assert_eq!(unread.unwrap(), None);
+    let (up, down) = recorded.bodies();
     assert_eq!(up.len(), passed);
     assert_eq!(down, [&b"welcome"[..], &up, b"bye"].concat());
     let (sessions, _) = sessions(&recorded.recordings, &Filter::default()).unwrap();
@@ -357,8 +339,7 @@ fn it_counts_as_a_call_as_long_as_it_lasts(io: IoChoice) {
         connection: ", upgrades: [websocket], limits: { calls: 1, waiting: 0 }",
         ..Plan::new(io, &origin)
     };
-    let scene = plan.start();
-    scene.await_ready();
+    let scene = plan.ready();
     for _ in 0..2 {
         let mut caller = open(&scene, scene.caller(), "");
         let refused = scene.caller().ask(opening(&scene));
@@ -483,8 +464,7 @@ fn a_drain_waits_for_it_and_cuts_it_off(io: IoChoice) {
         drain_time: "700ms",
         ..Plan::new(io, &origin)
     };
-    let scene = plan.start();
-    scene.await_ready();
+    let scene = plan.ready();
     let mut caller = open(&scene, scene.caller(), "");
     let stopping = std::thread::spawn(move || scene.stop());
     std::thread::sleep(Duration::from_millis(200));
