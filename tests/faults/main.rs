@@ -56,9 +56,7 @@ fn start(upstream: &Upstream) -> Scene {
         limits: LIMITS,
         ..Plan::new(IoChoice::Tokio, &upstream.origin)
     };
-    let scene = plan.start();
-    scene.await_ready();
-    scene
+    plan.ready()
 }
 
 /// A whole request with a chunked body.

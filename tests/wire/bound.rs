@@ -8,8 +8,8 @@ use sluice::worker::io::IoChoice;
 use super::caller::Reply;
 use super::certified::{Asking, Authority, Leaf, request, showing};
 use super::holder::Holder;
-use super::origin::{Origin, reply};
-use super::scene::{Plan, Scene, bound_token, issuer, now};
+use super::origin::Origin;
+use super::scene::{Plan, bound_token, issuer, now};
 
 on_every_driver!(
     a_proof_lets_its_holder_in_once,
@@ -31,16 +31,6 @@ fn get(token: &str, proof: &str) -> String {
     )
 }
 
-fn ok() -> Origin {
-    Origin::answering(|request| reply("200 OK", request.target()))
-}
-
-fn started(plan: Plan<'_>) -> Scene {
-    let scene = plan.start();
-    scene.await_ready();
-    scene
-}
-
 fn outcome(reply: &Reply) -> (u16, String) {
     let code = match reply.status {
         200 => String::new(),
@@ -54,8 +44,8 @@ fn refused(code: &str) -> (u16, String) {
 }
 
 fn a_proof_lets_its_holder_in_once(io: IoChoice) {
-    let (origin, holder) = (ok(), Holder::new());
-    let scene = started(Plan::new(io, &origin));
+    let (origin, holder) = (Origin::echoing(), Holder::new());
+    let scene = Plan::new(io, &origin).ready();
     let token = bound_token(&holder.cnf());
     let proof = holder.proof(&token, ("GET", URL), None);
     let mut caller = scene.caller();
@@ -102,11 +92,12 @@ fn a_proof_lets_its_holder_in_once(io: IoChoice) {
 }
 
 fn no_proof_is_good_twice_on_any_core(io: IoChoice) {
-    let (origin, holder) = (ok(), Holder::new());
-    let scene = started(Plan {
+    let (origin, holder) = (Origin::echoing(), Holder::new());
+    let plan = Plan {
         workers: 2,
         ..Plan::new(io, &origin)
-    });
+    };
+    let scene = plan.ready();
     let token = bound_token(&holder.cnf());
     // The kernel spreads connections over cores: so many are on both.
     let mut callers: Vec<_> = (0..24).map(|_| scene.caller()).collect();
@@ -124,8 +115,8 @@ fn no_proof_is_good_twice_on_any_core(io: IoChoice) {
 }
 
 fn a_proof_is_of_one_request(io: IoChoice) {
-    let (origin, holder) = (ok(), Holder::new());
-    let scene = started(Plan::new(io, &origin));
+    let (origin, holder) = (Origin::echoing(), Holder::new());
+    let scene = Plan::new(io, &origin).ready();
     let token = bound_token(&holder.cnf());
     let other = bound_token(&Holder::new().cnf());
     let mut caller = scene.caller();
@@ -167,12 +158,13 @@ fn a_proof_is_of_one_request(io: IoChoice) {
 }
 
 fn a_nonce_goes_round(io: IoChoice) {
-    let (origin, holder) = (ok(), Holder::new());
-    let scene = started(Plan {
+    let (origin, holder) = (Origin::echoing(), Holder::new());
+    let plan = Plan {
         holders: ", dpop: { nonce: true, algorithms: [ES256, EdDSA] }",
         route: ", cors: { origins: [\"https://app.example\"], expose: [x-a] }",
         ..Plan::new(io, &origin)
-    });
+    };
+    let scene = plan.ready();
     let token = bound_token(&holder.cnf());
     let mut caller = scene.caller();
     let page =
@@ -221,12 +213,12 @@ fn cnf_of(leaf: &Leaf) -> String {
 }
 
 fn a_certificate_lets_its_holder_in(io: IoChoice) {
-    let (origin, ours, theirs) = (ok(), Authority::new(), Authority::new());
+    let (origin, ours, theirs) = (Origin::echoing(), Authority::new(), Authority::new());
     let mut plan = showing(io, &origin, &ours.leaf(&[NAME]));
     plan.tls = ", client_ca: clients.pem, client_certificates: optional";
     plan.files.push(("clients.pem", theirs.pem.clone()));
     plan.holders = ", bound: certificate";
-    let mut scene = started(plan);
+    let mut scene = plan.ready();
     let (good, other) = (theirs.caller(1, &[]), theirs.caller(2, &[]));
     scene.token = bound_token(&cnf_of(&good));
     let asked = request(&scene, NAME);
@@ -266,11 +258,12 @@ fn a_certificate_lets_its_holder_in(io: IoChoice) {
 }
 
 fn tokens_must_be_bound_where_the_issuer_says_so(io: IoChoice) {
-    let (origin, holder) = (ok(), Holder::new());
-    let mut scene = started(Plan {
+    let (origin, holder) = (Origin::echoing(), Holder::new());
+    let plan = Plan {
         holders: ", bound: dpop, dpop: { algorithms: [ES256] }",
         ..Plan::new(io, &origin)
-    });
+    };
+    let mut scene = plan.ready();
     let token = bound_token(&holder.cnf());
     let proves = || get(&token, &holder.proof(&token, ("GET", URL), None));
     let mut caller = scene.caller();
@@ -305,11 +298,12 @@ fn tokens_must_be_bound_where_the_issuer_says_so(io: IoChoice) {
 }
 
 fn proofs_are_about_the_public_url(io: IoChoice) {
-    let (origin, holder) = (ok(), Holder::new());
-    let scene = started(Plan {
+    let (origin, holder) = (Origin::echoing(), Holder::new());
+    let plan = Plan {
         further: "public_url: https://gateway.example:8443",
         ..Plan::new(io, &origin)
-    });
+    };
+    let scene = plan.ready();
     let token = bound_token(&holder.cnf());
     let mut caller = scene.caller();
     for (url, status) in [
@@ -324,13 +318,14 @@ fn proofs_are_about_the_public_url(io: IoChoice) {
 
 fn nobody_is_acted_for_by_a_bound_token(io: IoChoice) {
     const ALICE: &str = "a11c0000-0000-0000-0000-000000000001";
-    let (origin, holder, issuer) = (ok(), Holder::new(), issuer());
-    let scene = started(Plan {
+    let (origin, holder, issuer) = (Origin::echoing(), Holder::new(), issuer());
+    let plan = Plan {
         issuer: &issuer,
         credential: "on_behalf_of",
         who: "roles: [reader], scopes: [read]",
         ..Plan::new(io, &origin)
-    });
+    };
+    let scene = plan.ready();
     let token = issuer.bound_user_token("first", now(), ALICE, &holder.cnf());
     let proof = holder.proof(&token, ("GET", URL), None);
     let told = scene.caller().ask(get(&token, &proof));

@@ -69,8 +69,7 @@ fn what_the_gateway_can_do_is_told_beside_the_claims(io: IoChoice) {
         credential: "entra_client\n    client_capabilities: [cp1]",
         ..Plan::new(io, &origin)
     };
-    let scene = plan.start();
-    scene.await_ready();
+    let scene = plan.ready();
     assert_eq!(scene.caller().ask(scene.get("/")).status, 200);
     let forms = issuer.forms();
     let claims = forms.iter().map(|form| fields(form)["claims"].clone());

@@ -47,6 +47,15 @@ impl Parties {
         plan
     }
 
+    /// A gateway that takes no certificate of these.
+    fn plan_without(&self, io: IoChoice, origin: &Origin, revoked: &[&Leaf]) -> Plan<'static> {
+        let tls = ", client_ca: clients.pem, client_crls: [file:clients.crl]";
+        let mut plan = self.plan(io, origin, tls);
+        let list = self.theirs.revoking(revoked, 2100);
+        plan.files.push(("clients.crl", list));
+        plan
+    }
+
     fn client(&self, leaf: Option<&Leaf>) -> Arc<ClientConfig> {
         self.ours.client(leaf)
     }
@@ -59,13 +68,11 @@ fn asks(scene: &Scene, client: &Arc<ClientConfig>) -> io::Result<Reply> {
     caller.try_reply()
 }
 
-fn started(plan: Plan<'_>) -> Scene {
-    plan.ready()
-}
-
 fn a_certificate_is_required_and_judged(io: IoChoice) {
     let (parties, origin) = (Parties::new(), Origin::echoing());
-    let scene = started(parties.plan(io, &origin, ", client_ca: clients.pem"));
+    let scene = parties
+        .plan(io, &origin, ", client_ca: clients.pem")
+        .ready();
     let good = parties.theirs.caller(1, &["spiffe://td/a"]);
     let stranger = parties.ours.caller(1, &["spiffe://td/a"]);
     for _ in 0..2 {
@@ -82,7 +89,7 @@ fn a_certificate_is_required_and_judged(io: IoChoice) {
 fn an_optional_certificate_is_judged_where_there_is_one(io: IoChoice) {
     let (parties, origin) = (Parties::new(), Origin::echoing());
     let tls = ", client_ca: clients.pem, client_certificates: optional";
-    let scene = started(parties.plan(io, &origin, tls));
+    let scene = parties.plan(io, &origin, tls).ready();
     let good = parties.theirs.caller(1, &[]);
     let stranger = parties.ours.caller(1, &[]);
     for leaf in [None, Some(&good)] {
@@ -93,12 +100,8 @@ fn an_optional_certificate_is_judged_where_there_is_one(io: IoChoice) {
 
 fn a_list_of_revoked_certificates_must_speak_of_each_and_be_of_today(io: IoChoice) {
     let (parties, origin) = (Parties::new(), Origin::echoing());
-    let tls = ", client_ca: clients.pem, client_crls: [file:clients.crl]";
     let (good, bad) = (parties.theirs.caller(1, &[]), parties.theirs.caller(2, &[]));
-    let mut plan = parties.plan(io, &origin, tls);
-    let list = parties.theirs.revoking(&[&bad], 2100);
-    plan.files.push(("clients.crl", list));
-    let mut scene = started(plan);
+    let mut scene = parties.plan_without(io, &origin, &[&bad]).ready();
     let gets_in = |scene: &Scene, leaf| asks(scene, &parties.client(Some(leaf))).is_ok();
     assert!(gets_in(&scene, &good) && !gets_in(&scene, &bad));
     // A list of somebody else's says nothing of these, and one that is over nothing of today.
@@ -134,11 +137,7 @@ fn who_is_trusted_no_more_is_cut_and_others_go_on(io: IoChoice) {
         }
         Ok(())
     });
-    let tls = ", client_ca: clients.pem, client_crls: [file:clients.crl]";
-    let mut plan = parties.plan(io, &origin, tls);
-    plan.files
-        .push(("clients.crl", parties.theirs.revoking(&[], 2100)));
-    let mut scene = started(plan);
+    let mut scene = parties.plan_without(io, &origin, &[]).ready();
     let (good, bad) = (parties.theirs.caller(1, &[]), parties.theirs.caller(2, &[]));
     let connect = |leaf| Asking::connect(scene.secure, &parties.client(Some(leaf)), NAME);
     let (mut stays, mut idle, mut busy) = (connect(&good), connect(&bad), connect(&bad));
@@ -175,11 +174,7 @@ fn silent_streams_end_with_the_right_of_their_certificates(io: IoChoice) {
         std::io::Read::read_to_end(&mut conn.wire, &mut Vec::new())?;
         Ok(())
     });
-    let tls = ", client_ca: clients.pem, client_crls: [file:clients.crl]";
-    let mut plan = parties.plan(io, &origin, tls);
-    plan.files
-        .push(("clients.crl", parties.theirs.revoking(&[], 2100)));
-    let mut scene = started(plan);
+    let mut scene = parties.plan_without(io, &origin, &[]).ready();
     let ends = now() + 5;
     let (good, revoked, ending) = (
         parties.theirs.caller(1, &[]),
@@ -222,7 +217,7 @@ fn conditions_and_the_log_know_the_certificate(io: IoChoice) {
     plan.rules = "      - deny: GET /agents/**
         when: \"!has(source.spiffe) || !source.spiffe.startsWith('spiffe://td/')\"
 ";
-    let scene = started(plan);
+    let scene = plan.ready();
     for (leaf, status) in [
         (Some(&agent), 200),
         (Some(&nameless), 403),

@@ -10,7 +10,7 @@ use sluice::worker::io::IoChoice;
 
 use super::certified::{Authority, Leaf};
 use super::origin::{Origin, reply};
-use super::scene::{Plan, Scene};
+use super::scene::Plan;
 
 on_every_driver!(
     only_the_configured_certificate_opens_the_upstream,
@@ -59,24 +59,20 @@ fn plan<'a>(
     plan
 }
 
-fn started(plan: Plan<'_>) -> Scene {
-    plan.ready()
-}
-
 const SHOWN: &str = ", client_certificate: { cert: file:up.crt, key: file:up.key }";
 
 fn only_the_configured_certificate_opens_the_upstream(io: IoChoice) {
     let (own, trusted) = (Authority::new(), Authority::new());
     let origin = asking(&own, "localhost", &trusted);
     let good = trusted.caller(1, &[]);
-    let scene = started(plan(io, &origin, &own, Some(&good), SHOWN));
+    let scene = plan(io, &origin, &own, Some(&good), SHOWN).ready();
     for _ in 0..2 {
         assert_eq!(scene.caller().ask(scene.get("/")).text(), "in");
     }
     assert_eq!(origin.connections(), 1, "it is kept");
     let stranger = own.caller(1, &[]);
     for (leaf, connection) in [(Some(&stranger), SHOWN), (None, "")] {
-        let scene = started(plan(io, &origin, &own, leaf, connection));
+        let scene = plan(io, &origin, &own, leaf, connection).ready();
         assert_eq!(scene.caller().ask(scene.get("/")).status, 502);
     }
     assert_eq!(origin.requests().len(), 2);
@@ -87,11 +83,11 @@ fn the_upstream_is_asked_for_by_another_name(io: IoChoice) {
     let origin = asking(&own, NAME, &trusted);
     let good = trusted.caller(1, &[]);
     let connection = format!("{SHOWN}, server_name: {NAME}");
-    let scene = started(plan(io, &origin, &own, Some(&good), &connection));
+    let scene = plan(io, &origin, &own, Some(&good), &connection).ready();
     assert_eq!(scene.caller().ask(scene.get("/")).text(), "in");
     let host = format!("localhost:{}", origin.address.port());
     assert_eq!(origin.requests()[0].field("host"), Some(&*host));
-    let scene = started(plan(io, &origin, &own, Some(&good), SHOWN));
+    let scene = plan(io, &origin, &own, Some(&good), SHOWN).ready();
     let refused = scene.caller().ask(scene.get("/"));
     assert_eq!(
         (refused.status, &*refused.code()),
@@ -103,7 +99,7 @@ fn another_certificate_is_shown_after_a_reload(io: IoChoice) {
     let (own, trusted) = (Authority::new(), Authority::new());
     let origin = asking(&own, "localhost", &trusted);
     let (bad, good) = (own.caller(1, &[]), trusted.caller(1, &[]));
-    let mut scene = started(plan(io, &origin, &own, Some(&bad), SHOWN));
+    let mut scene = plan(io, &origin, &own, Some(&bad), SHOWN).ready();
     assert_eq!(scene.caller().ask(scene.get("/")).status, 502);
     scene.rewrite("up.crt", &good.certificate);
     scene.rewrite("up.key", &good.key);

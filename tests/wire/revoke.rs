@@ -86,12 +86,6 @@ fn scene<'a>(io: IoChoice, origin: &Origin, issuer: &'a LocalIssuer) -> Plan<'a>
     }
 }
 
-fn start(plan: Plan<'_>) -> Scene {
-    let scene = plan.start();
-    scene.await_ready();
-    scene
-}
-
 /// The line of the access log of which something is so.
 fn logged(scene: &Scene, is_it: impl Fn(&Value) -> bool) -> Value {
     let mut found = None;
@@ -142,7 +136,7 @@ impl Stream {
 
 fn whoever_is_revoked_is_cut_off_and_others_go_on(io: IoChoice) {
     let (origin, issuer) = (origin(), issuer());
-    let scene = start(scene(io, &origin, &issuer));
+    let scene = scene(io, &origin, &issuer).ready();
     let [alice, bob] = [ALICE, BOB].map(|object| token(&issuer, object, now()));
     let (mut hers, mut his) = (scene.caller(), scene.caller());
     let mut cut = Stream::open(&scene, "/ticks", &alice);
@@ -210,7 +204,7 @@ fn recorded_as_revoked(scene: Scene) {
 
 fn a_silent_stream_of_whoever_is_revoked_is_cut(io: IoChoice) {
     let (origin, issuer) = (origin(), issuer());
-    let scene = start(scene(io, &origin, &issuer));
+    let scene = scene(io, &origin, &issuer).ready();
     let [alice, bob] = [ALICE, BOB].map(|object| token(&issuer, object, now()));
     let mut cut = Stream::open(&scene, "/silence", &alice);
     let goes_on = Stream::open(&scene, "/silence", &bob);
@@ -227,7 +221,7 @@ fn a_silent_stream_of_whoever_is_revoked_is_cut(io: IoChoice) {
 
 fn who_signs_in_again_is_served_again(io: IoChoice) {
     let (origin, issuer) = (origin(), issuer());
-    let scene = start(scene(io, &origin, &issuer));
+    let scene = scene(io, &origin, &issuer).ready();
     let old = token(&issuer, ALICE, now() - 30);
     let mut caller = scene.caller();
     assert_eq!(caller.ask(asking("/a", &old)).status, 200);
@@ -262,7 +256,7 @@ fn who_signs_in_again_is_served_again(io: IoChoice) {
 
 fn a_request_that_waits_for_its_upstream_is_refused(io: IoChoice) {
     let (origin, issuer) = (origin(), issuer());
-    let scene = start(scene(io, &origin, &issuer));
+    let scene = scene(io, &origin, &issuer).ready();
     let mut caller = scene.caller();
     caller.send(asking("/never", &token(&issuer, ALICE, now())));
     eventually("it is upstream", || origin.connections() == 1);
@@ -281,14 +275,14 @@ fn a_revocation_outlives_the_gateway_and_is_read_before_it_serves() {
         ..scene(IoChoice::default(), &origin, &issuer)
     };
     let token = token(&issuer, ALICE, now());
-    let scene = start(plan());
+    let scene = plan().ready();
     assert_eq!(scene.caller().ask(asking("/a", &token)).status, 200);
     drop(scene.stop());
     // While nobody serves.
     revoke(&data, &["client", &CLIENT.to_uppercase()]);
-    let scene = start(plan());
+    let scene = plan().ready();
     assert_eq!(scene.caller().ask(asking("/a", &token)).status, 401);
     drop(scene.stop());
-    let scene = start(plan());
+    let scene = plan().ready();
     assert_eq!(scene.caller().ask(asking("/a", &token)).status, 401);
 }
