@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use sluice::worker::io::IoChoice;
 
+use super::caller::Caller;
 use super::origin::{Origin, reply};
 use super::scene::Scene;
 
@@ -138,14 +139,20 @@ fn a_caller_that_does_not_read_ends(io: IoChoice) {
     assert!(got.len() < MUCH);
 }
 
-fn a_slow_reader_gets_everything(io: IoChoice) {
-    let origin = Origin::answering(|_| reply("200 OK", vec![b'x'; 4 << 20]));
-    let scene = Scene::limited(io, &origin, "write_idle_time: 500ms");
+/// A caller that has asked for `/`, and whose socket holds little.
+fn takes_little(scene: &Scene) -> Caller {
     let mut caller = scene.caller();
     socket2::SockRef::from(caller.wire.get_ref().socket())
         .set_recv_buffer_size(64 << 10)
         .unwrap();
     caller.send(scene.get("/"));
+    caller
+}
+
+fn a_slow_reader_gets_everything(io: IoChoice) {
+    let origin = Origin::answering(|_| reply("200 OK", vec![b'x'; 4 << 20]));
+    let scene = Scene::limited(io, &origin, "write_idle_time: 500ms");
+    let mut caller = takes_little(&scene);
     // Longer than the limit in all, never that long without taking a byte.
     let mut got = 0;
     let mut piece = vec![0; 256 << 10];
@@ -164,11 +171,7 @@ fn a_slow_reader_gets_everything(io: IoChoice) {
 
 /// Reads 64 KiB ten times a second, until it has all or is cut off; what it got.
 fn read_slowly(scene: &Scene) -> usize {
-    let mut caller = scene.caller();
-    socket2::SockRef::from(caller.wire.get_ref().socket())
-        .set_recv_buffer_size(64 << 10)
-        .unwrap();
-    caller.send(scene.get("/"));
+    let mut caller = takes_little(scene);
     let mut got = 0;
     let mut piece = vec![0; 64 << 10];
     let begun = Instant::now();
