@@ -568,14 +568,7 @@ impl Drive {
                         Some(left @ 1..) => left.min(rest.len()),
                         _ => rest.len(),
                     };
-                    let count = if self.whole {
-                        most
-                    } else {
-                        self.rng.piece(most)
-                    };
-                    let count = going.upstream.append(&rest[..count]);
-                    assert!(count > 0, "a read has room");
-                    going.at += count;
+                    self.read_upstream(going, most);
                     going.request.answered(&mut rig.core);
                     Moved::Yes
                 } else if self.origin.resets {
@@ -610,6 +603,18 @@ impl Drive {
                 Moved::Ended(Err(Stop::Refused(refusal)))
             }
         }
+    }
+
+    /// Of what the upstream has yet to say some comes, at most `most` bytes.
+    fn read_upstream(&mut self, going: &mut Going, most: usize) {
+        let count = match self.whole {
+            true => most,
+            false => self.rng.piece(most),
+        };
+        let rest = &self.origin.reply[going.at..];
+        let count = going.upstream.append(&rest[..count]);
+        assert!(count > 0, "a read has room");
+        going.at += count;
     }
 
     /// `pump::carry`, when a kept connection has ended.

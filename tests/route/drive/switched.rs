@@ -91,15 +91,9 @@ impl Drive {
                 Moved::Yes
             }
             ReplyStep::NeedBytes(until) => {
-                let rest = &self.origin.reply[going.at..];
-                if !rest.is_empty() {
-                    let count = match self.whole {
-                        true => rest.len(),
-                        false => self.rng.piece(rest.len()),
-                    };
-                    let count = going.upstream.append(&rest[..count]);
-                    assert!(count > 0, "a read has room");
-                    going.at += count;
+                let rest = self.origin.reply.len() - going.at;
+                if rest > 0 {
+                    self.read_upstream(going, rest);
                     Moved::Yes
                 } else if self.origin.ends && !going.eof {
                     going.eof = true;
