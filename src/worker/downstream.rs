@@ -296,11 +296,7 @@ pub(super) fn turn_away<S: Stream>(stream: &S) {
 mod tests {
     use super::*;
     use crate::worker::io::Tokio;
-
-    /// The bytes that a task of this kind keeps.
-    fn room<A, F>(_: impl FnOnce(A) -> F) -> usize {
-        size_of::<F>()
-    }
+    use crate::worker::room;
 
     #[test]
     fn an_idle_connection_keeps_little() {

@@ -226,11 +226,7 @@ async fn hear<D: Driver>(
 mod tests {
     use super::*;
     use crate::worker::io::Tokio;
-
-    /// The bytes that a task of this kind keeps.
-    fn room<A, F>(_: impl FnOnce(A) -> F) -> usize {
-        size_of::<F>()
-    }
+    use crate::worker::room;
 
     #[test]
     fn an_idle_connection_keeps_little() {
