@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::super::caller::Caller;
 use super::super::holder::Holder;
-use super::super::scene::{AGENT, OTHER, STRANGER, asked, bound_token, server};
+use super::super::scene::{AGENT, Agent, OTHER, STRANGER, asked, bound_token, server};
 use super::{call, caller, gateway, names, tickets};
 
 const ALL: &str = "/mcp/all";
@@ -36,6 +36,17 @@ fn the_whole_lists_what_each_member_lets_this_caller_do() {
     }
 }
 
+/// A call of a tool of each reaches it.
+fn each_member_answers(agent: &mut Agent) {
+    let read = call(agent, "files__read_file");
+    assert_eq!(
+        read["result"]["content"][0]["text"],
+        "did Some(\"read_file\")"
+    );
+    let found = call(agent, "tickets__search_a");
+    assert_eq!(found["result"]["structuredContent"]["n"], 1, "{found}");
+}
+
 /// Members are asked with the caller's token, which the caller has proven to hold.
 #[test]
 fn a_token_that_is_bound_to_its_holder_reaches_the_members() {
@@ -47,13 +58,7 @@ fn a_token_that_is_bound_to_its_holder_reaches_the_members() {
     agent.token = bound_token(AGENT, &holder);
     agent.holder = Some(holder);
     agent.initialize();
-    let read = call(&mut agent, "files__read_file");
-    assert_eq!(
-        read["result"]["content"][0]["text"],
-        "did Some(\"read_file\")"
-    );
-    let found = call(&mut agent, "tickets__search_a");
-    assert_eq!(found["result"]["structuredContent"]["n"], 1, "{found}");
+    each_member_answers(&mut agent);
     // To whoever does not hold it, it opens neither the whole nor a member.
     for path in [ALL, "/mcp/tickets"] {
         for holder in [None, Some(Holder::new())] {
@@ -71,13 +76,7 @@ fn a_call_is_judged_where_its_member_is() {
     let upstream = tickets();
     let scene = gateway(&upstream);
     let mut agent = caller(&scene, AGENT, ALL);
-    let read = call(&mut agent, "files__read_file");
-    assert_eq!(
-        read["result"]["content"][0]["text"],
-        "did Some(\"read_file\")"
-    );
-    let found = call(&mut agent, "tickets__search_a");
-    assert_eq!(found["result"]["structuredContent"]["n"], 1, "{found}");
+    each_member_answers(&mut agent);
     let called = || {
         let requests = upstream.requests();
         let calls = requests
