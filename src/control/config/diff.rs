@@ -241,11 +241,8 @@ fn refers<'c>(config: &'c Config, connection: &Connection) -> Refers<'c> {
         .and_then(|at| config.credentials.get(at));
     let masks = connection.masks.iter();
     let masks = masks.filter_map(|at| config.masks.get(*at).map(|Mask { name, .. }| &**name));
-    let members = match &connection.reach {
-        Reach::Virtual(members) => members.as_slice(),
-        Reach::Upstream(_) | Reach::Stdio(_) => &[],
-    };
-    let members = members.iter().filter_map(|at| name_of(config, *at));
+    let members = connection.members().iter();
+    let members = members.filter_map(|at| name_of(config, *at));
     (
         credential.map(|it| &*it.name),
         masks.collect(),

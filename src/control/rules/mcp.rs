@@ -135,16 +135,13 @@ fn budgets(budgets: &[Budget], before: Option<&Budgets>) -> Result<Budgets, Mist
 
 /// What is told of how to get a token: from the issuers that the connection's policies name.
 fn metadata(config: &Config, connection: &Connection, index: usize) -> Result<Metadata, String> {
-    let members: &[usize] = match &connection.reach {
-        Reach::Virtual(members) => members,
-        _ => &[],
-    };
     let issuers = super::offers::issuers(config, index);
     let mut scopes = connection
         .mcp
         .as_ref()
         .map_or(Vec::new(), |mcp| mcp.scopes.clone());
-    for member in members
+    for member in connection
+        .members()
         .iter()
         .filter_map(|at| config.connections[*at].mcp.as_ref())
     {

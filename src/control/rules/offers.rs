@@ -2,16 +2,14 @@
 //! policies name.
 
 use crate::auth::Binding;
-use crate::control::config::{Algorithm, Config, Issuer, Reach};
+use crate::control::config::{Algorithm, Config, Connection, Issuer};
 use crate::exchange::Offer;
 
 /// The issuers whose tokens come to a connection, each once.
 pub(super) fn issuers(config: &Config, connection: usize) -> Vec<&Issuer> {
     // Through a virtual connection its members' callers come.
-    let members: &[usize] = match config.connections.get(connection).map(|it| &it.reach) {
-        Some(Reach::Virtual(members)) => members,
-        _ => &[],
-    };
+    let members = config.connections.get(connection);
+    let members = members.map_or(&[][..], Connection::members);
     let speaks = |of: usize| of == connection || members.contains(&of);
     let mut named: Vec<usize> = (config.policies.iter())
         .filter(|policy| speaks(policy.connection))

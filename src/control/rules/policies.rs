@@ -1,7 +1,7 @@
 //! From the configuration's policies to those that judge.
 
 use crate::auth;
-use crate::control::config::{self, Config, Effect, IssuerKind, Mistake, Reach, Tenants};
+use crate::control::config::{self, Config, Effect, IssuerKind, Mistake, Tenants};
 use crate::policy::compile::{LineError, PolicyError};
 use crate::policy::{self, Line, Protocol, Who};
 
@@ -81,15 +81,13 @@ fn nobody_there(issuer: &config::Issuer, who: &Who) -> Option<String> {
 /// Through a virtual connection whoever may use a member comes; what of it, the member's own
 /// policies say.
 fn members(config: &Config, connection: usize) -> Vec<policy::Policy> {
-    let Reach::Virtual(members) = &config.connections[connection].reach else {
-        return Vec::new();
-    };
     let open = |policy: policy::Policy| {
         let everything = Line::from((policy::Effect::Allow, "*"));
         policy::compile::policy(&policy.name, policy.who, Protocol::Mcp, [everything]).ok()
     };
     // What is wrong with a member's policies is told with the member.
-    let compiled = members
+    let compiled = config.connections[connection]
+        .members()
         .iter()
         .flat_map(|member| compile(config, *member, &mut Vec::new()));
     compiled.filter_map(open).collect()

@@ -6,7 +6,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::super::errors::Mistake;
-use super::super::model::{Admin, Clients, Connection, Listener, ListenerTls, Reach, Route};
+use super::super::model::{Admin, Clients, Connection, Listener, ListenerTls, Route};
 use super::super::schema::{self, At, Text};
 use super::{Checker, values};
 use crate::base::limits::{LISTENER_CERTIFICATES, TRUSTED_NETWORKS};
@@ -248,10 +248,7 @@ impl Checker<'_> {
     /// Every connection is reached: by a route, or as a member of a virtual connection.
     pub(super) fn reached(&mut self, connections: &[Connection], routes: &[Route]) {
         for (index, connection) in connections.iter().enumerate() {
-            let is_member = |other: &Connection| match &other.reach {
-                Reach::Virtual(members) => members.contains(&index),
-                Reach::Upstream(_) | Reach::Stdio(_) => false,
-            };
+            let is_member = |other: &Connection| other.members().contains(&index);
             let by_route = routes.iter().any(|route| route.connection == index);
             if !by_route && !connections.iter().any(is_member) {
                 let name = &connection.name;

@@ -74,6 +74,16 @@ impl Connection {
             Reach::Stdio(_) | Reach::Virtual(_) => None,
         }
     }
+
+    /// The connections that a virtual one is made of, as indices into
+    /// [`Config::connections`](super::Config::connections); no other has any.
+    #[must_use]
+    pub fn members(&self) -> &[usize] {
+        match &self.reach {
+            Reach::Virtual(members) => members,
+            Reach::Upstream(_) | Reach::Stdio(_) => &[],
+        }
+    }
 }
 
 /// Where a connection's calls go.
