@@ -12,14 +12,13 @@
 
 use std::fmt;
 
-use ring::digest::{SHA256, digest};
-
 use super::Identity;
 use super::confirm::{Confirmation, Thumbprint};
 use super::dpop::{self, Asked, Proofs};
 use super::error::AuthError;
 use super::jwt::{Scheme, decode};
 use crate::base::clock::Now;
+use crate::base::digest::sha256;
 use crate::base::secret::constant_time_eq;
 
 /// What ties a token to its holder. Remembered with the token, so that no memory of it is without.
@@ -32,9 +31,10 @@ pub(super) struct Tie {
 
 impl Tie {
     pub(super) fn new(by: Confirmation, token: &[u8]) -> Tie {
-        let mut tie = Tie { by, token: [0; 32] };
-        tie.token.copy_from_slice(digest(&SHA256, token).as_ref());
-        tie
+        Tie {
+            by,
+            token: sha256(&[token]),
+        }
     }
 
     /// The scheme under which such a token is shown: a key's has one of its own (RFC 9449, section 7.1), so that

@@ -1,11 +1,11 @@
 //! One public key (RFC 7517, section 4), read strictly into what ring takes.
 
-use ring::digest::{SHA256, digest};
 use thiserror::Error;
 
 use super::confirm::Thumbprint;
 use super::jwt::{decode, encode, is_usable_kid};
 use super::verify::Algorithm;
+use crate::base::digest::sha256;
 use crate::base::limits::{CLAIM_TEXT_BYTES, RSA_BITS, RSA_EXPONENT};
 use crate::json::{Kind, Value};
 
@@ -105,9 +105,7 @@ impl Key {
                 format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#)
             }
         };
-        let mut print = Thumbprint::default();
-        print.copy_from_slice(digest(&SHA256, members.as_bytes()).as_ref());
-        print
+        sha256(&[members.as_bytes()])
     }
 }
 

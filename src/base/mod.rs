@@ -8,6 +8,7 @@ pub mod calendar;
 pub mod clock;
 pub mod counters;
 pub mod credential;
+pub mod digest;
 pub mod gate;
 pub mod hex;
 pub mod ids;

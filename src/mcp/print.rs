@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use ring::digest;
-
 use super::write_string;
+use crate::base::digest::sha256;
 use crate::json::{Kind, Value};
 
 /// SHA-256 over the canonical form of a tool's definition: equal for two definitions exactly when
@@ -18,11 +17,7 @@ impl Fingerprint {
     pub fn of(tool: Value<'_>) -> Fingerprint {
         let mut text = Vec::new();
         canonical(tool, &mut text);
-        let mut print = Fingerprint([0; 32]);
-        print
-            .0
-            .copy_from_slice(digest::digest(&digest::SHA256, &text).as_ref());
-        print
+        Fingerprint(sha256(&[&text]))
     }
 }
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 use hashbrown::HashMap;
-use ring::digest;
 
 use super::seal::Digest;
 use crate::base::clock::Wall;
+use crate::base::digest::sha256;
 use crate::base::limits::{TASK_ID_BYTES, TASK_LIFE, TASKS, TASKS_TOLD};
 
 /// Names a task: SHA-256 over its connection and its id.
@@ -67,13 +67,8 @@ impl TaskName {
     /// The name of a connection's task.
     #[must_use]
     pub fn new(connection: &str, id: &str) -> TaskName {
-        let mut name = [0; 32];
-        let mut context = digest::Context::new(&digest::SHA256);
-        context.update(&(connection.len() as u64).to_le_bytes());
-        context.update(connection.as_bytes());
-        context.update(id.as_bytes());
-        name.copy_from_slice(context.finish().as_ref());
-        TaskName(name)
+        let length = (connection.len() as u64).to_le_bytes();
+        TaskName(sha256(&[&length, connection.as_bytes(), id.as_bytes()]))
     }
 }
 

@@ -3,12 +3,13 @@
 use hashbrown::HashMap;
 
 use crate::base::clock::Now;
+use crate::base::digest::sha256;
 use crate::base::ids::{ExchangeId, SessionId};
 use crate::base::limits::BLOCK_BYTES;
 
 use super::frame::{CHECKSUM_BYTES, Frame, FrameError, Header, Kind, seal};
 use super::intake::RingFrame;
-use super::tree::{Hash, leaf_hash, sha256};
+use super::tree::{Hash, leaf_hash};
 
 /// First bytes of a block.
 pub const MAGIC: [u8; 4] = *b"SBLK";

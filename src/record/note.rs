@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
-use super::tree::sha256;
+use crate::base::digest::sha256;
 
 /// An Ed25519 public key.
 pub type PublicKey = [u8; 32];

@@ -1,21 +1,9 @@
 //! The Merkle log of a writer: RFC 6962, SHA-256.
 
-use ring::digest;
+use crate::base::digest::sha256;
 
 /// A SHA-256 hash.
 pub type Hash = [u8; 32];
-
-/// SHA-256 of the parts, one after the other.
-#[must_use]
-pub fn sha256(parts: &[&[u8]]) -> Hash {
-    let mut context = digest::Context::new(&digest::SHA256);
-    for part in parts {
-        context.update(part);
-    }
-    let mut hash = [0; 32];
-    hash.copy_from_slice(context.finish().as_ref());
-    hash
-}
 
 /// The hash of a leaf. The leading zero keeps a leaf from passing as a node.
 #[must_use]

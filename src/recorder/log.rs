@@ -7,6 +7,7 @@
 use std::io;
 
 use crate::base::clock::Now;
+use crate::base::digest::sha256;
 use crate::base::ids::WriterId;
 use crate::record::block::{BlockBuilder, Compressor};
 use crate::record::checkpoint::{Checkpoint, Seal};
@@ -15,7 +16,7 @@ use crate::record::pruned;
 use crate::record::segment::{
     CHECKPOINT_MAGIC, HEADER_BYTES, Header, SEAL_MAGIC, SECTOR_BYTES, write_note,
 };
-use crate::record::tree::{Tree, leaf_hash, sha256};
+use crate::record::tree::{Tree, leaf_hash};
 
 use super::disk::{Disk, write_all};
 use super::keys::Keys;

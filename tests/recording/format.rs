@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use signed_note::{Note, StandardVerifier, VerifierList};
+use sluice::base::digest::sha256;
 use sluice::base::ids::SessionId;
 use sluice::record::Class;
 use sluice::record::block::Block;
 use sluice::record::checkpoint::{Checkpoint, Seal, origin};
 use sluice::record::payload::Event;
 use sluice::record::segment::{Entry, HEADER_BYTES, Header, Walk, zeros};
-use sluice::record::tree::sha256;
 use sluice::record::verify::Verdict;
 
 use crate::sim::Sim;

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
-use ring::digest::{SHA256, digest};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{Instant, timeout_at};
 
+use crate::base::digest::sha256;
 use crate::cli::Failure;
 use crate::cli::failure::Doing;
 
@@ -128,7 +128,7 @@ impl Watch {
 
 fn held(file: &Path) -> Option<Digest> {
     let bytes = std::fs::read(file).ok()?;
-    digest(&SHA256, &bytes).as_ref().try_into().ok()
+    Some(sha256(&[&bytes]))
 }
 
 fn directory(file: &Path) -> &Path {

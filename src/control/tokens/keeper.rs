@@ -4,12 +4,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ring::digest::{SHA256, digest};
 use tokio::time::{Instant, sleep_until};
 
 use super::{AUTHORIZATION, Token, TokenError, Wish};
 use crate::base::clock::Clock;
 use crate::base::credential::{CredentialWanted, Slot};
+use crate::base::digest::sha256;
 use crate::base::hex;
 use crate::base::limits::{CHALLENGED_EVERY, QUESTIONS, REJECTED_EVERY, TOKEN_AHEAD};
 use crate::base::mailbox::{Inbox, Question};
@@ -163,7 +163,7 @@ impl Pace {
 fn bare_digest(value: &Secret) -> Box<str> {
     let value = value.expose();
     let token = value.strip_prefix(b"Bearer ").unwrap_or(value);
-    hex::text(digest(&SHA256, token).as_ref()).into()
+    hex::text(&sha256(&[token])).into()
 }
 
 /// When a token is replaced: some minutes before its end, or at four fifths of a short life.

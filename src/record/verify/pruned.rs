@@ -1,8 +1,8 @@
 //! Verification through segments that were given up.
 
+use crate::base::digest::sha256;
 use crate::record::payload::Event;
 use crate::record::pruned::{Kept, KeptEntry};
-use crate::record::tree::sha256;
 
 use super::{Finding, Verdict, Verifier, tampered, truncated};
 

@@ -1,6 +1,6 @@
 //! The examples of RFC 9449 (sections 4.1, 6.1 and 7.1) and RFC 7638 (section 3.1).
 
-use ring::digest::{SHA256, digest};
+use crate::base::digest::sha256;
 
 use super::*;
 use crate::auth::jwt::decode;
@@ -33,8 +33,7 @@ fn judged(proof: &str, method: &str, origin: &str, path: &str, at: u64) -> Resul
         origin,
         path,
     };
-    let mut token = [0; 32];
-    token.copy_from_slice(digest(&SHA256, TOKEN.as_bytes()).as_ref());
+    let token = sha256(&[TOKEN.as_bytes()]);
     let key = decode(KEY.as_bytes()).and_then(|key| key.try_into().ok());
     let key: Thumbprint = key.expect("a thumbprint");
     let wall = Wall(at * 1_000_000_000);
