@@ -6,6 +6,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::{Identity, PrincipalKind};
+use crate::base::calendar::Utc;
 use crate::base::clock::Wall;
 
 /// What a revocation names.
@@ -70,6 +71,17 @@ pub struct Revocation {
     pub before: Option<u64>,
     /// It holds up to this second since 1970, else until it is lifted.
     pub until: Option<u64>,
+}
+
+impl Revocation {
+    /// Which tokens it is about, as words that follow what it names; none where it is about all.
+    #[must_use]
+    pub fn only_before(before: Option<u64>) -> String {
+        match before {
+            Some(before) => format!(", tokens issued before {}", Utc::from_unix(before)),
+            None => String::new(),
+        }
+    }
 }
 
 /// Why somebody is refused.

@@ -5,7 +5,7 @@ use super::moment::{moment, span};
 use super::person::whoever;
 use super::place::Place;
 use super::terminal::{self, Paint};
-use crate::auth::RevokedKind;
+use crate::auth::{Revocation, RevokedKind};
 use crate::base::calendar::Utc;
 use crate::base::clock::{Clock, Wall};
 use crate::base::limits::{CLAIM_TEXT_BYTES, REVOCATION_TEXT_BYTES};
@@ -233,13 +233,8 @@ fn revoke(store: &mut Embedded, named: Named<'_>, why: &Why) -> Result<(), Failu
     };
     let id = store.revoke(&revoke, now).doing("revoke")?;
     let (kind, name) = (named.kind.name(), Visible(named.name));
-    let told = match named.before {
-        Some(before) => {
-            let before = Utc::from_unix(before);
-            format!("revocation {id}: {kind} {name}, tokens issued before {before}\n")
-        }
-        None => format!("revocation {id}: {kind} {name}\n"),
-    };
+    let before = Revocation::only_before(named.before);
+    let told = format!("revocation {id}: {kind} {name}{before}\n");
     terminal::print(told.as_bytes())
 }
 
@@ -292,9 +287,7 @@ fn in_words(kept: &KeptRevocation, paint: Paint) -> String {
     if let Some(issuer) = &one.issuer {
         let _ = write!(text, " of {}", Visible(issuer));
     }
-    if let Some(before) = one.before {
-        let _ = write!(text, ", tokens issued before {}", Utc::from_unix(before));
-    }
+    text.push_str(&Revocation::only_before(one.before));
     if let Some(until) = one.until {
         let _ = write!(text, ", until {}", Utc::from_unix(until));
     }

@@ -4,7 +4,6 @@ use std::io::{self, Write as _};
 
 use super::{LINES, Turns};
 use crate::auth::Revocation;
-use crate::base::calendar::Utc;
 use crate::base::visible::Visible;
 use crate::store::{KeptRevocation, Store, StoreError};
 
@@ -50,9 +49,7 @@ fn shown(kept: &KeptRevocation) -> String {
 }
 
 fn what(revocation: &Revocation) -> String {
-    let what = format!("{} {}", revocation.kind.name(), Visible(&revocation.name));
-    match revocation.before {
-        Some(before) => format!("{what}, tokens issued before {}", Utc::from_unix(before)),
-        None => what,
-    }
+    let (kind, name) = (revocation.kind.name(), Visible(&revocation.name));
+    let before = Revocation::only_before(revocation.before);
+    format!("{kind} {name}{before}")
 }
