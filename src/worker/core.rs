@@ -10,8 +10,10 @@ use std::time::Duration;
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, watch};
 
+use super::downstream::{Asking, Served, serve_one};
 use super::io::{CoreMain, Driver};
 use super::listener::{self, Pace};
+use super::rooms::Rooms;
 use super::seats::{Flag, Seats};
 use super::turn::Row;
 use super::upstream::Upstreams;
@@ -60,6 +62,8 @@ pub(super) struct Worker<D: Driver> {
     pub ask_groups: Ask<GroupsWanted>,
     pub ask_credential: Ask<CredentialWanted>,
     pub upstreams: RefCell<Upstreams<D>>,
+    /// Room for exchanges under way.
+    pub exchanges: Rooms<Asking<D>, Served<D>>,
     /// What to wait on for room in the ring and for the disk.
     pub link: Arc<Link>,
     /// How often other rules came into force, or other revocations: then whoever waits looks whether it
@@ -245,6 +249,7 @@ impl CoreMain for Seed {
             ask_groups,
             ask_credential,
             upstreams: RefCell::default(),
+            exchanges: Rooms::new(serve_one),
             renewals: Cell::new(0),
             drain: Flag::default(),
             cut: Flag::default(),

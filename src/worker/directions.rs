@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::core::Worker;
 use super::io::{Driver, Stream};
+use super::slices::Slices;
 use super::transport::Transport;
 use crate::base::buffers::Buffer;
 use crate::base::clock::Mono;
@@ -80,13 +81,15 @@ impl Taking {
     }
 }
 
-/// Sends slices, in a row with what other tasks are about to send; a peer that takes none of them
-/// for too long is as good as gone, and so is one with a pace that takes them too slowly.
-pub(super) fn send<'a, D: Driver, S: Stream>(
-    transport: &'a Transport<S>,
-    worker: &'a Worker<D>,
-    taking: Option<&'a Cell<Taking>>,
-    slices: impl Iterator<Item = &'a [u8]>,
+/// Sends bytes, in a row with what other tasks are about to send; a peer that takes none of them for
+/// too long is as good as gone, and so is one with a pace that takes them too slowly.
+///
+/// No `async fn`, and neither are those that call it for a direction: it would keep the bytes twice.
+pub(super) fn send<D: Driver, S: Stream>(
+    transport: &Transport<S>,
+    worker: &Worker<D>,
+    taking: Option<&Cell<Taking>>,
+    bytes: impl Slices,
 ) -> impl Future<Output = io::Result<()>> {
     let patience = async move |stream: &S| {
         let (idle, rate) = worker.limit(|limits| (limits.write_idle_time, limits.read_rate));
@@ -110,7 +113,7 @@ pub(super) fn send<'a, D: Driver, S: Stream>(
     };
     async move {
         worker.row.join().await;
-        match transport.write(slices)? {
+        match transport.write(bytes.slices())? {
             None => Ok(()),
             // Boxed, as few writes wait: no other connection keeps room for it.
             Some(unsent) => Box::pin(transport.finish_write(unsent, &patience)).await,

@@ -7,6 +7,8 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+
 use super::core::{Present, Worker};
 use super::crowd::Place;
 use super::directions::{Ear, Taking, finish, send};
@@ -25,9 +27,6 @@ use crate::exchange::{Arrival, Fixed, Refusal, ToCaller, Way};
 /// overtake it (RFC 9112, section 9.6).
 const LINGER: Duration = Duration::from_secs(1);
 
-/// How long a connection keeps room for an exchange after one.
-const BUSY_TIME: Duration = Duration::from_secs(1);
-
 /// A caller's connection.
 pub(super) struct Caller<S> {
     transport: Transport<S>,
@@ -37,6 +36,8 @@ pub(super) struct Caller<S> {
     inner: bool,
     /// How it has come.
     arrival: Arrival,
+    /// Its place among those that are connected.
+    place: Place,
     /// How fast it takes replies.
     taking: Cell<Taking>,
     /// The last bearer token, so that the next is compared before it is judged.
@@ -59,6 +60,38 @@ pub(super) enum After {
 }
 
 impl<S: Stream> Caller<S> {
+    /// A connection that has just come by `entrance`.
+    ///
+    /// # Errors
+    /// When TLS cannot begin.
+    pub(super) fn enters(
+        stream: S,
+        place: Place,
+        entrance: &Entrance,
+        now: Mono,
+    ) -> io::Result<Caller<S>> {
+        let tls = match &entrance.offers {
+            Offers::Tls(tls) => Some(tls),
+            Offers::Plain | Offers::Inner => None,
+        };
+        let transport = Transport::server(stream, tls)?;
+        Ok(Caller {
+            arrival: Arrival {
+                peer: transport.peer(),
+                shown: None,
+                hops: entrance.hops.clone(),
+            },
+            transport,
+            buffer: Buffer::default(),
+            inner: matches!(entrance.offers, Offers::Inner),
+            place,
+            taking: Cell::default(),
+            last: LastBearer::default(),
+            served: 0,
+            idle_since: now,
+        })
+    }
+
     /// True when TLS protects it.
     fn is_secure(&self) -> bool {
         self.transport.is_secure()
@@ -102,13 +135,12 @@ pub(super) struct Mouth<'a, S> {
 
 impl<S: Stream> Mouth<'_, S> {
     /// Sends recorded bytes; a caller that takes none for too long is gone.
-    pub(super) async fn send<D: Driver>(
+    pub(super) fn send<D: Driver>(
         &mut self,
         worker: &Worker<D>,
         bytes: ToCaller<'_>,
-    ) -> io::Result<()> {
-        let taking = Some(self.taking);
-        send(self.transport, worker, taking, bytes.slices()).await
+    ) -> impl Future<Output = io::Result<()>> {
+        send(self.transport, worker, Some(self.taking), bytes)
     }
 
     /// Sends a constant answer.
@@ -133,45 +165,21 @@ async fn send_constant<D: Driver, S: Stream>(
     fixed: &Fixed,
     head_only: bool,
 ) -> io::Result<()> {
-    let bytes = std::iter::once(fixed.bytes(head_only));
-    send(transport, worker, None, bytes).await
+    send(transport, worker, None, fixed.bytes(head_only)).await
 }
 
 /// Serves a caller's connection until it ends.
 ///
 /// What it keeps while nothing is under way is its socket, what TLS knows, and this task, which is
-/// small: room for an exchange is made when bytes come, and given up when no more follow.
+/// small: an exchange has a room of the core's, from the first byte of its request to its end.
 pub(super) async fn serve<D: Driver>(
     present: Present<D>,
-    mut place: Place,
-    stream: D::Stream,
+    mut caller: Box<Caller<D::Stream>>,
     entrance: Rc<Entrance>,
 ) {
     let worker = present.worker();
-    let (tls, inner) = match &entrance.offers {
-        Offers::Plain => (None, false),
-        Offers::Tls(tls) => (Some(tls), false),
-        Offers::Inner => (None, true),
-    };
-    let Ok(transport) = Transport::server(stream, tls) else {
-        return;
-    };
-    let mut caller = Caller {
-        arrival: Arrival {
-            peer: transport.peer(),
-            shown: None,
-            hops: entrance.hops.clone(),
-        },
-        transport,
-        buffer: Buffer::default(),
-        inner,
-        taking: Cell::default(),
-        last: LastBearer::default(),
-        served: 0,
-        idle_since: worker.now().mono,
-    };
     // Boxed, like the end: a connection in between keeps no room for either.
-    if let Err(error) = Box::pin(begin::all(worker, &mut caller, &mut place, entrance)).await {
+    if let Err(error) = Box::pin(begin::all(worker, &mut caller, entrance)).await {
         if begin::is_plain_text(&error) {
             Box::pin(begin::answer_plain_text(
                 worker,
@@ -181,86 +189,58 @@ pub(super) async fn serve<D: Driver>(
         }
         return;
     }
+    let mut turn = Turn::default();
     let after = loop {
-        let keep_alive_time = worker.limit(|limits| limits.keep_alive_time);
-        match next_request(worker, &mut caller, keep_alive_time).await {
-            Next::Begun => {}
-            Next::None | Next::Never => break After::Close,
+        if !next_request(worker, &mut caller).await {
+            break After::Close;
         }
-        if let Some(after) = Box::pin(serve_busy(worker, &mut caller)).await {
-            break after;
+        turn.spend_exchange();
+        turn.breathe::<D>().await;
+        let (served, after) = worker.exchanges.run((Rc::clone(worker), caller)).await;
+        caller = served;
+        match after {
+            After::KeepAlive if !worker.is_draining() => caller.idle_since = worker.now().mono,
+            After::Abort => break After::Abort,
+            After::KeepAlive | After::Close => break After::Close,
         }
     };
-    worker.pool.borrow_mut().give_back(caller.buffer);
+    worker
+        .pool
+        .borrow_mut()
+        .give_back(std::mem::take(&mut caller.buffer));
     match after {
         After::Abort => caller.transport.abort(),
         _ => Box::pin(close(worker, &caller.transport)).await,
     }
 }
 
-/// Serves exchanges while the next follows soon, so that room is made for many of them at once. How
-/// the connection goes on, or nothing when it is idle.
-async fn serve_busy<D: Driver>(
-    worker: &Rc<Worker<D>>,
-    caller: &mut Caller<D::Stream>,
-) -> Option<After> {
-    let mut turn = Turn::default();
-    loop {
-        turn.spend_exchange();
-        turn.breathe::<D>().await;
-        caller.served += 1;
-        let last = caller.served >= worker.limit(|limits| limits.requests_per_connection);
-        match pump::exchange(worker, caller, last).await {
-            After::KeepAlive if !worker.is_draining() => {}
-            After::Abort => return Some(After::Abort),
-            After::KeepAlive | After::Close => return Some(After::Close),
-        }
-        caller.idle_since = worker.now().mono;
-        let keep_alive_time = worker.limit(|limits| limits.keep_alive_time);
-        match next_request(worker, caller, keep_alive_time.min(BUSY_TIME)).await {
-            Next::Begun => {}
-            Next::None => return None,
-            Next::Never => return Some(After::Close),
-        }
-    }
-}
+/// What an exchange has a room for.
+pub(super) type Asking<D> = (Rc<Worker<D>>, Box<Caller<<D as Driver>::Stream>>);
 
-/// What comes of waiting for a request.
-enum Next {
-    /// Its first bytes are there.
-    Begun,
-    /// It has not come in this time.
-    None,
-    /// There will be none.
-    Never,
+/// What comes out of it.
+pub(super) type Served<D> = (Box<Caller<<D as Driver>::Stream>>, After);
+
+/// Serves one exchange, whose first bytes are there.
+pub(super) async fn serve_one<D: Driver>((worker, mut caller): Asking<D>) -> Served<D> {
+    caller.served += 1;
+    let last = caller.served >= worker.limit(|limits| limits.requests_per_connection);
+    let after = pump::exchange(&worker, &mut caller, last).await;
+    (caller, after)
 }
 
 /// Waits for the first byte of the next request, owning no buffer, until the connection has been idle
-/// for so long.
-async fn next_request<D: Driver>(
-    worker: &Worker<D>,
-    caller: &mut Caller<D::Stream>,
-    idle_time: Duration,
-) -> Next {
+/// for too long; false when there will be none.
+async fn next_request<D: Driver>(worker: &Worker<D>, caller: &mut Caller<D::Stream>) -> bool {
     if !caller.buffer.is_empty() {
-        return Next::Begun;
+        return true;
     }
-    let until = caller.idle_since.after(idle_time);
-    let (mut ear, _) = caller.split();
-    let arrived = async {
-        match ear.read(worker, until).await {
-            Ok(1..) => Next::Begun,
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => Next::None,
-            Ok(0) | Err(_) => Next::Never,
-        }
-    };
-    let drained = async {
-        worker.drain.raised().await;
-        Next::Never
-    };
+    let keep_alive_time = worker.limit(|limits| limits.keep_alive_time);
+    let until = caller.idle_since.after(keep_alive_time);
+    let mut ear = caller.split().0;
+    let arrived = ear.read(worker, until).map(|read| matches!(read, Ok(1..)));
+    let drained = worker.drain.raised().map(|()| false);
     either(arrived, drained).await
 }
-
 /// Ends a connection after a whole reply: says so, and takes what still comes for a moment.
 async fn close<D: Driver>(worker: &Worker<D>, transport: &Transport<D::Stream>) {
     let until = worker.now().mono.after(LINGER);
@@ -301,13 +281,12 @@ mod tests {
     #[test]
     fn an_idle_connection_keeps_little() {
         type Stream = <Tokio as Driver>::Stream;
-        type Comes = (Present<Tokio>, Place, Stream, Rc<Entrance>);
-        type Asks = (&'static Rc<Worker<Tokio>>, &'static mut Caller<Stream>);
-        let idle = room(|(present, place, stream, entrance): Comes| {
-            serve(present, place, stream, entrance)
-        });
-        assert!(idle <= 1024, "the task of an idle connection: {idle} bytes");
-        let busy = room(|(worker, caller): Asks| serve_busy(worker, caller));
-        assert!(busy <= 6 * 1024, "one exchange: {busy} bytes");
+        type Comes = (Present<Tokio>, Box<Caller<Stream>>, Rc<Entrance>);
+        let idle = room(|(present, caller, entrance): Comes| serve(present, caller, entrance));
+        assert!(idle <= 512, "the task of an idle connection: {idle} bytes");
+        let caller = size_of::<Caller<Stream>>();
+        assert!(caller <= 320, "an idle connection: {caller} bytes");
+        let busy = room(serve_one::<Tokio>);
+        assert!(busy <= 5 * 1024, "one exchange: {busy} bytes");
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::core::{Listening, Worker};
 use super::crowd::Place;
-use super::downstream;
+use super::downstream::{self, Caller};
 use super::io::{Driver, Stream, accept_backlog, accept_patiently};
 use super::turn::Turn;
 use super::wait::either;
@@ -51,8 +51,12 @@ pub(super) async fn accept<D: Driver>(
 fn admit<D: Driver>(worker: &Rc<Worker<D>>, stream: D::Stream, entrance: &Rc<Entrance>) {
     match let_in(worker, stream.peer_addr().ip(), entrance) {
         Ok(place) => {
-            let (present, entrance) = (worker.enter(), Rc::clone(entrance));
-            worker.spawn(downstream::serve(present, place, stream, entrance));
+            let present = worker.enter();
+            let caller = Caller::enters(stream, place, entrance, worker.now().mono);
+            let Ok(caller) = caller.map(Box::new) else {
+                return;
+            };
+            worker.spawn(downstream::serve(present, caller, Rc::clone(entrance)));
         }
         Err(why) => {
             worker.count(why);

@@ -4,7 +4,8 @@
 //! connection of `upstream`, and its reply leaves by `downstream`. `transport` lays TLS
 //! between bytes and sockets, [`io`] are the runtimes, `crowd` is who is connected, `core` what the
 //! connections of one core share, `seats` how their tasks wait for time and for what is told to all,
-//! `turn` in which order they get theirs. Nothing here judges anything: the exchange says what it
+//! `turn` in which order they get theirs, `rooms` the memory that an exchange has while it is under
+//! way. Nothing here judges anything: the exchange says what it
 //! needs, the worker waits for it.
 
 mod core;
@@ -14,6 +15,7 @@ mod downstream;
 pub mod io;
 mod listener;
 mod pump;
+mod rooms;
 mod seats;
 mod slices;
 mod transport;

@@ -10,7 +10,6 @@ use crate::http::proxy::proxy_header;
 use crate::tls::TlsError;
 use crate::worker::Entrance;
 use crate::worker::core::Worker;
-use crate::worker::crowd::Place;
 use crate::worker::io::Driver;
 use crate::worker::transport::Transport;
 use crate::worker::wait::either;
@@ -19,7 +18,6 @@ use crate::worker::wait::either;
 pub(super) async fn all<D: Driver>(
     worker: &Worker<D>,
     caller: &mut Caller<D::Stream>,
-    place: &mut Place,
     entrance: Rc<Entrance>,
 ) -> io::Result<()> {
     let is_introduced = !caller.inner && entrance.is_introduced(caller.transport.peer().ip());
@@ -30,7 +28,7 @@ pub(super) async fn all<D: Driver>(
     let until = worker.now().mono.after(handshake_time);
     let begun = async {
         if is_introduced {
-            introduce(worker, caller, place).await?;
+            introduce(worker, caller).await?;
         }
         if caller.is_secure() {
             worker.pool.borrow_mut().fill_vacancy(&mut caller.buffer);
@@ -66,7 +64,6 @@ pub(super) async fn all<D: Driver>(
 async fn introduce<D: Driver>(
     worker: &Worker<D>,
     caller: &mut Caller<D::Stream>,
-    place: &mut Place,
 ) -> io::Result<()> {
     let Caller {
         transport, buffer, ..
@@ -85,7 +82,7 @@ async fn introduce<D: Driver>(
     };
     caller.arrival.peer = source;
     let most = worker.limit(|limits| limits.connections_per_address);
-    match place.comes_from(source.ip(), most) {
+    match caller.place.comes_from(source.ip(), most) {
         true => Ok(()),
         false => Err(io::ErrorKind::QuotaExceeded.into()),
     }

@@ -61,12 +61,12 @@ pub(super) struct Fare {
 
 impl<S: Stream> Mouth<'_, S> {
     /// Sends bytes that a receipt vouches for.
-    pub(super) async fn send<D: Driver>(
+    pub(super) fn send<D: Driver>(
         &mut self,
         worker: &Worker<D>,
         bytes: ToUpstream<'_>,
-    ) -> io::Result<()> {
-        send(self.transport, worker, None, bytes.slices().into_iter()).await
+    ) -> impl Future<Output = io::Result<()>> {
+        send(self.transport, worker, None, bytes)
     }
 
     /// Says that nothing more will come.

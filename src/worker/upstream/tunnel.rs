@@ -17,7 +17,7 @@ pub(super) async fn ask<D: Driver>(
     transport: &Transport<D::Stream>,
     tunnel: &Tunnel,
 ) -> io::Result<()> {
-    send(transport, worker, None, std::iter::once(tunnel.request())).await?;
+    send(transport, worker, None, tunnel.request()).await?;
     let mut buffer = worker.pool.borrow_mut().lend();
     let answered = answer(worker, transport, &mut buffer).await;
     worker.pool.borrow_mut().give_back(buffer);
