@@ -328,6 +328,18 @@ async fn the_admin_door_answers_to_its_own_names_only() {
     });
 }
 
+/// A gateway without workers, keys and servers of its own.
+fn nobody_else() -> Parts {
+    Parts {
+        inherited: Default::default(),
+        counters: Arc::new(Counters::new(Labels::default(), 1)),
+        probes: Vec::new(),
+        pins: Pins::new().0,
+        keys: Default::default(),
+        servers: Arc::new(|_| None),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_port_in_use_refuses_to_start() {
     let issuer = LocalIssuer::start().await;
@@ -335,15 +347,7 @@ async fn a_port_in_use_refuses_to_start() {
     let directory = tempfile::tempdir().unwrap();
     let mut config = configuration(&issuer, directory.path());
     config.admin.bind = taken.local_addr().unwrap();
-    let parts = Parts {
-        inherited: Default::default(),
-        counters: Arc::new(Counters::new(Labels::default(), 1)),
-        probes: Vec::new(),
-        pins: Pins::new().0,
-        keys: Default::default(),
-        servers: Arc::new(|_| None),
-    };
-    match Control::start(&config, Clock::start(), parts) {
+    match Control::start(&config, Clock::start(), nobody_else()) {
         Err(StartError::Admin(address, _)) => assert_eq!(address, config.admin.bind),
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("started"),
@@ -361,15 +365,7 @@ async fn with_tls_and_a_token_only_the_token_opens_the_admin_door() {
         key: Secret::new(made.signing_key.serialize_pem().into_bytes()),
     });
     config.admin.token = Some(Secret::new(SECRET.into()));
-    let parts = Parts {
-        inherited: Default::default(),
-        counters: Arc::new(Counters::new(Labels::default(), 1)),
-        probes: Vec::new(),
-        pins: Pins::new().0,
-        keys: Default::default(),
-        servers: Arc::new(|_| None),
-    };
-    let control = Control::start(&config, Clock::start(), parts).unwrap();
+    let control = Control::start(&config, Clock::start(), nobody_else()).unwrap();
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured(trusting(made.cert.der().clone()))
         .build()
