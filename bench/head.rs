@@ -1,4 +1,5 @@
-//! The http room's hot paths: heads and chunks, beside httparse and picohttpparser; targets.
+//! The http room's hot paths: heads and chunks, beside httparse and picohttpparser; targets, beside
+//! the `url` crate.
 
 #[cfg(target_arch = "x86_64")]
 mod pico;
@@ -82,7 +83,9 @@ fn heads(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Into one spelling each; beside the crate that makes a URL of one, which leaves escapes as they are.
 fn targets(criterion: &mut Criterion) {
+    let base = url::Url::parse("https://graph.gateway.example/").expect("a URL");
     let mut group = criterion.benchmark_group("target");
     for (name, target) in [
         (
@@ -96,6 +99,9 @@ fn targets(criterion: &mut Criterion) {
         group.bench_function(name, |bench| {
             let mut out = Vec::with_capacity(256);
             bench.iter(|| black_box(canonical(black_box(target.as_bytes()), &mut out)).is_ok());
+        });
+        group.bench_function(format!("url crate, {name}"), |bench| {
+            bench.iter(|| base.join(black_box(target)));
         });
     }
     group.finish();
