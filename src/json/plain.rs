@@ -29,20 +29,37 @@ impl<'p> Stops<'p> {
 
     #[inline(always)]
     pub(super) fn next(&mut self) -> Option<usize> {
+        if self.bits == 0 && !self.advance() {
+            return None;
+        }
+        let stop = self.base + self.bits.trailing_zeros() as usize;
+        self.bits &= self.bits - 1;
+        Some(stop)
+    }
+
+    /// Leaves the next one behind.
+    #[inline(always)]
+    pub(super) fn skip(&mut self) {
+        if self.bits != 0 || self.advance() {
+            self.bits &= self.bits - 1;
+        }
+    }
+
+    /// Goes on to the next block that has stops; false when there is none.
+    #[inline(always)]
+    fn advance(&mut self) -> bool {
         while self.bits == 0 {
             self.base = self.base.wrapping_add(BLOCK);
             if self.base >= self.bytes.len() {
                 self.base = self.bytes.len();
-                return None;
+                return false;
             }
             // Bytes beyond ASCII count as below a space.
             self.bits = bits(self.bytes, self.base, |lanes| {
                 ends(lanes) | below(lanes, b' ')
             });
         }
-        let stop = self.base + self.bits.trailing_zeros() as usize;
-        self.bits &= self.bits - 1;
-        Some(stop)
+        true
     }
 
     /// Where the string that opens at `quote` ends: the place of its closing quote, if all of it is

@@ -141,12 +141,12 @@ fn member_string<S: Sink>(
 ) -> Option<bool> {
     let quote = *at;
     let stop = stops.next()?;
-    if piece
-        .get(stop..)
-        .is_some_and(|rest| rest.starts_with(joint))
-    {
+    let behind = piece.get(stop..).and_then(|rest| rest.first_chunk());
+    if behind == Some(joint) {
         sink.string(key, quote + 1, stop);
-        *at = stops.next()?;
+        // The joint's other quote is the stop that comes next, and not searched for.
+        stops.skip();
+        *at = stop + 2;
         return Some(true);
     }
     let end = stops.closing(quote, stop)?;

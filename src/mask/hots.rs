@@ -40,6 +40,11 @@ impl<'c> Hots<'c> {
             || before.is_none_or(|byte| !byte.is_ascii_alphanumeric())
     }
 
+    /// Where in the body the first one is that is not behind us; past all bytes when there is none.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
     /// True when there may be one before `end` that is not behind us.
     #[inline(always)]
     pub fn are_before(&self, end: u64) -> bool {

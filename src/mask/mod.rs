@@ -130,7 +130,7 @@ impl<'a> Masked<'a> {
     #[must_use]
     pub fn len(&self) -> usize {
         self.woven
-            .map_or(self.chunk.len(), |(weave, _)| weave.length)
+            .map_or(self.chunk.len(), |(weave, _)| weave.length())
     }
 
     /// True when there is nothing to hand on, for instance because all of a chunk is held back.

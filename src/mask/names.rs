@@ -14,13 +14,19 @@ pub(super) const SEPARATOR: u8 = 0xFF;
 #[derive(Default)]
 pub(super) struct Names {
     by_length: Vec<Vec<Wanted>>,
-    /// One bit for each length below 63 that some name has, and one for all others.
-    lengths: u64,
+    sieve: Sieve,
     /// Some name is asked for only within others, so readers keep track of those.
     nested: bool,
     /// Bytes of the shortest link that is an annotation: it may stand behind another name, as in
     /// `members@odata.nextLink`.
     shortest_tail: Option<usize>,
+}
+
+/// Lets names through that may be asked for: most names of a body are known by their length, first
+/// and last letter to be none.
+struct Sieve {
+    /// By length: one bit for each pair of letters, some of which share one. Longer names pass.
+    rows: [u64; Sieve::ROWS],
 }
 
 struct Wanted {
@@ -53,7 +59,13 @@ impl Names {
             let shortest = self.shortest_tail.unwrap_or(name.len());
             self.shortest_tail = Some(shortest.min(name.len()));
         }
-        self.lengths |= length_bit(name.len());
+        if self.nested {
+            // Any name may be one that they must stand within.
+            self.sieve.open(0);
+        } else if let Some(shortest) = self.shortest_tail {
+            self.sieve.open(shortest + 1);
+        }
+        self.sieve.add(name);
         self.by_length[name.len()].push(Wanted {
             name: name.into(),
             ends,
@@ -68,10 +80,11 @@ impl Names {
         self.nested
     }
 
-    /// False when no name that is asked for is as long.
+    /// False for most names that [`Names::find`] need not be told of.
     #[inline(always)]
-    pub fn have_length(&self, length: usize) -> bool {
-        self.lengths & length_bit(length) != 0
+    pub fn may_have<'n>(&self, length: usize, name: impl FnOnce() -> &'n [u8]) -> bool {
+        let row = self.sieve.rows.get(length);
+        row.is_none_or(|row| *row != 0) && self.sieve.passes(name())
     }
 
     /// The names of members that are hidden, wherever they must stand.
@@ -83,7 +96,7 @@ impl Names {
 
     /// Whether the name may be that of a link that belongs to another member.
     #[inline]
-    pub fn may_have_tail(&self, name: &[u8]) -> bool {
+    fn may_have_tail(&self, name: &[u8]) -> bool {
         let long = self
             .shortest_tail
             .is_some_and(|shortest| name.len() > shortest);
@@ -133,9 +146,44 @@ impl Wanted {
     }
 }
 
-#[inline(always)]
-fn length_bit(length: usize) -> u64 {
-    1 << length.min(63)
+impl Default for Sieve {
+    fn default() -> Sieve {
+        Sieve {
+            rows: [0; Sieve::ROWS],
+        }
+    }
+}
+
+impl Sieve {
+    const ROWS: usize = 64;
+
+    fn add(&mut self, name: &[u8]) {
+        if let (Some(row), Some(letters)) = (self.rows.get_mut(name.len()), Sieve::letters(name)) {
+            *row |= 1 << letters;
+        }
+    }
+
+    /// Lets all names of so many bytes and more through.
+    fn open(&mut self, length: usize) {
+        for row in self.rows.iter_mut().skip(length) {
+            *row = u64::MAX;
+        }
+    }
+
+    #[inline(always)]
+    fn passes(&self, name: &[u8]) -> bool {
+        match (self.rows.get(name.len()), Sieve::letters(name)) {
+            (Some(row), Some(letters)) => row >> letters & 1 == 1,
+            _ => true,
+        }
+    }
+
+    /// Below 64, and the same however the letters are written.
+    #[inline(always)]
+    fn letters(name: &[u8]) -> Option<u32> {
+        let (first, last) = ends(name)?;
+        Some((u32::from(first) + 5 * u32::from(last)) % 64)
+    }
 }
 
 /// The first and the last byte, with the bit set that tells lower case from upper.

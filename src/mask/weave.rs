@@ -89,12 +89,18 @@ pub(super) struct Weave {
     next_held: Vec<u8>,
     pub notes: Vec<u8>,
     next_notes: Vec<u8>,
+    out: Out,
+    pub hits: Vec<Hit>,
+}
+
+/// What a chunk becomes, in order.
+#[derive(Default)]
+struct Out {
     segments: Vec<Segment>,
     /// There are many spans, so short segments are gathered here.
     scattered: bool,
     gathered: Vec<u8>,
-    pub hits: Vec<Hit>,
-    pub length: usize,
+    length: usize,
 }
 
 impl Weave {
@@ -116,10 +122,15 @@ impl Weave {
         self.next_held.clear();
         std::mem::swap(&mut self.notes, &mut self.next_notes);
         self.next_notes.clear();
-        self.segments.clear();
-        self.gathered.clear();
+        self.out.segments.clear();
+        self.out.gathered.clear();
+        self.out.length = 0;
         self.hits.clear();
-        self.length = 0;
+    }
+
+    /// Bytes that the chunk has become.
+    pub fn length(&self) -> usize {
+        self.out.length
     }
 
     pub fn add(&mut self, span: Span) {
@@ -160,9 +171,10 @@ impl Weave {
     /// After a chunk: releases what no further span can reach. `safe` is where the next span can
     /// begin at the earliest, `consumed` where an open one can end: before a half-read escape.
     pub fn release(&mut self, chunk: &[u8], masks: &Masks, safe: u64, consumed: u64) {
-        self.scattered = self.spans.len() > SCATTERED;
+        let mut spans = std::mem::take(&mut self.spans);
+        self.out.scattered = spans.len() > SCATTERED;
         let mut done = 0;
-        while let Some(&span) = self.spans.get(done) {
+        while let Some(span) = spans.get(done) {
             if span.start < self.covered {
                 // Overlaps what is masked already: one hole, however many rules dug it.
                 if span.end == OPEN {
@@ -170,7 +182,7 @@ impl Weave {
                 }
                 self.covered = self.covered.max(span.end);
                 if self.replaced != Some(span.what()) {
-                    self.hit(&span);
+                    self.hit(span);
                 }
                 done += 1;
                 continue;
@@ -178,22 +190,22 @@ impl Weave {
             if span.start >= safe {
                 break;
             }
-            self.plain(span.start, chunk, masks);
+            self.plain(span.start, chunk);
             if span.end == OPEN || safe < span.end {
                 // The place is known, the replacement is not: the bytes go, the hole stays open.
                 break;
             }
-            let overlapped = self
-                .spans
-                .get(done + 1)
-                .is_some_and(|next| next.start < span.end && next.rule != span.rule);
-            self.replace(&span, overlapped, chunk, masks);
-            self.hit(&span);
+            let next = spans.get(done + 1);
+            let overlapped =
+                next.is_some_and(|next| next.start < span.end && next.rule != span.rule);
+            self.replace(span, overlapped, masks);
+            self.hit(span);
             self.replaced = Some(span.what());
             self.covered = span.end;
             done += 1;
         }
-        self.spans.drain(..done);
+        spans.drain(..done);
+        self.spans = spans;
         let stop = self.spans.first().map_or(safe, |span| {
             if span.end == OPEN && span.start < self.covered {
                 self.covered = self.covered.max(consumed);
@@ -201,7 +213,7 @@ impl Weave {
             safe.min(span.start.max(self.covered))
         });
         self.skip();
-        self.plain(stop.max(self.released), chunk, masks);
+        self.plain(stop.max(self.released), chunk);
         self.keep(chunk, consumed);
     }
 
@@ -211,14 +223,15 @@ impl Weave {
         chunk: &'a [u8],
         masks: &'a Masks,
     ) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        self.segments.iter().map(move |segment| match *segment {
-            Segment::Gathered { from, to } => &self.gathered[from as usize..to as usize],
+        self.out.segments.iter().map(move |segment| match *segment {
+            Segment::Gathered { from, to } => &self.out.gathered[from as usize..to as usize],
             segment => segment.resolve(chunk, &self.held, &self.notes, masks),
         })
     }
 
     /// Hands out the bytes up to `end` as they are.
-    fn plain(&mut self, end: u64, chunk: &[u8], masks: &Masks) {
+    #[inline]
+    fn plain(&mut self, end: u64, chunk: &[u8]) {
         self.skip();
         let (from, to) = (self.released, end);
         if from >= to {
@@ -226,61 +239,50 @@ impl Weave {
         }
         if from < self.base {
             let held_from = self.base - self.held.len() as u64;
-            let stop = to.min(self.base);
-            let held = Segment::Held {
-                from: (from - held_from) as u32,
-                to: (stop - held_from) as u32,
-            };
-            self.segment(held, chunk, masks);
+            let (from, to) = (from - held_from, to.min(self.base) - held_from);
+            let bytes = &self.held[from as usize..to as usize];
+            let (from, to) = (from as u32, to as u32);
+            self.out.put(Segment::Held { from, to }, bytes);
         }
         if to > self.base {
-            let start = from.max(self.base) - self.base;
-            let stop = (to - self.base).min(chunk.len() as u64);
-            let plain = Segment::Chunk {
-                from: start as u32,
-                to: stop as u32,
-            };
-            self.segment(plain, chunk, masks);
+            let from = from.max(self.base) - self.base;
+            let to = (to - self.base).min(chunk.len() as u64);
+            let bytes = &chunk[from as usize..to as usize];
+            let (from, to) = (from as u32, to as u32);
+            self.out.put(Segment::Chunk { from, to }, bytes);
         }
         self.released = to;
     }
 
+    #[inline]
     fn skip(&mut self) {
         self.released = self.released.max(self.covered);
     }
 
-    fn replace(&mut self, span: &Span, overlapped: bool, chunk: &[u8], masks: &Masks) {
-        let replacement = match span.note {
-            Some((from, to)) if !(overlapped && span.shows) => Segment::Note { from, to },
-            _ => Segment::Rule(span.rule),
-        };
-        let quote = span.quotes.map(Segment::Quote);
-        if let Some(quote) = quote {
-            self.segment(quote, chunk, masks);
+    #[inline]
+    fn replace(&mut self, span: &Span, overlapped: bool, masks: &Masks) {
+        let quote = span
+            .quotes
+            .map(|level| (level, super::replace::quote(level)));
+        if let Some((level, quote)) = quote {
+            self.out.put(Segment::Quote(level), quote);
         }
-        self.segment(replacement, chunk, masks);
-        if let Some(quote) = quote {
-            self.segment(quote, chunk, masks);
+        match span.note {
+            Some((from, to)) if !(overlapped && span.shows) => {
+                let bytes = &self.notes[from as usize..to as usize];
+                self.out.put(Segment::Note { from, to }, bytes);
+            }
+            _ => {
+                let bytes = masks.placeholder(span.rule);
+                self.out.put(Segment::Rule(span.rule), bytes);
+            }
         }
-    }
-
-    /// Adds a segment, or copies its bytes to those of the one before if both are short.
-    fn segment(&mut self, segment: Segment, chunk: &[u8], masks: &Masks) {
-        let bytes = segment.resolve(chunk, &self.held, &self.notes, masks);
-        self.length += bytes.len();
-        if !self.scattered || bytes.len() >= LONG {
-            self.segments.push(segment);
-            return;
-        }
-        let from = self.gathered.len() as u32;
-        self.gathered.extend_from_slice(bytes);
-        let to = self.gathered.len() as u32;
-        match self.segments.last_mut() {
-            Some(Segment::Gathered { to: end, .. }) => *end = to,
-            _ => self.segments.push(Segment::Gathered { from, to }),
+        if let Some((level, quote)) = quote {
+            self.out.put(Segment::Quote(level), quote);
         }
     }
 
+    #[inline]
     fn hit(&mut self, span: &Span) {
         if span.rule != NO_RULE {
             self.hits.push(Hit {
@@ -317,6 +319,25 @@ impl Weave {
             }
         }
         self.base = now;
+    }
+}
+
+impl Out {
+    /// Adds a segment, or copies its bytes to those of the one before if both are short.
+    #[inline]
+    fn put(&mut self, segment: Segment, bytes: &[u8]) {
+        self.length += bytes.len();
+        if !self.scattered || bytes.len() >= LONG {
+            self.segments.push(segment);
+            return;
+        }
+        let from = self.gathered.len() as u32;
+        self.gathered.extend_from_slice(bytes);
+        let to = self.gathered.len() as u32;
+        match self.segments.last_mut() {
+            Some(Segment::Gathered { to: end, .. }) => *end = to,
+            _ => self.segments.push(Segment::Gathered { from, to }),
+        }
     }
 }
 

@@ -43,6 +43,7 @@ pub fn climb(only: Option<&str>) -> Outcome<()> {
     ladder.exchanges();
     ladder.masks()?;
     ladder.all_on()?;
+    ladder.bursts();
     ladder.conversations();
     ladder.streams();
     Ok(())
@@ -216,6 +217,15 @@ impl Ladder<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Events that come as fast as they can be taken, in chunks of their own.
+    fn bursts(&self) {
+        let reply = [EVENT_STREAM, &bodies::events(64 * 1024, EVENT)].concat();
+        let burst = || Scene::get(reply.clone());
+        self.take("burst 64k", burst());
+        self.take("burst 64k +20 literals", burst().masked(literals(20)));
+        self.take("burst 64k +20 literals, 8 fields", burst().masked(both()));
     }
 
     /// Every control at once.

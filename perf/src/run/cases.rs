@@ -99,6 +99,11 @@ const REQUESTS: Requests = Requests {
 };
 
 const RELAYS: Duty = Duty::Relay;
+/// What a peer can do that knows no fields.
+const TEXTS: Duty = Duty::Mask {
+    literals: 20,
+    fields: 0,
+};
 /// What "everything on" means: what [`Duty::Guard`] does, and masks.
 const EVERYTHING: Duty = Duty::Mask {
     literals: 20,
@@ -149,15 +154,16 @@ fn case(name: &'static str, way: Way, rows: Vec<Row>) -> Case {
 
 /// The ladder itself, at three sizes.
 fn bodies() -> Vec<Case> {
-    let filters = [20, 400].map(|literals| {
-        // What a peer can hide that knows no fields.
-        let fields = 0;
-        (Kind::Nginx, Duty::Mask { literals, fields })
-    });
+    let long_texts = Duty::Mask {
+        literals: 400,
+        fields: 0,
+    };
+    let filters = [TEXTS, long_texts].map(|duty| (Kind::Nginx, duty));
     let whole = [
         Duty::Policy,
         Duty::Guard,
         Duty::Durable,
+        TEXTS,
         EVERYTHING,
         LONG_MASK,
     ];

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::super::level::{Level, end_text, look, put};
 use super::super::link::Link;
-use super::super::names::Member;
+use super::super::names::{Member, Names};
 use super::super::origin::Origin;
 use super::super::text::{Context, Text};
 use super::Place;
@@ -20,6 +20,11 @@ pub(super) struct Reading<'r, 'c> {
     /// turns out not to be JSON.
     pub outer: Option<&'r mut Text>,
     pub outer_from: Option<usize>,
+    /// Strings that end here or before are passed by, unless they are names that may be asked for.
+    /// Nothing changes that but a string of note, or one that is not whole.
+    pub quiet: usize,
+    /// Which names those are.
+    pub names: &'c Names,
     pub below: &'r mut [Level],
     pub context: &'r mut Context<'c>,
 }
@@ -171,10 +176,11 @@ impl Reading<'_, '_> {
 impl Sink for Reading<'_, '_> {
     #[inline(always)]
     fn string(&mut self, key: bool, from: usize, to: usize) {
-        if self.is_of_note(key, from, to) {
-            self.whole_string(key, from, to);
-        } else {
+        let bytes = self.bytes;
+        if to <= self.quiet && !(key && self.names.may_have(to - from, || &bytes[from..to])) {
             self.outer_from = Some(to);
+        } else {
+            self.string_of_note(key, from, to);
         }
     }
 
@@ -215,6 +221,7 @@ impl Sink for Reading<'_, '_> {
     }
 
     fn string_start(&mut self, key: bool, at: usize) {
+        self.quiet = 0;
         self.leave_outer(at + 1);
         let start = self.origin.boundary(at + 1);
         self.place.cursor = start;

@@ -10,28 +10,40 @@ use crate::base::limits::MASK_NUMBER_BYTES;
 use crate::json::{Scalar, Sink};
 
 impl Reading<'_, '_> {
-    /// False for most strings: nothing is to be done with them, or because of them.
-    #[inline(always)]
-    pub(super) fn is_of_note(&self, key: bool, from: usize, to: usize) -> bool {
+    /// Up to where strings are of no note but for their names: nothing is to be done with them, or
+    /// because of them.
+    fn find_quiet(&self) -> usize {
         let Origin::Plain { at } = self.origin else {
-            return true;
+            return 0;
         };
         let place = &self.place;
-        let names = &self.context.masks.names;
         let outer = |outer: &&mut Text| !outer.is_empty() || self.outer_from == Some(0);
-        place.next.is_some()
-            || place.hiding.is_some()
-            || self.outer.as_ref().is_some_and(outer)
-            || self.context.hots.are_before(at + to as u64)
-            || (key
-                && (names.are_nested()
-                    || names.have_length(to - from)
-                    || names.may_have_tail(&self.bytes[from..to])))
+        let outer = self.outer.as_ref().is_some_and(outer);
+        if outer || place.next.is_some() || place.hiding.is_some() {
+            return 0;
+        }
+        let ahead = self.context.hots.next().saturating_sub(at);
+        usize::try_from(ahead).unwrap_or(usize::MAX)
+    }
+
+    /// A string that is the bytes `from..to` of the piece, and most likely of note.
+    #[inline(never)]
+    pub(super) fn string_of_note(&mut self, key: bool, from: usize, to: usize) {
+        if to <= self.quiet {
+            // For its name only.
+            self.outer_from = Some(to);
+            self.whole_name(&self.bytes[from..to]);
+            if self.place.next.is_some() {
+                self.quiet = 0;
+            }
+            return;
+        }
+        self.whole_string(key, from, to);
+        self.quiet = self.find_quiet();
     }
 
     /// A string that is the bytes `from..to` of the piece.
-    #[inline(never)]
-    pub(super) fn whole_string(&mut self, key: bool, from: usize, to: usize) {
+    fn whole_string(&mut self, key: bool, from: usize, to: usize) {
         let content = &self.bytes[from..to];
         let (start, hots) = match self.origin.plain(from, to) {
             Some(start) => (start, &self.context.hots),

@@ -46,8 +46,8 @@ pub enum Duty {
     Relay,
     /// Nothing either, and what comes of an event stream goes on at once.
     Stream,
-    /// Hides texts wherever they stand: the first so many of [`crate::bodies::LITERALS`], and so
-    /// many JSON fields.
+    /// Hides texts wherever they stand, the first so many of [`crate::bodies::LITERALS`], and so
+    /// many JSON fields. Sluice does it beside what [`Duty::Guard`] asks of it.
     Mask { literals: usize, fields: usize },
     /// Proves the token of every request, and relays.
     Token(Algorithm),
@@ -214,6 +214,10 @@ impl Duty {
             Duty::Durable => "same + credential, durable".to_owned(),
             Duty::Mcp => "token, tool policy, record".to_owned(),
             Duty::Mask { literals, .. } if !kind.is_ours() => format!("mask {literals}"),
+            Duty::Mask {
+                literals,
+                fields: 0,
+            } => format!("same + credential, mask {literals}"),
             Duty::Mask { literals, fields } => {
                 format!("everything on, mask {literals}+{fields}")
             }

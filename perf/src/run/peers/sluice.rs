@@ -24,7 +24,7 @@ struct Rung {
 }
 
 /// Identity, policy and recording are on every step: they cannot be left out.
-const RUNGS: [Rung; 6] = [
+const RUNGS: [Rung; 7] = [
     rung(Duty::Policy, "/least", "record: buffered"),
     rung(
         Duty::Guard,
@@ -35,6 +35,11 @@ const RUNGS: [Rung; 6] = [
         Duty::Durable,
         "/durable",
         "record: durable, credential: upstream",
+    ),
+    rung(
+        TEXTS,
+        "/texts",
+        "record: buffered, credential: upstream, masks: [texts]",
     ),
     rung(
         MASK,
@@ -65,6 +70,10 @@ const fn rung(duty: Duty, prefix: &'static str, has: &'static str) -> Rung {
     }
 }
 
+const TEXTS: Duty = Duty::Mask {
+    literals: bodies::LITERALS.len(),
+    fields: 0,
+};
 const MASK: Duty = Duty::Mask {
     literals: bodies::LITERALS.len(),
     fields: bodies::FIELDS.len(),
@@ -230,6 +239,7 @@ connections:
       - {{ deny: tools/call delete_* }}
       - {{ allow: tools/call search_* }}
 {policies}masks:
+  texts: {{ literals: file:short.txt }}
   short: {{ fields: [{fields}], literals: file:short.txt }}
   long: {{ fields: [{fields}], literals: file:long.txt }}
 "#
