@@ -178,7 +178,14 @@ fn scalar(piece: &[u8], at: usize) -> Option<(Scalar, usize)> {
         b'n' => word(b"null", Scalar::Null),
         byte => {
             let mut digits = Digits::first(*byte)?;
-            for (length, &byte) in rest.iter().enumerate().skip(1) {
+            let mut read = 1;
+            if digits == Digits::Whole {
+                // More of them change nothing.
+                while rest.get(read).is_some_and(u8::is_ascii_digit) {
+                    read += 1;
+                }
+            }
+            for (length, &byte) in rest.iter().enumerate().skip(read) {
                 match digits.after(byte) {
                     Some(next) => digits = next,
                     None if digits.may_end() => return Some((Scalar::Number, at + length)),

@@ -1,5 +1,7 @@
 //! Places worth a look in the chunk, on the way through it.
 
+use std::ops::Range;
+
 use super::find::Hot;
 
 /// Places worth a look in the chunk that is being read, in order.
@@ -28,6 +30,12 @@ impl<'c> Hots<'c> {
     fn find_next(&mut self) {
         let first = self.ahead.first();
         self.next = first.map_or(u64::MAX, |hot| self.base + u64::from(hot.at));
+    }
+
+    /// The bytes of the chunk that stand in the body at `place`.
+    pub fn text(&self, place: &Range<u64>) -> &'c [u8] {
+        let place = (place.start - self.base) as usize..(place.end - self.base) as usize;
+        &self.chunk[place]
     }
 
     /// True when `text`, which begins at `start`, has the places that it would have by

@@ -73,10 +73,10 @@ pub(super) fn push_text(
         if !level.reading {
             // Where a hidden value broke off, the rest of the text is hidden with it.
             let stuck = level.reader.is_hiding();
-            let opening = if below.is_empty() || stuck {
-                None
-            } else {
-                memchr::memchr2(b'{', b'[', rest)
+            let opening = match rest.first() {
+                _ if below.is_empty() || stuck => None,
+                Some(b'{' | b'[') => Some(0),
+                _ => memchr::memchr2(b'{', b'[', rest),
             };
             let plain = opening.unwrap_or(rest.len());
             level.text.push(&rest[..plain], origin, context);
@@ -105,8 +105,10 @@ pub(super) fn end_text(levels: &mut [Level], end: u64, context: &mut Context<'_>
     };
     if level.reading {
         level.reading = false;
-        // What is not JSON to its end is text: there is nothing to refuse here.
-        let _ = level.reader.finish(end, below, context);
+        if !level.reader.is_whole() {
+            // What is not JSON to its end is text: there is nothing to refuse here.
+            let _ = level.reader.finish(end, below, context);
+        }
     }
     level.reader.close_hiding(end, context);
     level.text.end(context);

@@ -147,6 +147,14 @@ impl Reader {
         finished
     }
 
+    /// True when its JSON has ended and nothing of it is left to be told.
+    pub fn is_whole(&self) -> bool {
+        // A number at the top may still go on.
+        self.lexer.is_whole()
+            && self.place.number_start.is_none()
+            && self.place.scalar_from.is_none()
+    }
+
     /// True while nothing but white space has been read.
     pub fn is_blank(&self) -> bool {
         self.lexer.is_blank()

@@ -28,6 +28,9 @@ pub(super) enum Piece {
     OtherEnd { at: usize },
     /// An empty line: the event is over.
     EventEnd { at: usize },
+    /// The data of an event of one line, and its end: what [`Piece::Data`], [`Piece::DataEnd`] at `to`
+    /// and [`Piece::EventEnd`] would say.
+    Event { from: usize, to: usize },
 }
 
 /// Splits a stream into lines and events, in whatever pieces it comes.
@@ -52,6 +55,21 @@ const DATA: &[u8] = b"data";
 impl Events {
     /// The next finding in `bytes` from `*at` on, which moves behind it.
     pub fn next(&mut self, bytes: &[u8], at: &mut usize) -> Option<Piece> {
+        if self.state == State::Name(0)
+            && !self.after_return
+            && let Some(from) = value(bytes, *at)
+        {
+            self.state = State::Data;
+            let piece = self.rest(bytes, from, at);
+            if let Piece::Data { from, to } = piece
+                && bytes[to..].starts_with(b"\n\n")
+            {
+                self.state = State::Name(0);
+                *at = to + 2;
+                return Some(Piece::Event { from, to });
+            }
+            return Some(piece);
+        }
         loop {
             let byte = *bytes.get(*at)?;
             let here = *at;
@@ -107,5 +125,16 @@ impl Events {
             State::Space | State::Data => Piece::DataEnd { at },
             State::Name(_) | State::Other => Piece::OtherEnd { at },
         }
+    }
+}
+
+/// Where the value begins of a data line that begins at `at`, if some of it is here.
+#[inline]
+fn value(bytes: &[u8], at: usize) -> Option<usize> {
+    let value = bytes.get(at..)?.strip_prefix(b"data:")?;
+    let from = bytes.len() - value.len();
+    match value.first()? {
+        b'\r' | b'\n' => None,
+        first => Some(from + usize::from(*first == b' ')),
     }
 }

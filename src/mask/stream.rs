@@ -1,5 +1,6 @@
 //! One body on its way through: chunks in, what may be seen out.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::find::Hot;
@@ -234,17 +235,10 @@ impl Work<'_, '_> {
         let mut at = 0;
         while let Some(piece) = self.events.next(chunk, &mut at) {
             match piece {
-                Piece::Data { from, to } => {
-                    let start = base + from as u64;
-                    if let Some(joint) = self.joint.take() {
-                        let origin = Origin::Escape {
-                            from: joint,
-                            to: start,
-                        };
-                        push_text(self.levels, 0, b"\n", origin, &mut self.context);
-                    }
-                    let origin = Origin::Plain { at: start };
-                    push_text(self.levels, 0, &chunk[from..to], origin, &mut self.context);
+                Piece::Data { from, to } => self.data(chunk, base, from..to),
+                Piece::Event { from, to } => {
+                    self.data(chunk, base, from..to);
+                    end_text(self.levels, base + to as u64, &mut self.context);
                 }
                 Piece::Other { from, to } => {
                     self.end_joined();
@@ -255,18 +249,35 @@ impl Work<'_, '_> {
                 }
                 Piece::DataEnd { at } => *self.joint = Some(base + at as u64),
                 Piece::OtherEnd { at } | Piece::EventEnd { at } => {
-                    self.end_joined();
-                    end_text(self.levels, base + at as u64, &mut self.context);
+                    if !self.end_joined() {
+                        end_text(self.levels, base + at as u64, &mut self.context);
+                    }
                 }
             }
         }
     }
 
-    /// The data lines before are whole: what comes is not joined to them.
-    fn end_joined(&mut self) {
+    /// Bytes of a data line, which a line end joins to the data line before.
+    fn data(&mut self, chunk: &[u8], base: u64, place: Range<usize>) {
+        let at = base + place.start as u64;
         if let Some(joint) = self.joint.take() {
+            let origin = Origin::Escape {
+                from: joint,
+                to: at,
+            };
+            push_text(self.levels, 0, b"\n", origin, &mut self.context);
+        }
+        let origin = Origin::Plain { at };
+        push_text(self.levels, 0, &chunk[place], origin, &mut self.context);
+    }
+
+    /// The data lines before, if there are any, are whole: what comes is not joined to them.
+    fn end_joined(&mut self) -> bool {
+        let joint = self.joint.take();
+        if let Some(joint) = joint {
             end_text(self.levels, joint, &mut self.context);
         }
+        joint.is_some()
     }
 }
 

@@ -79,6 +79,10 @@ impl Context<'_> {
 /// One text that is being matched piece by piece.
 #[derive(Default)]
 pub(super) struct Text {
+    /// Where in the body its bytes stand, while they are all in the chunk, in one piece and for
+    /// themselves: then places worth a look are known, and nothing has to be copied.
+    there: Option<Range<u64>>,
+    /// Its bytes otherwise.
     decoded: Decoded,
     /// Places before this offset have been judged.
     decided: usize,
@@ -86,29 +90,64 @@ pub(super) struct Text {
 
 impl Text {
     pub fn reset(&mut self) {
+        self.there = None;
         self.decoded.clear();
         self.decided = 0;
     }
 
     /// True when nothing is being matched.
     pub fn is_empty(&self) -> bool {
-        self.decoded.bytes().is_empty()
+        self.there.is_none() && self.decoded.bytes().is_empty()
     }
 
     pub fn push(&mut self, bytes: &[u8], origin: Origin<'_>, context: &Context<'_>) {
-        if !context.masks.finder.is_empty() {
-            self.decoded.push(bytes, origin);
+        if bytes.is_empty() || context.masks.finder.is_empty() {
+            return;
+        }
+        if let Origin::Plain { at } = origin {
+            let end = at + bytes.len() as u64;
+            match &mut self.there {
+                None if self.decoded.bytes().is_empty() => {
+                    self.there = Some(at..end);
+                    return;
+                }
+                Some(there) if there.end == at => {
+                    there.end = end;
+                    return;
+                }
+                _ => {}
+            }
+        }
+        self.copy(context);
+        self.decoded.push(bytes, origin);
+    }
+
+    /// Copies what stands in the chunk, because that will not do any more.
+    fn copy(&mut self, context: &Context<'_>) {
+        if let Some(there) = self.there.take() {
+            let origin = Origin::Plain { at: there.start };
+            self.decoded.push(context.hots.text(&there), origin);
         }
     }
 
     /// The text is over: what could not be judged is judged.
     pub fn end(&mut self, context: &mut Context<'_>) {
+        if let Some(there) = &self.there {
+            let text = context.hots.text(there);
+            if context.hots.tell_of(text, there.start) {
+                context.match_in_place(text, there.start);
+                self.there = None;
+                return;
+            }
+        }
+        self.copy(context);
         self.judge(true, context);
         self.reset();
     }
 
     /// The chunk is over: judges what can be, and forgets what no match can reach.
     pub fn settle(&mut self, context: &mut Context<'_>) {
+        self.copy(context);
         if self.is_empty() {
             return;
         }

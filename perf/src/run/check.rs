@@ -6,7 +6,7 @@ mod client;
 
 use self::client::{Answer, Client};
 use super::keys::Algorithm;
-use super::peers::{Door, Duty, Peer};
+use super::peers::{Door, Duty};
 use super::stage::Stage;
 use crate::{Outcome, bodies, wire};
 
@@ -18,7 +18,7 @@ pub fn all(stage: &Stage) -> Outcome<()> {
     let mut wrong = Vec::new();
     for peer in &stage.peers.present {
         for door in &peer.doors {
-            if let Err(error) = (Check { stage, door }).run(peer) {
+            if let Err(error) = (Check { stage, door }).run() {
                 let (kind, does) = (peer.kind.name(), door.duty.says(peer.kind));
                 wrong.push(format!("{kind} ({does}, {:?}): {error}", door.tls));
             }
@@ -36,7 +36,7 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn run(&self, peer: &Peer) -> Outcome<()> {
+    fn run(&self) -> Outcome<()> {
         let token = self.good_token()?;
         let mut client = self.connect()?;
         match self.door.duty {

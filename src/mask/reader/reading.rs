@@ -186,7 +186,11 @@ impl Sink for Reading<'_, '_> {
 
     #[inline(always)]
     fn scalar(&mut self, scalar: Scalar, from: usize, to: usize) {
-        self.whole_scalar(scalar, from, to);
+        // A number longer than any real one is of note, wherever it stands.
+        let numbers = self.context.masks.numbers && to - from > MASK_NUMBER_BYTES;
+        if to > self.quiet || numbers {
+            self.scalar_of_note(scalar, from, to);
+        }
     }
 
     fn open(&mut self, container: Container, at: usize) {

@@ -49,6 +49,15 @@ impl Reading<'_, '_> {
             Some(start) => (start, &self.context.hots),
             None => return self.string_by_parts(key, from, to),
         };
+        if let (Some(Member::Hide(rule)), false, None) = (
+            self.place.next,
+            key || self.outer.is_some(),
+            &self.place.hiding,
+        ) {
+            self.place.next = None;
+            let place = start..start + content.len() as u64;
+            return self.context.mark(content, place, rule, None);
+        }
         if self.place.hiding.is_some() || !hots.tell_of(content, start) {
             return self.string_by_parts(key, from, to);
         }
@@ -99,9 +108,9 @@ impl Reading<'_, '_> {
         self.context.hots.are_within(start, end) && self.may_hold_numbers(from, to)
     }
 
-    /// A scalar that is the bytes `from..to` of the piece.
-    #[inline(always)]
-    pub(super) fn whole_scalar(&mut self, scalar: Scalar, from: usize, to: usize) {
+    /// A scalar that is the bytes `from..to` of the piece, and may be of note.
+    #[inline(never)]
+    pub(super) fn scalar_of_note(&mut self, scalar: Scalar, from: usize, to: usize) {
         if self.place.hiding.is_some() {
             return self.scalar_by_parts(scalar, from, to);
         }
