@@ -18,7 +18,8 @@
 
 use super::error::{JsonError, Problem};
 use super::state::{
-    Digits, State, escape, hex, number, plain_length, report_run, spell, utf8, utf8_rest,
+    Digits, State, escape, hex, number, plain_length, report_run, short_escape, spell, utf8,
+    utf8_rest,
 };
 use crate::base::limits::JSON_DEPTH;
 
@@ -343,7 +344,7 @@ impl Lexer {
         at: &mut usize,
         sink: &mut S,
     ) -> Result<State, Problem> {
-        let from = *at;
+        let mut from = *at;
         let mut to = from;
         loop {
             to += plain_length(&piece[to..]);
@@ -361,6 +362,12 @@ impl Lexer {
                 }
                 b'\\' => {
                     report_run(from, to, sink);
+                    if let Some(decoded) = piece.get(to + 1).copied().and_then(short_escape) {
+                        sink.escape(decoded, 2, to + 2);
+                        to += 2;
+                        from = to;
+                        continue;
+                    }
                     *at = to + 1;
                     return Ok(State::Escape);
                 }

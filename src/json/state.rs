@@ -182,24 +182,30 @@ pub(super) fn utf8_rest(left: u8, low: u8, high: u8, byte: u8) -> Result<State, 
 }
 
 pub(super) fn escape<S: Sink>(byte: u8, at: usize, sink: &mut S) -> Result<State, Problem> {
-    let decoded = match byte {
+    if byte == b'u' {
+        return Ok(State::Hex {
+            left: 4,
+            unit: 0,
+            high: 0,
+        });
+    }
+    let decoded = short_escape(byte).ok_or(Problem::Escape)?;
+    sink.escape(decoded, 2, at + 1);
+    Ok(State::Text)
+}
+
+/// What a backslash and `byte` stand for, if that is all of the escape.
+#[inline(always)]
+pub(super) fn short_escape(byte: u8) -> Option<char> {
+    Some(match byte {
         b'"' | b'\\' | b'/' => byte as char,
         b'b' => '\u{8}',
         b'f' => '\u{c}',
         b'n' => '\n',
         b'r' => '\r',
         b't' => '\t',
-        b'u' => {
-            return Ok(State::Hex {
-                left: 4,
-                unit: 0,
-                high: 0,
-            });
-        }
-        _ => return Err(Problem::Escape),
-    };
-    sink.escape(decoded, 2, at + 1);
-    Ok(State::Text)
+        _ => return None,
+    })
 }
 
 pub(super) fn hex<S: Sink>(

@@ -191,3 +191,35 @@ impl Sieve {
 fn ends(name: &[u8]) -> Option<(u8, u8)> {
     Some((name.first()? | 0x20, name.last()? | 0x20))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sieve_lets_every_name_through_that_is_found() {
+        let passes = |names: &Names, name: &[u8]| names.may_have(name.len(), || name);
+        for length in 1..=130 {
+            let name = format!("{}z", "Ab".repeat(length))[..length].to_owned();
+            let mut names = Names::default();
+            names.add(&[&name], Member::Hide(7));
+            for name in [name.clone(), name.to_uppercase(), name.to_lowercase()] {
+                assert_eq!(names.find(b"", name.as_bytes()), Some(Member::Hide(7)));
+                assert!(passes(&names, name.as_bytes()), "{name}");
+            }
+            let other = format!("{}x", &name[..length - 1]);
+            assert_eq!(passes(&names, other.as_bytes()), length > 63, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_sieve_is_open_to_parents_and_to_what_a_link_stands_behind() {
+        let passes = |names: &Names, name: &str| names.may_have(name.len(), || name.as_bytes());
+        let mut names = Names::default();
+        names.add(&["@next"], Member::Link);
+        assert!(passes(&names, "members@NEXT") && passes(&names, "@Next"));
+        assert!(!passes(&names, "mail") && !passes(&names, "other"));
+        names.add(&["manager", "id"], Member::Hide(0));
+        assert!(passes(&names, "manager") && passes(&names, "any") && passes(&names, ""));
+    }
+}

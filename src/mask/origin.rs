@@ -45,12 +45,15 @@ impl<'m> Origin<'m> {
     }
 
     /// Where the decoded bytes `from..to` stand, if they stand there for themselves in one piece.
+    /// `near` is where the last ones were found, of which these most likely are not far.
     #[inline(always)]
-    pub fn plain(self, from: usize, to: usize) -> Option<u64> {
+    pub fn plain(self, near: &mut usize, from: usize, to: usize) -> Option<u64> {
         match self {
             Origin::Plain { at } => Some(at + from as u64),
             Origin::Escape { .. } => None,
-            Origin::Marked { marks, from: base } => plain_within(marks, base + from, base + to),
+            Origin::Marked { marks, from: base } => {
+                plain_within(marks, near, base + from, base + to)
+            }
         }
     }
 }
@@ -61,9 +64,18 @@ fn mark_of(marks: &[Mark], index: usize) -> Option<&Mark> {
     marks.get(after.checked_sub(1)?)
 }
 
-fn plain_within(marks: &[Mark], from: usize, to: usize) -> Option<u64> {
-    let after = marks.partition_point(|mark| mark.at <= from);
-    let mark = marks.get(after.checked_sub(1)?)?;
+fn plain_within(marks: &[Mark], near: &mut usize, from: usize, to: usize) -> Option<u64> {
+    /// So many marks are looked at one by one: fewer than two strings are apart.
+    const FEW: usize = 8;
+    let ahead = marks.get(*near..).unwrap_or_default();
+    let here = ahead.first().is_some_and(|mark| mark.at <= from);
+    let next = ahead.iter().take(FEW).position(|mark| mark.at > from);
+    let after = match next {
+        Some(next) if here => *near + next,
+        _ => marks.partition_point(|mark| mark.at <= from),
+    };
+    *near = after.checked_sub(1)?;
+    let mark = marks.get(*near)?;
     match mark.origin {
         Origin::Plain { at } if marks.get(after).is_none_or(|next| to <= next.at) => {
             Some(at + (from - mark.at) as u64)
@@ -116,7 +128,11 @@ impl Decoded {
                 }
             }
         }
-        self.bytes.extend_from_slice(bytes);
+        match bytes {
+            // Most escapes.
+            [byte] => self.bytes.push(*byte),
+            _ => self.bytes.extend_from_slice(bytes),
+        }
     }
 
     /// Marks the byte that will stand `ahead` bytes behind those that are here.

@@ -176,6 +176,10 @@ impl Masks {
     /// Appends `value` masked by recognisers and literals, for what is not a body: header values,
     /// paths, queries. Answers how many things were masked.
     pub fn scrub(&self, value: &[u8], out: &mut Vec<u8>) -> usize {
+        if value.len() < self.finder.shortest() {
+            out.extend_from_slice(value);
+            return 0;
+        }
         let (mut hits, mut covered) = (0, 0);
         let mut hots = Vec::new();
         self.finder.scan(value, 0, &mut hots);

@@ -133,12 +133,19 @@ impl Weave {
         self.out.length
     }
 
+    // Inlined, for a span that is made elsewhere part by part is slow to copy.
+    #[inline(always)]
     pub fn add(&mut self, span: Span) {
         // Most are found in order.
         if self.spans.last().is_none_or(|last| last.start < span.start) {
             self.spans.push(span);
-            return;
+        } else {
+            self.insert(span);
         }
+    }
+
+    #[inline(never)]
+    fn insert(&mut self, span: Span) {
         let order = |span: &Span| {
             (
                 span.start,

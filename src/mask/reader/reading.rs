@@ -20,6 +20,8 @@ pub(super) struct Reading<'r, 'c> {
     /// turns out not to be JSON.
     pub outer: Option<&'r mut Text>,
     pub outer_from: Option<usize>,
+    /// Where in the origin's marks the last string was found.
+    pub near: usize,
     /// Strings that end here or before are passed by, unless they are names that may be asked for.
     /// Nothing changes that but a string of note, or one that is not whole.
     pub quiet: usize,
@@ -148,7 +150,7 @@ impl Reading<'_, '_> {
         }
         if let Some(from) = self.outer_from.take() {
             let bytes = &self.bytes[from..to];
-            match self.origin.plain(from, to) {
+            match self.origin.plain(&mut self.near, from, to) {
                 Some(at) if outer.is_empty() && self.context.hots.tell_of(bytes, at) => {
                     self.context.match_in_place(bytes, at);
                 }
@@ -194,6 +196,9 @@ impl Sink for Reading<'_, '_> {
     }
 
     fn open(&mut self, container: Container, at: usize) {
+        if self.place.next.is_none() && self.place.hiding.is_none() {
+            return self.place.enter(self.context);
+        }
         let list = container == Container::Array;
         let start = self.origin.boundary(if list { at + 1 } else { at });
         if self.begin_value(start, false) {
@@ -250,9 +255,10 @@ impl Sink for Reading<'_, '_> {
         }
         self.content(&bytes[from..to], origin);
         let whole_so_far = !self.place.below && self.place.run.is_none();
-        let in_place = (self.origin.plain(from, to))
-            .is_some_and(|at| self.context.hots.tell_of(&bytes[from..to], at));
-        if whole_so_far && in_place {
+        let in_place = whole_so_far
+            && (self.origin.plain(&mut self.near, from, to))
+                .is_some_and(|at| self.context.hots.tell_of(&bytes[from..to], at));
+        if in_place {
             self.place.run = Some((from, to));
         } else {
             self.push_run_below();

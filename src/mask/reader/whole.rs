@@ -45,36 +45,31 @@ impl Reading<'_, '_> {
     /// A string that is the bytes `from..to` of the piece.
     fn whole_string(&mut self, key: bool, from: usize, to: usize) {
         let content = &self.bytes[from..to];
-        let (start, hots) = match self.origin.plain(from, to) {
-            Some(start) => (start, &self.context.hots),
-            None => return self.string_by_parts(key, from, to),
+        let Some(start) = self.origin.plain(&mut self.near, from, to) else {
+            return self.string_by_parts(key, from, to);
         };
-        if let (Some(Member::Hide(rule)), false, None) = (
-            self.place.next,
-            key || self.outer.is_some(),
-            &self.place.hiding,
-        ) {
-            self.place.next = None;
-            let place = start..start + content.len() as u64;
-            return self.context.mark(content, place, rule, None);
-        }
-        if self.place.hiding.is_some() || !hots.tell_of(content, start) {
+        let hide = match self.place.next {
+            Some(Member::Hide(rule)) if !key => Some(rule),
+            _ => None,
+        };
+        // In what is hidden whole, no place is looked for.
+        let told = hide.is_some() || self.context.hots.tell_of(content, start);
+        if self.place.hiding.is_some() || !told {
             return self.string_by_parts(key, from, to);
         }
         if self.outer.is_some() {
             self.leave_outer(from);
             self.outer_from = Some(to);
         }
+        if let Some(rule) = hide {
+            self.place.next = None;
+            let place = start..start + content.len() as u64;
+            return self.context.mark(content, place, rule, None);
+        }
         if key {
             self.whole_name(content);
-        } else if let Some(member) = self.place.next.take() {
-            match member {
-                Member::Hide(rule) => {
-                    let place = start..start + content.len() as u64;
-                    return self.context.mark(content, place, rule, None);
-                }
-                Member::Link => self.whole_link(content, start),
-            }
+        } else if self.place.next.take() == Some(Member::Link) {
+            self.whole_link(content, start);
         }
         if self.context.masks.numbers && self.may_hide_numbers(start, from, to) {
             return self.string_below(from, to);
@@ -137,7 +132,8 @@ impl Reading<'_, '_> {
         self.context.long_number |= to - from > MASK_NUMBER_BYTES;
         let (number, hots) = (&self.bytes[from..to], &self.context.hots);
         let nothing_there = |start| hots.tell_of(number, start) && !hots.are_within(start, end);
-        if !self.origin.plain(from, to).is_some_and(nothing_there) {
+        let plain = self.origin.plain(&mut self.near, from, to);
+        if !plain.is_some_and(nothing_there) {
             self.match_number(number, start..end);
         }
     }
