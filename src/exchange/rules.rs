@@ -270,9 +270,8 @@ impl Route {
     /// Whether it takes requests with this `Host`.
     #[must_use]
     pub fn is_for(&self, host: &str) -> bool {
-        let host = without_port(host);
         let mine = self.host.as_deref();
-        mine.is_none_or(|mine| mine.eq_ignore_ascii_case(host))
+        mine.is_none_or(|mine| mine.eq_ignore_ascii_case(without_port(host)))
     }
 
     /// The path that its connection sees, of a request that it takes.
@@ -284,8 +283,8 @@ impl Route {
 
 /// The host of a `Host` value, without its port (RFC 3986, section 3.2).
 pub(super) fn without_port(host: &str) -> &str {
-    match host.rfind(':') {
-        Some(at) if !host[at..].contains(']') => &host[..at],
+    match host.rfind([':', ']']) {
+        Some(at) if host[at..].starts_with(':') => &host[..at],
         _ => host,
     }
 }

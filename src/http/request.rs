@@ -215,10 +215,8 @@ fn is_host(value: &[u8]) -> bool {
         let address = std::str::from_utf8(&rest[..end]).unwrap_or_default();
         return address.parse::<Ipv6Addr>().is_ok() && is_port(&rest[end + 1..]);
     }
-    is_name(value) || {
-        let (name, port) = value.split_at(find(value, 0, b':'));
-        is_name(name) && is_port(port)
-    }
+    let (name, port) = value.split_at(find(value, 0, b':'));
+    is_name(name) && is_port(port)
 }
 
 /// Labels with dots between them, none empty.
@@ -240,8 +238,8 @@ fn is_port(text: &[u8]) -> bool {
     match text {
         [] => true,
         [b':', digits @ ..] if digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit) => {
-            let text = std::str::from_utf8(digits).unwrap_or_default();
-            text.parse::<u16>().is_ok_and(|port| port != 0)
+            let add = |port, digit: &u8| port * 10 + u32::from(digit - b'0');
+            (1..=u32::from(u16::MAX)).contains(&digits.iter().fold(0, add))
         }
         _ => false,
     }

@@ -136,6 +136,16 @@ impl Reading {
     fn same(self, text: &str, literal: &str) -> bool {
         self.prefix(text, literal) == Some(text.len())
     }
+
+    /// Whether `text` ends in `piece`.
+    fn ends(self, text: &str, piece: &str) -> bool {
+        if self == Reading::Exact || piece.is_empty() {
+            return text.ends_with(piece);
+        }
+        (0..=text.len())
+            .filter(|at| text.is_char_boundary(*at))
+            .any(|at| self.same(&text[at..], piece))
+    }
 }
 
 /// The first character as the most careless upstream reads it, and its length.
@@ -225,12 +235,7 @@ impl PathPattern {
             if reading == Reading::Wide && rest.is_empty() && index > 0 && segment.is_empty() {
                 continue;
             }
-            let inner = rest.strip_prefix('/')?;
-            let end = inner.find('/').unwrap_or(inner.len());
-            if !segment.matches(&inner[..end], reading) {
-                return None;
-            }
-            rest = &inner[end..];
+            rest = segment.strip(rest.strip_prefix('/')?, reading)?;
         }
         match (self.open_ended, rest) {
             (true, "") => Some("/"),
@@ -261,11 +266,19 @@ impl Segment {
         matches!(self, Segment::Literal(literal) if literal.is_empty())
     }
 
-    fn matches(&self, text: &str, reading: Reading) -> bool {
-        match self {
-            Segment::Literal(literal) => reading.same(text, literal),
-            Segment::Glob(pieces) => glob_matches(pieces, text, reading),
+    /// What follows the first segment of `text`, where that is one of these.
+    fn strip<'t>(&self, text: &'t str, reading: Reading) -> Option<&'t str> {
+        if let (Segment::Literal(literal), Reading::Exact) = (self, reading) {
+            let rest = text.strip_prefix(literal.as_str())?;
+            return (rest.is_empty() || rest.starts_with('/')).then_some(rest);
         }
+        let end = memchr::memchr(b'/', text.as_bytes()).unwrap_or(text.len());
+        let (segment, rest) = text.split_at(end);
+        let matches = match self {
+            Segment::Literal(literal) => reading.same(segment, literal),
+            Segment::Glob(pieces) => glob_matches(pieces, segment, reading),
+        };
+        matches.then_some(rest)
     }
 }
 
@@ -284,10 +297,7 @@ fn glob_matches(pieces: &[String], text: &str, reading: Reading) -> bool {
         };
         rest = &rest[end..];
     }
-    let ends = (0..=rest.len())
-        .filter(|at| rest.is_char_boundary(*at))
-        .any(|at| reading.same(&rest[at..], last));
-    ends && !text.is_empty()
+    reading.ends(rest, last) && !text.is_empty()
 }
 
 /// A pattern that is not in canonical form would silently match nothing.

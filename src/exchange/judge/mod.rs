@@ -128,13 +128,12 @@ impl Judge<'_> {
         if head.method(self.bytes).eq_ignore_ascii_case("TRACE") {
             return Err(Refusal::Trace.into());
         }
-        let host = without_port(head.host(self.bytes));
         self.account.came_through(head, self.bytes)?;
         if let Some(shown) = &self.account.whence().shown {
             if !shown.is_welcome(self.now.wall) {
                 return Err(Refusal::from(EdgeRefusal::Certificate).into());
             }
-            if !shown.is_for(host) {
+            if !shown.is_for(without_port(head.host(self.bytes))) {
                 return Err(Refusal::from(EdgeRefusal::Misdirected).into());
             }
         }
@@ -160,7 +159,7 @@ impl Judge<'_> {
     fn choose(&mut self, head: &RequestHead, target: &CanonicalTarget<'_>) -> Result<Judged, Stop> {
         let host = head.host(self.bytes);
         let rules: Arc<Rules> = Arc::clone(self.core.rules.load());
-        let document = self.published(head, &rules, target.path());
+        let document = self.published(head, &rules, host, target.path());
         if let Some(document) = document.filter(|_| !head.upgrade()) {
             return Err(Stop::Answer(document));
         }
@@ -227,8 +226,13 @@ impl Judge<'_> {
     }
 
     /// A document about a connection, which anybody may read.
-    fn published(&self, head: &RequestHead, rules: &Rules, path: &str) -> Option<Published> {
-        let host = head.host(self.bytes);
+    fn published(
+        &self,
+        head: &RequestHead,
+        rules: &Rules,
+        host: &str,
+        path: &str,
+    ) -> Option<Published> {
         let mcp_of = |route: &Route| rules.connections.get(route.connection)?.mcp.as_deref();
         let publishes = |route: &Route| mcp_of(route).is_some();
         let route = metadata::document_asked(&rules.routes, host, path, publishes)?;
