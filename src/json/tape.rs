@@ -196,20 +196,21 @@ fn find_clash<'a>(
     keys: Keys,
 ) -> Option<(u32, Problem)> {
     const FEW: usize = 12;
-    let verdict = |a: u32, b: u32| {
-        let (first, second) = (name(a), name(b));
+    let verdict = |first: &str, second: &str| {
         if first == second {
-            return Some((a.max(b), Problem::Duplicate));
+            return Some(Problem::Duplicate);
         }
-        let variant = keys == Keys::DistinctIgnoringCase
-            && compare_ignoring_case(first, second) == Ordering::Equal;
-        variant.then_some((a.max(b), Problem::CaseVariant))
+        let variant = keys == Keys::DistinctIgnoringCase && same_ignoring_case(first, second);
+        variant.then_some(Problem::CaseVariant)
     };
     if names.len() <= FEW {
+        let mut few = [""; FEW];
+        for (text, index) in few.iter_mut().zip(&*names) {
+            *text = name(*index);
+        }
         return names.iter().enumerate().find_map(|(i, &later)| {
-            names[..i]
-                .iter()
-                .find_map(|&earlier| verdict(earlier, later))
+            let mut earlier = few[..i].iter();
+            Some((later, earlier.find_map(|earlier| verdict(earlier, few[i]))?))
         });
     }
     match keys {
@@ -220,7 +221,18 @@ fn find_clash<'a>(
             names.sort_unstable_by(|&a, &b| compare_ignoring_case(name(a), name(b)));
         }
     }
-    names.windows(2).find_map(|pair| verdict(pair[0], pair[1]))
+    names.windows(2).find_map(|pair| {
+        let problem = verdict(name(pair[0]), name(pair[1]))?;
+        Some((pair[0].max(pair[1]), problem))
+    })
+}
+
+/// Whether they are the same but for case, see [`compare_ignoring_case`].
+fn same_ignoring_case(a: &str, b: &str) -> bool {
+    match a.is_ascii() && b.is_ascii() {
+        true => a.eq_ignore_ascii_case(b),
+        false => compare_ignoring_case(a, b) == Ordering::Equal,
+    }
 }
 
 /// Compares with case folded away. Through upper case to lower case, because `ſ` and `K` (the
