@@ -94,12 +94,14 @@ impl Header {
     pub fn write(&self, payload: usize, out: &mut Vec<u8>) {
         let length = HEADER_BYTES + payload + CHECKSUM_BYTES;
         debug_assert!(length <= FRAME_BYTES);
-        out.extend_from_slice(&(length as u32).to_le_bytes());
-        out.extend_from_slice(&[self.kind as u8, 0, 0, 0]);
-        out.extend_from_slice(&self.exchange.0.to_le_bytes());
-        out.extend_from_slice(&self.sequence.to_le_bytes());
-        out.extend_from_slice(&self.at.mono.0.to_le_bytes());
-        out.extend_from_slice(&self.at.wall.0.to_le_bytes());
+        let mut bytes = [0; HEADER_BYTES];
+        bytes[..4].copy_from_slice(&(length as u32).to_le_bytes());
+        bytes[4] = self.kind as u8;
+        bytes[8..16].copy_from_slice(&self.exchange.0.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.sequence.to_le_bytes());
+        bytes[24..32].copy_from_slice(&self.at.mono.0.to_le_bytes());
+        bytes[32..].copy_from_slice(&self.at.wall.0.to_le_bytes());
+        out.extend_from_slice(&bytes);
     }
 }
 
