@@ -151,8 +151,8 @@ impl AccessEntry {
         }
     }
 
-    /// The same in place: texts cost what stood in them.
-    pub fn renew(&mut self, now: Wall) {
+    /// Forgets all of it, in place: a text is not overwritten.
+    pub fn clear(&mut self) {
         // Named one by one, so that none is forgotten.
         let AccessEntry {
             at,
@@ -193,7 +193,7 @@ impl AccessEntry {
         (*kind, *agent) = ("", "");
         rule.clear();
         detail.clear();
-        (*at, *took, *outcome) = (now, Duration::ZERO, "");
+        (*at, *took, *outcome) = (Wall::default(), Duration::ZERO, "");
         (*peer, *source, *exchange, *connection) = (None, None, None, None);
         *span = None;
         (*hidden, *status, *bytes_in, *bytes_out) = (0, 0, 0, 0);
@@ -300,10 +300,10 @@ mod tests {
         entry.path.set("/a");
         entry.principal.set("alice");
         (entry.status, entry.outcome, entry.hidden) = (200, "complete", 3);
-        entry.renew(Wall(2));
+        entry.clear();
         assert_eq!(
             (entry.at, entry.path.as_str(), entry.principal.as_str()),
-            (Wall(2), "", "")
+            (Wall::default(), "", "")
         );
         assert_eq!((entry.status, entry.outcome, entry.hidden), (0, "", 0));
     }

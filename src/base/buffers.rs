@@ -97,8 +97,10 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Buffers and texts kept for reuse; beyond it they are freed.
-    const KEEP: usize = 64;
+    /// Buffers kept for reuse; beyond it they are freed.
+    const BUFFERS_KEPT: usize = 64;
+    /// Texts kept for reuse: an exchange under way has several.
+    const TEXTS_KEPT: usize = 8 * Pool::BUFFERS_KEPT;
 
     /// A buffer of [`BUFFER_BYTES`].
     pub fn lend(&mut self) -> Buffer {
@@ -123,7 +125,7 @@ impl Pool {
 
     /// Takes a buffer back; what is in it is forgotten.
     pub fn give_back(&mut self, mut buffer: Buffer) {
-        if self.idle.len() < Pool::KEEP && !buffer.is_vacant() {
+        if self.idle.len() < Pool::BUFFERS_KEPT && !buffer.is_vacant() {
             buffer.start = 0;
             buffer.end = 0;
             self.idle.push(buffer);
@@ -144,7 +146,7 @@ impl Pool {
             return;
         }
         self.texts_lent = self.texts_lent.saturating_sub(1);
-        if self.texts.len() < Pool::KEEP && text.capacity() <= 2 * BUFFER_BYTES {
+        if self.texts.len() < Pool::TEXTS_KEPT && text.capacity() <= 2 * BUFFER_BYTES {
             text.clear();
             self.texts.push(text);
         }

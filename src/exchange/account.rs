@@ -1,6 +1,7 @@
 //! What is told of an exchange: its frames in the recording and its line in the access log.
 
 mod again;
+mod blank;
 mod came;
 mod journal;
 mod parts;
@@ -36,11 +37,10 @@ use crate::record::{
     Timings,
 };
 
-/// An exchange's account, from its first byte to its end frame.
+/// An exchange's account, from its first byte to its end frame: a large one, kept in one place.
 pub struct Account {
     opened: Now,
-    /// In a place of its own: it is large, and the account moves.
-    entry: Box<AccessEntry>,
+    entry: AccessEntry,
     whence: Whence,
     hops: Option<Arc<Hops>>,
     crossing: Option<Arc<Crossing>>,
@@ -63,31 +63,6 @@ pub struct Account {
 }
 
 impl Account {
-    /// Opens an account for the next exchange of a caller's connection.
-    #[must_use]
-    pub fn open(core: &mut Core, now: Now) -> Account {
-        Account {
-            opened: now,
-            entry: core.entry(now.wall),
-            whence: Whence::default(),
-            hops: None,
-            crossing: None,
-            identity: None,
-            possession: None,
-            connection: None,
-            log: None,
-            session: None,
-            generation: 0,
-            asked: Asked::Nothing,
-            parts: Parts::default(),
-            looked: 0,
-            cleared: 0,
-            hits: 0,
-            slot: None,
-            timings: Timings::default(),
-        }
-    }
-
     /// The head is whole: durations count from here, not from the end of the last exchange.
     pub(super) fn begin(&mut self, now: Now) {
         self.opened = now;
@@ -265,7 +240,7 @@ impl Account {
     }
 
     /// Closes the account of a refused exchange, with the outcome that the refusal means.
-    pub fn refuse(mut self, refusal: &Refusal, core: &mut Core, now: Now) {
+    pub fn refuse(mut self: Box<Self>, refusal: &Refusal, core: &mut Core, now: Now) {
         if !self.has_replied() {
             self.entry.status = refusal.status();
         }
@@ -281,20 +256,26 @@ impl Account {
     }
 
     /// Closes the account of an exchange that the gateway answered by itself.
-    pub fn answered(mut self, answer: &Published, core: &mut Core, now: Now) {
+    pub fn answered(mut self: Box<Self>, answer: &Published, core: &mut Core, now: Now) {
         self.entry.status = answer.status;
         self.entry.outcome = "answered";
         self.end(Outcome::Complete, None, core, now);
     }
 
     /// Closes the account of an exchange that was forwarded.
-    pub fn close(mut self, outcome: Outcome, core: &mut Core, now: Now) {
+    pub fn close(mut self: Box<Self>, outcome: Outcome, core: &mut Core, now: Now) {
         self.entry.outcome = outcome.name();
         self.end(outcome, None, core, now);
     }
 
     /// The end frame, and the journal.
-    fn end(mut self, outcome: Outcome, refusal: Option<&Refusal>, core: &mut Core, now: Now) {
+    fn end(
+        mut self: Box<Self>,
+        outcome: Outcome,
+        refusal: Option<&Refusal>,
+        core: &mut Core,
+        now: Now,
+    ) {
         self.entry.took = now.mono.since(self.opened.mono);
         if let Some(connection) = &self.connection
             && self.log.is_some()
@@ -305,9 +286,9 @@ impl Account {
         if let Some(log) = self.log.take() {
             core.writer.end(log, &self.end_record(outcome, now), now);
         }
-        self.asked.give_back(core);
+        std::mem::take(&mut self.asked).give_back(core);
         core.journal.note(&self.entry, outcome, refusal, self.hits);
-        core.give_back_entry(self.entry);
+        core.give_back_account(self);
     }
 
     /// A refusal before admission: an exchange of its own once the caller is proven, else counted.

@@ -30,7 +30,7 @@ pub struct Inbound {
     proceed_sent: bool,
     envelope: Option<Envelope>,
     /// What is told of the exchange in the end.
-    pub account: Account,
+    pub account: Box<Account>,
 }
 
 impl Inbound {
@@ -43,7 +43,7 @@ impl Inbound {
             until,
             proceed_sent: false,
             envelope: None,
-            account: Account::open(core, now),
+            account: core.account(now),
         }
     }
 
@@ -97,7 +97,7 @@ impl Inbound {
     /// Nothing more is asked of it: returns what was lent, and what is told of the exchange in the
     /// end.
     #[must_use]
-    pub fn into_account(self, core: &mut Core) -> Account {
+    pub fn into_account(self, core: &mut Core) -> Box<Account> {
         self.phase.give_back(core);
         if let Some(received) = self.received {
             received.give_back(core);

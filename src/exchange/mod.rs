@@ -58,9 +58,8 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Cache};
 
 use crate::auth::Authenticator;
-use crate::base::access::AccessEntry;
 use crate::base::buffers::Pool;
-use crate::base::clock::{Mono, Now, Wall};
+use crate::base::clock::{Mono, Now};
 use crate::base::counters::Event;
 use crate::base::memory::Memory;
 use crate::base::trace::SpanIds;
@@ -113,9 +112,9 @@ pub struct Core {
     #[expect(clippy::vec_box, reason = "they are lent as boxes, and large")]
     streams: Vec<Box<mask::Stream>>,
     streams_lent: usize,
-    /// What the access log was told last, to be written anew.
+    /// Accounts that are closed, to be opened anew.
     #[expect(clippy::vec_box, reason = "they are lent as boxes, and large")]
-    entries: Vec<Box<AccessEntry>>,
+    accounts: Vec<Box<Account>>,
 }
 
 /// Whether the recording takes what comes next.
@@ -153,7 +152,7 @@ impl Core {
             spares_lent: 0,
             streams: Vec::new(),
             streams_lent: 0,
-            entries: Vec::new(),
+            accounts: Vec::new(),
         }
     }
 
@@ -238,19 +237,21 @@ impl Core {
         }
     }
 
-    fn entry(&mut self, at: Wall) -> Box<AccessEntry> {
-        match self.entries.pop() {
-            Some(mut entry) => {
-                entry.renew(at);
-                entry
-            }
-            None => Box::new(AccessEntry::new(at)),
-        }
+    /// Opens an account for the next exchange of a caller's connection.
+    #[must_use]
+    pub fn account(&mut self, now: Now) -> Box<Account> {
+        let mut account = self
+            .accounts
+            .pop()
+            .unwrap_or_else(|| Box::new(Account::new(now)));
+        account.begin(now);
+        account
     }
 
-    fn give_back_entry(&mut self, entry: Box<AccessEntry>) {
-        if self.entries.len() < KEPT {
-            self.entries.push(entry);
+    fn give_back_account(&mut self, mut account: Box<Account>) {
+        if self.accounts.len() < KEPT {
+            account.clear();
+            self.accounts.push(account);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::Core;
 use super::forward::RequestHalf;
 use super::refusal::{Fixed, Published, Refusal};
 use super::reply::{Challenge, ReplyHalf};
@@ -62,6 +63,14 @@ pub struct Forwarding {
     pub request: RequestHalf,
     /// Upstream to caller.
     pub reply: ReplyHalf,
+}
+
+impl Forwarding {
+    /// Returns what both directions were lent: nothing more is asked of them.
+    pub fn close(&mut self, core: &mut Core) {
+        self.request.close(core);
+        self.reply.close(core);
+    }
 }
 
 /// What a whole head says about the connection it came by.

@@ -201,7 +201,7 @@ enum State {
 struct Going {
     request: RequestHalf,
     reply: ReplyHalf,
-    account: Account,
+    account: Box<Account>,
     envelope: Option<Envelope>,
     upstream: Buffer,
     at: usize,
@@ -296,13 +296,12 @@ impl Drive {
         let account = match std::mem::replace(&mut self.state, State::Over) {
             State::Judging(inbound) => inbound.into_account(&mut rig.core),
             State::Connecting(both) => {
-                let (inbound, forwarding) = *both;
-                forwarding.request.close(&mut rig.core);
-                forwarding.reply.close(&mut rig.core);
+                let (inbound, mut forwarding) = *both;
+                forwarding.close(&mut rig.core);
                 inbound.into_account(&mut rig.core)
             }
             State::Going(going) => {
-                let going = *going;
+                let mut going = *going;
                 (self.end.read, self.end.read_end) = (going.at, going.eof);
                 going.request.close(&mut rig.core);
                 going.reply.close(&mut rig.core);
@@ -640,7 +639,7 @@ impl Drive {
 
     fn finish(
         &mut self,
-        going: Going,
+        mut going: Going,
         end: Result<bool, Stop>,
         rig: &mut Rig,
         caller: &mut Caller,
@@ -675,7 +674,7 @@ impl Drive {
     /// `pump::refuse`.
     fn refuse(
         &mut self,
-        account: Account,
+        account: Box<Account>,
         envelope: Option<Envelope>,
         refusal: Refusal,
         last: bool,

@@ -10,7 +10,7 @@ use sluice::base::clock::Mono;
 use sluice::base::credential::{CallerTokens, Rebuff, Shelf};
 use sluice::base::limits::Limits;
 use sluice::base::secret::Secret;
-use sluice::exchange::{Account, Inbound, Refusal, Step, Way};
+use sluice::exchange::{Inbound, Refusal, Step, Way};
 use sluice::policy::Effect;
 use sluice::record::{Class, Decision, Outcome, State};
 
@@ -362,7 +362,9 @@ fn plain_text_is_counted() {
     let mut rig = plain();
     let refusal = Refusal::PlainText;
     assert_eq!(name(&refusal), "PlainText");
-    Account::open(&mut rig.core, rig.now).refuse(&refusal, &mut rig.core, rig.now);
+    rig.core
+        .account(rig.now)
+        .refuse(&refusal, &mut rig.core, rig.now);
     let answer = check::reply(refusal.answer(true).bytes(false));
     assert_eq!(
         (answer.status(), answer.field("connection")),
@@ -584,9 +586,8 @@ fn fill(rig: &mut Rig, request: &str) {
             rig.now,
         );
         let full = matches!(step, Err(Step::NeedRoom(_)));
-        if let Ok(forwarding) = step {
-            forwarding.request.close(&mut rig.core);
-            forwarding.reply.close(&mut rig.core);
+        if let Ok(mut forwarding) = step {
+            forwarding.close(&mut rig.core);
         }
         let account = inbound.into_account(&mut rig.core);
         account.close(Outcome::CallerGone, &mut rig.core, rig.now);

@@ -26,7 +26,7 @@ pub struct Wires {
 pub struct Open {
     request: RequestHalf,
     reply: ReplyHalf,
-    account: Account,
+    account: Box<Account>,
 }
 
 /// What a socket would bring, as far as there is room. Not the exchange's work, so whoever counts
@@ -62,8 +62,8 @@ impl Wires {
         let end = self.relay(rig, &mut open, reply);
         assert!(end.is_some_and(|end| end.upstream_reusable));
         let Open {
-            request,
-            reply,
+            mut request,
+            mut reply,
             account,
         } = open;
         request.close(&mut rig.core);

@@ -16,8 +16,10 @@ use crate::policy::{
 };
 
 /// What was allowed.
+#[derive(Default)]
 pub(in crate::exchange) enum Asked {
     /// Nothing yet: it may not go on under other rules.
+    #[default]
     Nothing,
     /// A call of HTTP, whose method the account has.
     Http {

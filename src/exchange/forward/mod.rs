@@ -334,8 +334,8 @@ impl RequestHalf {
         }
     }
 
-    /// Returns what was lent.
-    pub fn close(mut self, core: &mut Core) {
+    /// Returns what was lent: nothing more is asked of it.
+    pub fn close(&mut self, core: &mut Core) {
         self.repeat = Repeat::default();
         self.release(core);
     }

@@ -274,18 +274,18 @@ impl ReplyHalf {
         self.body.sent(upstream);
     }
 
-    /// Returns what was lent.
-    pub fn close(mut self, core: &mut Core) {
+    /// Returns what was lent: nothing more is asked of it.
+    pub fn close(&mut self, core: &mut Core) {
         self.release_texts(core);
-        match self.stage {
+        match std::mem::replace(&mut self.stage, Stage::Broken) {
             Stage::Head(scanner) => core.recycle(scanner.into_spare()),
             Stage::Opening(head) => core.recycle(head.into_spare()),
             Stage::Body | Stage::Broken => {}
         }
-        if let Some(stream) = self.body.stream {
+        if let Some(stream) = self.body.stream.take() {
             core.give_back_stream(stream);
         }
-        if let Some(speech) = self.body.speech {
+        if let Some(speech) = self.body.speech.take() {
             speech.close(core);
         }
     }

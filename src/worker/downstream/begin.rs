@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::{Caller, close, send_constant};
 use crate::base::counters::Event;
-use crate::exchange::{Account, Refusal};
+use crate::exchange::Refusal;
 use crate::http::proxy::proxy_header;
 use crate::tls::TlsError;
 use crate::worker::Entrance;
@@ -102,7 +102,7 @@ pub(super) async fn answer_plain_text<D: Driver>(
     let now = worker.now();
     {
         let core = &mut *worker.core.borrow_mut();
-        Account::open(core, now).refuse(&Refusal::PlainText, core, now);
+        core.account(now).refuse(&Refusal::PlainText, core, now);
     }
     let answer = Refusal::PlainText.answer(true);
     let sent = send_constant(&transport, worker, &answer, false).await;

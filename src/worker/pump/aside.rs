@@ -14,7 +14,7 @@ use crate::worker::upstream;
 pub(super) fn send_all<D: Driver>(
     worker: &Rc<Worker<D>>,
     reply: &mut ReplyHalf,
-    account: &RefCell<Account>,
+    account: &RefCell<Box<Account>>,
 ) -> Result<(), Stop> {
     loop {
         let core = &mut *worker.core.borrow_mut();

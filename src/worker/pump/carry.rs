@@ -36,7 +36,7 @@ impl<S> Carried<S> {
 pub(super) async fn carry<D: Driver>(
     worker: &Rc<Worker<D>>,
     caller: &mut Caller<D::Stream>,
-    admitted: &mut Admitted,
+    admitted: &mut Admitted<'_>,
     last: bool,
 ) -> Carried<D::Stream> {
     let Admitted {

@@ -19,8 +19,7 @@ use super::downstream::{After, Caller};
 use super::io::Driver;
 use super::upstream::Upstream;
 use crate::exchange::{
-    Account, Challenge, Envelope, Fixed, Forwarding, Inbound, Published, Refusal, ReplyHalf,
-    RequestHalf, Step, Way,
+    Account, Challenge, Envelope, Fixed, Forwarding, Inbound, Published, Refusal, Step, Way,
 };
 use crate::record::Outcome;
 
@@ -42,7 +41,8 @@ pub(super) async fn exchange<D: Driver>(
     caller: &mut Caller<D::Stream>,
     last: bool,
 ) -> After {
-    let mut admitted = match admit(worker, caller, last).await {
+    let mut place = None;
+    let mut admitted = match admit(worker, caller, &mut place, last).await {
         Ok(admitted) => admitted,
         Err(after) => return after,
     };
@@ -54,17 +54,12 @@ pub(super) async fn exchange<D: Driver>(
     let Admitted {
         account,
         envelope,
-        forwarding:
-            Forwarding {
-                connection,
-                request,
-                reply,
-                ..
-            },
+        forwarding,
     } = admitted;
-    let closes = reply.closes() || !whole;
+    let closes = forwarding.reply.closes() || !whole;
+    let idle_time = forwarding.connection.limits.upstream_idle_time;
     let account = account.into_inner();
-    close(worker, request, reply);
+    forwarding.close(&mut worker.core.borrow_mut());
     match (ended, upstream) {
         (Ok(end), upstream) => {
             account.close(
@@ -76,7 +71,7 @@ pub(super) async fn exchange<D: Driver>(
                 // It answered without waiting for the rest, which will not come.
                 Some(upstream) if !whole => upstream.abort(worker),
                 Some(upstream) if end.upstream_reusable => {
-                    upstream.keep(worker, connection.limits.upstream_idle_time);
+                    upstream.keep(worker, idle_time);
                 }
                 _ => {}
             }
@@ -94,18 +89,20 @@ pub(super) async fn exchange<D: Driver>(
 
 /// A request that may go upstream. The two phases of an exchange share their room, so what outlives
 /// the first stands apart.
-struct Admitted {
-    forwarding: Forwarding,
-    account: RefCell<Account>,
+struct Admitted<'p> {
+    forwarding: &'p mut Forwarding,
+    account: RefCell<Box<Account>>,
     envelope: Option<Envelope>,
 }
 
-/// From the first byte to leave to go upstream; or the answer of the gateway's own is sent.
-async fn admit<D: Driver>(
+/// From the first byte to leave to go upstream; or the answer of the gateway's own is sent. What goes
+/// upstream is large, and has one place from here on.
+async fn admit<'p, D: Driver>(
     worker: &Rc<Worker<D>>,
     caller: &mut Caller<D::Stream>,
+    place: &'p mut Option<Forwarding>,
     last: bool,
-) -> Result<Admitted, After> {
+) -> Result<Admitted<'p>, After> {
     let now = worker.now();
     let until = now.mono.after(worker.limit(|limits| limits.head_time));
     let mut inbound = Inbound::new(&mut worker.core.borrow_mut(), now, until);
@@ -114,7 +111,7 @@ async fn admit<D: Driver>(
     if caller.way() != Way::Inner {
         inbound.account.came(caller.arrival());
     }
-    let judged = judge(worker, caller, &mut inbound).await;
+    let judged = judge(worker, caller, &mut inbound, place).await;
     let envelope = inbound.envelope();
     let account = inbound.into_account(&mut worker.core.borrow_mut());
     match judged {
@@ -157,11 +154,12 @@ impl Stop {
 }
 
 /// Asks the exchange until it knows.
-async fn judge<D: Driver>(
+async fn judge<'p, D: Driver>(
     worker: &Worker<D>,
     caller: &mut Caller<D::Stream>,
     inbound: &mut Inbound,
-) -> Result<Forwarding, Stop> {
+    place: &'p mut Option<Forwarding>,
+) -> Result<&'p mut Forwarding, Stop> {
     let way = caller.way();
     let mut recorder = pin!(None);
     loop {
@@ -173,7 +171,7 @@ async fn judge<D: Driver>(
             worker.now(),
         );
         let step = match step {
-            Ok(forwarding) => return Ok(forwarding),
+            Ok(forwarding) => return Ok(place.insert(forwarding)),
             Err(step) => step,
         };
         match step {
@@ -208,7 +206,7 @@ async fn judge<D: Driver>(
 async fn refuse<D: Driver>(
     worker: &Worker<D>,
     caller: &mut Caller<D::Stream>,
-    account: Account,
+    account: Box<Account>,
     envelope: Option<Envelope>,
     refusal: Refusal,
     last: bool,
@@ -249,20 +247,13 @@ async fn say<D: Driver>(
     }
 }
 
-/// Returns what both directions were lent.
-fn close<D: Driver>(worker: &Worker<D>, request: RequestHalf, reply: ReplyHalf) {
-    let core = &mut *worker.core.borrow_mut();
-    request.close(core);
-    reply.close(core);
-}
-
 /// The exchange ended early: the upstream connection is destroyed, the caller gets an answer if none
 /// has begun, else an abort.
 async fn stopped<D: Driver>(
     worker: &Worker<D>,
     caller: &mut Caller<D::Stream>,
     upstream: Option<Upstream<D::Stream>>,
-    account: Account,
+    account: Box<Account>,
     envelope: Option<Envelope>,
     (stop, last): (Stop, bool),
 ) -> After {

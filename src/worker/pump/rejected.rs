@@ -63,7 +63,7 @@ pub(super) async fn renew<D: Driver>(
 pub(super) async fn challenge<D: Driver>(
     worker: &Worker<D>,
     caller: &mut Caller<D::Stream>,
-    mut account: Account,
+    mut account: Box<Account>,
     envelope: Option<Envelope>,
     mut challenge: Challenge,
     last: bool,

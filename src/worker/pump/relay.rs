@@ -58,7 +58,7 @@ pub(super) async fn side_by_side<D: Driver>(
     caller: &mut downstream::Caller<D::Stream>,
     upstream: &mut upstream::Upstream<D::Stream>,
     (request, reply): (&mut RequestHalf, &mut ReplyHalf),
-    account: &RefCell<Account>,
+    account: &RefCell<Box<Account>>,
     request_sent: &Sent,
 ) -> Result<ReplyEnd, Stop> {
     let (mut ear, mut mouth) = caller.split();
@@ -114,7 +114,7 @@ async fn send_request<D: Driver>(
     ear: &mut Ear<'_, D::Stream>,
     mouth: &mut upstream::Mouth<'_, D::Stream>,
     request: &mut RequestHalf,
-    account: &RefCell<Account>,
+    account: &RefCell<Box<Account>>,
     request_sent: &Sent,
 ) -> Result<(), Stop> {
     let mut turn = Turn::default();
@@ -185,7 +185,7 @@ async fn unheard<D: Driver>(
     worker: &Rc<Worker<D>>,
     upstream: &mut upstream::Upstream<D::Stream>,
     reply: &mut ReplyHalf,
-    account: &RefCell<Account>,
+    account: &RefCell<Box<Account>>,
     request_sent: &Sent,
 ) {
     let until = worker.now().mono.after(UNHEARD_TIME);
@@ -205,7 +205,7 @@ async fn relay_reply<D: Driver>(
     ear: &mut Ear<'_, D::Stream>,
     mut mouth: Option<&mut downstream::Mouth<'_, D::Stream>>,
     reply: &mut ReplyHalf,
-    account: &RefCell<Account>,
+    account: &RefCell<Box<Account>>,
     request_sent: &Sent,
 ) -> Result<ReplyEnd, Stop> {
     let mut turn = Turn::default();

@@ -45,7 +45,7 @@ impl<D: Driver> Drop for Open<'_, D> {
 pub(super) fn begin<D: Driver>(
     worker: &Worker<D>,
     (request, reply): (&mut RequestHalf, &mut ReplyHalf),
-    account: &RefCell<Account>,
+    account: &RefCell<Box<Account>>,
 ) -> Option<Switched> {
     let core = &mut *worker.core.borrow_mut();
     let switched = reply.switch(&mut account.borrow_mut(), core, worker.now())?;
@@ -60,7 +60,7 @@ pub(super) async fn both_ways<D: Driver>(
     caller: &mut downstream::Caller<D::Stream>,
     upstream: &mut upstream::Upstream<D::Stream>,
     switched: Switched,
-    account: &RefCell<Account>,
+    account: &RefCell<Box<Account>>,
 ) -> Result<(), Stop> {
     worker.count(Event::Upgraded);
     let _open = Open(worker);
@@ -99,7 +99,7 @@ async fn go_up<D: Driver>(
     (ear, mouth): (&mut Ear<'_, D::Stream>, &mut upstream::Mouth<'_, D::Stream>),
     up: &mut Upward,
     life: &Life,
-    account: &RefCell<Account>,
+    account: &RefCell<Box<Account>>,
     ends: &Ends,
 ) -> Result<(), Stop> {
     let (mut turn, mut eof) = (Turn::default(), false);
@@ -160,7 +160,7 @@ async fn go_down<D: Driver>(
     ),
     down: &mut Downward,
     life: &Life,
-    account: &RefCell<Account>,
+    account: &RefCell<Box<Account>>,
     ends: &Ends,
 ) -> Result<(), Stop> {
     let (mut turn, mut eof) = (Turn::default(), false);
@@ -236,7 +236,7 @@ mod tests {
             &'static mut downstream::Caller<Stream>,
             &'static mut upstream::Upstream<Stream>,
             Switched,
-            &'static RefCell<Account>,
+            &'static RefCell<Box<Account>>,
         );
         let idle = room(|(worker, caller, upstream, switched, account): Both| {
             both_ways(worker, caller, upstream, switched, account)
