@@ -5,7 +5,7 @@
 
 use super::lexer::{Container, Lexer, Scalar, Sink};
 use super::plain::Stops;
-use super::state::{Digits, State};
+use super::state::State;
 use crate::base::limits::JSON_DEPTH;
 
 impl Lexer {
@@ -141,8 +141,7 @@ fn member_string<S: Sink>(
 ) -> Option<bool> {
     let quote = *at;
     let stop = stops.next()?;
-    let behind = piece.get(stop..).and_then(|rest| rest.first_chunk());
-    if behind == Some(joint) {
+    if stands(piece, stop, *joint) {
         sink.string(key, quote + 1, stop);
         // The joint's other quote is the stop that comes next, and not searched for.
         stops.skip();
@@ -153,6 +152,14 @@ fn member_string<S: Sink>(
     sink.string(key, quote + 1, end);
     *at = end + 1;
     Some(false)
+}
+
+/// Whether `joint` stands at `at` with one byte more behind it, so that four are compared at once.
+#[inline(always)]
+fn stands(piece: &[u8], at: usize, [first, second, third]: [u8; 3]) -> bool {
+    let four = piece.get(at..).and_then(|rest| rest.first_chunk());
+    let joint = u32::from_le_bytes([0, first, second, third]);
+    four.is_some_and(|four| u32::from_le_bytes(*four) << 8 == joint)
 }
 
 /// The first byte from `*at` on that is not white space; `*at` is where it stands.
@@ -176,25 +183,31 @@ fn scalar(piece: &[u8], at: usize) -> Option<(Scalar, usize)> {
         b't' => word(b"true", Scalar::True),
         b'f' => word(b"false", Scalar::False),
         b'n' => word(b"null", Scalar::Null),
-        byte => {
-            let mut digits = Digits::first(*byte)?;
-            let mut read = 1;
-            if digits == Digits::Whole {
-                // More of them change nothing.
-                while rest.get(read).is_some_and(u8::is_ascii_digit) {
-                    read += 1;
-                }
-            }
-            for (length, &byte) in rest.iter().enumerate().skip(read) {
-                match digits.after(byte) {
-                    Some(next) => digits = next,
-                    None if digits.may_end() => return Some((Scalar::Number, at + length)),
-                    None => return None,
-                }
-            }
-            None
-        }
+        _ => number(rest).map(|length| (Scalar::Number, at + length)),
     }
+}
+
+/// Bytes of the number that `bytes` begin with, if something stands behind it.
+#[inline(always)]
+fn number(bytes: &[u8]) -> Option<usize> {
+    let digits = |from: usize| {
+        let rest = bytes.get(from..).unwrap_or_default();
+        let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        (length > 0).then_some(from + length)
+    };
+    let mut at = usize::from(bytes.first() == Some(&b'-'));
+    at = match bytes.get(at)? {
+        b'0' => at + 1,
+        _ => digits(at)?,
+    };
+    if bytes.get(at) == Some(&b'.') {
+        at = digits(at + 1)?;
+    }
+    if let Some(b'e' | b'E') = bytes.get(at) {
+        let signed = matches!(bytes.get(at + 1), Some(b'+' | b'-'));
+        at = digits(at + 1 + usize::from(signed))?;
+    }
+    (at < bytes.len()).then_some(at)
 }
 
 #[cfg(test)]
@@ -247,6 +260,8 @@ mod tests {
             "1e]",
             "1e+]",
             "1.5e-7]",
+            "-12.5E+30]",
+            "7e9 ]",
             "-0]",
             "0.0 ]",
             "truex]",

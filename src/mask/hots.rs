@@ -62,10 +62,21 @@ impl<'c> Hots<'c> {
     /// True when one is within `start..end`.
     #[inline(always)]
     pub fn are_within(&self, start: u64, end: u64) -> bool {
-        self.are_before(end) && self.count_before(start) < self.count_before(end)
+        self.are_before(end) && self.have_within(start, end)
     }
 
     #[inline(never)]
+    fn have_within(&self, start: u64, end: u64) -> bool {
+        /// So many are looked at one by one, since few of those behind us are still there.
+        const FEW: usize = 4;
+        let places = self.ahead.iter().take(FEW);
+        let mut places = places.map(|hot| self.base + u64::from(hot.at));
+        match places.find(|at| *at >= start) {
+            Some(at) => at < end,
+            None => self.count_before(start) < self.count_before(end),
+        }
+    }
+
     fn count_before(&self, end: u64) -> usize {
         self.ahead
             .partition_point(|hot| self.base + u64::from(hot.at) < end)
@@ -87,5 +98,34 @@ impl<'c> Hots<'c> {
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::find::What;
+    use super::*;
+
+    #[test]
+    fn places_are_within_what_they_are_within() {
+        let places = [0, 1, 5, 6, 7, 20, 21, 30];
+        let hots = places.map(|at| Hot {
+            at,
+            what: What::Literal(0),
+        });
+        let (chunk, base) = ([b'x'; 32], 100);
+        for passed in [0, 5, 22, 32] {
+            let mut hots = Hots::new(&hots, &chunk, base);
+            assert!(hots.pass(base + passed, base + passed).is_none());
+            for start in passed..33 {
+                for end in start..34 {
+                    let expected = places
+                        .iter()
+                        .any(|at| (start..end).contains(&u64::from(*at)));
+                    let found = hots.are_within(base + start, base + end);
+                    assert_eq!(found, expected, "{start}..{end} behind {passed}");
+                }
+            }
+        }
     }
 }
