@@ -13,7 +13,7 @@ use super::core::{Present, Worker};
 use super::crowd::Place;
 use super::directions::{Ear, Taking, finish, send};
 use super::io::{Driver, Stream};
-use super::pump;
+use super::pump::{self, Ended};
 use super::transport::Transport;
 use super::turn::Turn;
 use super::wait::either;
@@ -196,8 +196,12 @@ pub(super) async fn serve<D: Driver>(
         }
         turn.spend_exchange();
         turn.breathe::<D>().await;
-        let (served, after) = worker.exchanges.run((Rc::clone(worker), caller)).await;
+        let (served, ended) = worker.exchanges.run((Rc::clone(worker), caller)).await;
         caller = served;
+        let after = match ended {
+            Ended::So(after) => after,
+            Ended::Streams(rest) => Box::pin(pump::stream(worker, &mut caller, rest)).await,
+        };
         match after {
             After::KeepAlive if !worker.is_draining() => caller.idle_since = worker.now().mono,
             After::Abort => break After::Abort,
@@ -218,14 +222,17 @@ pub(super) async fn serve<D: Driver>(
 pub(super) type Asking<D> = (Rc<Worker<D>>, Box<Caller<<D as Driver>::Stream>>);
 
 /// What comes out of it.
-pub(super) type Served<D> = (Box<Caller<<D as Driver>::Stream>>, After);
+pub(super) type Served<D> = (
+    Box<Caller<<D as Driver>::Stream>>,
+    Ended<<D as Driver>::Stream>,
+);
 
 /// Serves one exchange, whose first bytes are there.
 pub(super) async fn serve_one<D: Driver>((worker, mut caller): Asking<D>) -> Served<D> {
     caller.served += 1;
     let last = caller.served >= worker.limit(|limits| limits.requests_per_connection);
-    let after = pump::exchange(&worker, &mut caller, last).await;
-    (caller, after)
+    let ended = pump::exchange(&worker, &mut caller, last).await;
+    (caller, ended)
 }
 
 /// Waits for the first byte of the next request, owning no buffer, until the connection has been idle
@@ -288,5 +295,14 @@ mod tests {
         assert!(caller <= 320, "an idle connection: {caller} bytes");
         let busy = room(serve_one::<Tokio>);
         assert!(busy <= 5 * 1024, "one exchange: {busy} bytes");
+        type Streams = (
+            &'static Rc<Worker<Tokio>>,
+            &'static mut Caller<Stream>,
+            Box<pump::Streaming<Stream>>,
+        );
+        let silent = room(|(worker, caller, rest): Streams| pump::stream(worker, caller, rest));
+        assert!(silent <= 1088, "the task of a stream: {silent} bytes");
+        let kept = size_of::<pump::Streaming<Stream>>();
+        assert!(kept <= 1280, "a stream: {kept} bytes");
     }
 }

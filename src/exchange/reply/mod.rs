@@ -145,6 +145,12 @@ impl ReplyHalf {
         self.outlives_caller
     }
 
+    /// Whether it has become an event stream, which may last for as long as it likes.
+    #[must_use]
+    pub fn streams(&self) -> bool {
+        matches!(self.stage, Stage::Body) && self.waits.endless && !self.body.over
+    }
+
     /// What the gateway has to say to the upstream beside this exchange, after [`ReplyHalf::next`].
     ///
     /// # Errors

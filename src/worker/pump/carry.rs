@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::relay::{Sent, side_by_side};
 use super::{Admitted, Stop, rejected};
 use crate::base::counters::Event;
+use crate::base::gate::Pass;
 use crate::exchange::{Envelope, Forwarding, Refusal, ReplyEnd, ReplyHalf, RequestHalf};
 use crate::worker::core::Worker;
 use crate::worker::downstream::Caller;
@@ -15,6 +16,8 @@ use crate::worker::upstream::{self, Upstream};
 pub(super) struct Carried<S> {
     /// The connection, where there was one.
     pub upstream: Option<Upstream<S>>,
+    /// Held until nothing more of it is under way.
+    pub pass: Option<Pass>,
     /// All of the request went there.
     pub whole: bool,
     pub ended: Result<ReplyEnd, Stop>,
@@ -25,6 +28,7 @@ impl<S> Carried<S> {
     fn nowhere(refusal: Refusal) -> Carried<S> {
         Carried {
             upstream: None,
+            pass: None,
             whole: false,
             ended: Err(Stop::Refused(refusal)),
         }
@@ -51,8 +55,7 @@ pub(super) async fn carry<D: Driver>(
         request,
         reply,
     } = forwarding;
-    // Held until nothing more of it is under way.
-    let _pass = match upstream::enter(worker, connection).await {
+    let pass = match upstream::enter(worker, connection).await {
         Ok(pass) => pass,
         Err(refusal) => return Carried::nowhere(refusal),
     };
@@ -95,6 +98,7 @@ pub(super) async fn carry<D: Driver>(
         }
         return Carried {
             upstream: Some(upstream),
+            pass,
             whole: sent.whole.get(),
             ended,
         };

@@ -5,21 +5,25 @@ mod asks;
 mod carry;
 mod rejected;
 mod relay;
+mod stream;
 mod switched;
 
 use std::cell::RefCell;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::time::Duration;
 
 use self::asks::{ask_credential, ask_groups, ask_key};
 use self::carry::{Carried, carry};
+pub(super) use self::stream::{Streaming, stream};
 use super::core::Worker;
 use super::downstream::{After, Caller};
 use super::io::Driver;
 use super::upstream::Upstream;
 use crate::exchange::{
-    Account, Challenge, Envelope, Fixed, Forwarding, Inbound, Published, Refusal, Step, Way,
+    Account, Challenge, Envelope, Fixed, Forwarding, Inbound, Published, Refusal, ReplyEnd, Step,
+    Way,
 };
 use crate::record::Outcome;
 
@@ -33,6 +37,16 @@ enum Stop {
     CallerGone,
     /// The process ends, and cannot wait any longer.
     Drained,
+    /// What is left is a stream, which goes on elsewhere.
+    Streams,
+}
+
+/// What has become of an exchange.
+pub(super) enum Ended<S> {
+    /// It is over, and the connection goes on so.
+    So(After),
+    /// Its reply is a stream, the rest of which follows: see [`stream`].
+    Streams(Box<Streaming<S>>),
 }
 
 /// One request and its reply. `last` says that the connection ends with it.
@@ -40,14 +54,15 @@ pub(super) async fn exchange<D: Driver>(
     worker: &Rc<Worker<D>>,
     caller: &mut Caller<D::Stream>,
     last: bool,
-) -> After {
+) -> Ended<D::Stream> {
     let mut place = None;
     let mut admitted = match admit(worker, caller, &mut place, last).await {
         Ok(admitted) => admitted,
-        Err(after) => return after,
+        Err(after) => return Ended::So(after),
     };
     let Carried {
         upstream,
+        pass,
         whole,
         ended,
     } = carry(worker, caller, &mut admitted, last).await;
@@ -58,33 +73,83 @@ pub(super) async fn exchange<D: Driver>(
     } = admitted;
     let closes = forwarding.reply.closes() || !whole;
     let idle_time = forwarding.connection.limits.upstream_idle_time;
-    let account = account.into_inner();
-    forwarding.close(&mut worker.core.borrow_mut());
-    match (ended, upstream) {
-        (Ok(end), upstream) => {
-            account.close(
-                Outcome::Complete,
-                &mut worker.core.borrow_mut(),
-                worker.now(),
-            );
-            match upstream {
-                // It answered without waiting for the rest, which will not come.
-                Some(upstream) if !whole => upstream.abort(worker),
-                Some(upstream) if end.upstream_reusable => {
-                    upstream.keep(worker, idle_time);
-                }
-                _ => {}
-            }
-            match closes {
-                true => After::Close,
-                false => After::KeepAlive,
-            }
-        }
-        (Err(stop), upstream) => {
-            let stopped = stopped(worker, caller, upstream, account, envelope, (stop, last));
-            Box::pin(stopped).await
-        }
+    let departed = Departed {
+        upstream,
+        account: account.into_inner(),
+        idle_time,
+        closes,
+        whole,
+    };
+    if let Err(Stop::Streams) = ended {
+        return Ended::streams(worker, departed, place, pass);
     }
+    // Nothing of it is under way any more.
+    drop(pass);
+    forwarding.close(&mut worker.core.borrow_mut());
+    Ended::So(
+        match conclude(worker, caller, departed, ended, (envelope, last)) {
+            Ok(after) => after,
+            Err(stopping) => stopping.await,
+        },
+    )
+}
+
+/// An exchange that went upstream, or nearly.
+struct Departed<S> {
+    /// The connection, where there was one.
+    upstream: Option<Upstream<S>>,
+    account: Box<Account>,
+    /// How long the connection may be kept.
+    idle_time: Duration,
+    /// The caller was told that its connection ends.
+    closes: bool,
+    /// All of the request went upstream.
+    whole: bool,
+}
+
+/// What is still to be done where an exchange did not end well.
+type Stopping<'s> = Pin<Box<dyn Future<Output = After> + 's>>;
+
+/// The end of an exchange that went upstream: the account is closed, and the upstream's connection
+/// kept or ended.
+fn conclude<'s, D: Driver>(
+    worker: &'s Worker<D>,
+    caller: &'s mut Caller<D::Stream>,
+    departed: Departed<D::Stream>,
+    ended: Result<ReplyEnd, Stop>,
+    (envelope, last): (Option<Envelope>, bool),
+) -> Result<After, Stopping<'s>> {
+    let Departed {
+        upstream,
+        account,
+        idle_time,
+        closes,
+        whole,
+    } = departed;
+    let end = match ended {
+        Ok(end) => end,
+        Err(stop) => {
+            let stopped = stopped(worker, caller, upstream, account, envelope, (stop, last));
+            return Err(Box::pin(stopped));
+        }
+    };
+    account.close(
+        Outcome::Complete,
+        &mut worker.core.borrow_mut(),
+        worker.now(),
+    );
+    match upstream {
+        // It answered without waiting for the rest, which will not come.
+        Some(upstream) if !whole => upstream.abort(worker),
+        Some(upstream) if end.upstream_reusable => {
+            upstream.keep(worker, idle_time);
+        }
+        _ => {}
+    }
+    Ok(match closes {
+        true => After::Close,
+        false => After::KeepAlive,
+    })
 }
 
 /// A request that may go upstream. The two phases of an exchange share their room, so what outlives
@@ -133,7 +198,7 @@ async fn admit<'p, D: Driver>(
             worker, caller, account, envelope, challenge, last,
         ))
         .await),
-        Err(stop @ (Stop::CallerGone | Stop::Drained)) => {
+        Err(stop @ (Stop::CallerGone | Stop::Drained | Stop::Streams)) => {
             let core = &mut *worker.core.borrow_mut();
             account.close(stop.outcome(), core, worker.now());
             Err(After::Abort)
@@ -148,7 +213,7 @@ impl Stop {
             Stop::Drained => Outcome::Drained,
             Stop::Refused(refusal) => refusal.outcome(),
             Stop::Answered(_) | Stop::Challenged(_) => Outcome::Complete,
-            Stop::CallerGone => Outcome::CallerGone,
+            Stop::CallerGone | Stop::Streams => Outcome::CallerGone,
         }
     }
 }
@@ -274,7 +339,11 @@ async fn stopped<D: Driver>(
             let _ = refuse(worker, caller, account, envelope, refusal, true).await;
             After::Close
         }
-        Stop::CallerGone | Stop::Drained | Stop::Answered(_) | Stop::Challenged(_) => {
+        Stop::CallerGone
+        | Stop::Drained
+        | Stop::Streams
+        | Stop::Answered(_)
+        | Stop::Challenged(_) => {
             let core = &mut *worker.core.borrow_mut();
             account.close(stop.outcome(), core, worker.now());
             After::Abort

@@ -29,6 +29,10 @@ pub(super) struct Sent {
     pub begun: Cell<bool>,
     /// Something of a reply has come.
     pub answered: Cell<bool>,
+    /// The reply was told that the request is over.
+    told: Cell<bool>,
+    /// The reply is a stream, and has left its exchange's room already.
+    streams: bool,
     /// Who is told of that.
     pub fare: Fare,
 }
@@ -40,8 +44,28 @@ impl Sent {
             whole: Cell::new(false),
             answered: Cell::new(false),
             begun: Cell::new(false),
+            told: Cell::new(false),
+            streams: false,
             fare,
         }
+    }
+
+    /// All is sent, and the reply to it has become a stream.
+    pub(super) fn before_stream(fare: Fare) -> Sent {
+        Sent {
+            over: Cell::new(true),
+            whole: Cell::new(true),
+            answered: Cell::new(true),
+            begun: Cell::new(true),
+            told: Cell::new(true),
+            streams: true,
+            fare,
+        }
+    }
+
+    /// Nothing of the exchange is left but a stream.
+    fn leaves(&self, reply: &ReplyHalf) -> bool {
+        !self.streams && self.whole.get() && self.begun.get() && reply.streams()
     }
 
     fn heard(&self) {
@@ -166,7 +190,7 @@ async fn send_request<D: Driver>(
 
 /// While the reply is awaited: a caller that goes away takes the exchange with it. Bytes that come
 /// are the next request's; once there are some, the caller is no longer watched.
-async fn caller_gone<D: Driver>(
+pub(super) async fn caller_gone<D: Driver>(
     worker: &Worker<D>,
     ear: &mut Ear<'_, D::Stream>,
 ) -> Result<ReplyEnd, Stop> {
@@ -181,7 +205,7 @@ async fn caller_gone<D: Driver>(
 
 /// The caller is gone, and the call goes on without it: the rest of the reply is read and recorded,
 /// for no longer than [`UNHEARD_TIME`].
-async fn unheard<D: Driver>(
+pub(super) async fn unheard<D: Driver>(
     worker: &Rc<Worker<D>>,
     upstream: &mut upstream::Upstream<D::Stream>,
     reply: &mut ReplyHalf,
@@ -200,7 +224,7 @@ async fn unheard<D: Driver>(
 }
 
 /// Upstream to caller, until all of the reply is there; without a mouth to nobody.
-async fn relay_reply<D: Driver>(
+pub(super) async fn relay_reply<D: Driver>(
     worker: &Rc<Worker<D>>,
     ear: &mut Ear<'_, D::Stream>,
     mut mouth: Option<&mut downstream::Mouth<'_, D::Stream>>,
@@ -210,13 +234,11 @@ async fn relay_reply<D: Driver>(
 ) -> Result<ReplyEnd, Stop> {
     let mut turn = Turn::default();
     let mut eof = false;
-    let mut owed = false;
     let mut recorder = pin!(None);
     loop {
         let renewals = worker.renewals();
         let now = worker.now();
-        if request_sent.over.get() && !owed {
-            owed = true;
+        if request_sent.over.get() && !request_sent.told.replace(true) {
             reply.request_over(request_sent.whole.get(), now);
         }
         let step = reply.next(
@@ -241,9 +263,12 @@ async fn relay_reply<D: Driver>(
             }
             ReplyStep::NeedBytes(until) => {
                 aside::send_all(worker, reply, account)?;
+                if mouth.is_some() && request_sent.leaves(reply) {
+                    return Err(Stop::Streams);
+                }
                 let read = async { Some(ear.read(worker, until).await) };
                 let news = async {
-                    let sent = || request_sent.over.get() && !owed;
+                    let sent = || request_sent.over.get() && !request_sent.told.get();
                     once(|| sent() || worker.renewals() != renewals).await;
                     None
                 };
