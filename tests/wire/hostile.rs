@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sluice::worker::io::IoChoice;
 
 use super::origin::{Origin, chunked, reply};
-use super::scene::{Plan, Process, Scene};
+use super::scene::{Plan, Scene};
 
 on_every_driver!(
     a_head_that_drips_ends_in_time,
@@ -136,16 +136,8 @@ fn what_is_gathered_stays_below_the_ceiling() {
     plan.limits = "memory_bytes: 256MiB, request_body_bytes: 64MiB";
     plan.connection = ", message_bytes: 64MiB";
     plan.rules = "      - { allow: PUT /**, when: has(body.a) }\n";
-    let Process { child, scene } = &plan.spawn();
-    let resident = || {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .unwrap();
-        let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-        kib << 10
-    };
+    let process = plan.spawn();
+    let scene = &process.scene;
     let piece = vec![b'x'; 1 << 20];
     let mut callers: Vec<_> = (0..24).map(|_| scene.caller()).collect();
     for caller in &mut callers {
@@ -160,7 +152,7 @@ fn what_is_gathered_stays_below_the_ceiling() {
         for caller in &mut callers {
             let _ = caller.try_send(&piece);
         }
-        most = most.max(resident());
+        most = most.max(process.resident());
     }
     assert!(
         most < 2 * CEILING,

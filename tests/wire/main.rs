@@ -31,6 +31,7 @@ mod exchange;
 mod fair;
 mod handover;
 mod hostile;
+mod idle;
 mod introduced;
 mod keys;
 mod mutual;

@@ -217,6 +217,7 @@ admin: {{ bind: "127.0.0.1:0" }}
 data: data
 access_log: "off"
 workers: 1
+limits: {{ connections_per_address: 20000 }}
 issuers:
   perf:
     kind: entra
