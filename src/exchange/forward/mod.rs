@@ -296,8 +296,7 @@ impl RequestHalf {
     }
 
     /// Whether it can go upstream once more with another credential, as all of it is here.
-    #[must_use]
-    pub fn is_renewable(&self) -> bool {
+    fn is_renewable(&self) -> bool {
         matches!(self.stage, Stage::Done) && self.repeat.is_renewable()
     }
 

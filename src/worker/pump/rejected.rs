@@ -13,8 +13,9 @@ use crate::worker::core::Worker;
 use crate::worker::downstream::{After, Caller};
 use crate::worker::io::Driver;
 
-/// An upstream did not take what it was shown. Tells whoever keeps that, and waits for another where the
-/// request can go once more: true when it goes, with what `shown` is then.
+/// An upstream did not take what it was shown. Tells whoever keeps that, and waits for another: true when
+/// the request goes once more, with what `shown` is then. Where it cannot, its caller learns so when the
+/// other is there, and may ask again at once.
 pub(super) async fn renew<D: Driver>(
     worker: &Worker<D>,
     connection: &Connection,
@@ -35,9 +36,6 @@ pub(super) async fn renew<D: Driver>(
     let Ok(answer) = worker.ask_credential.ask(wanted) else {
         return false;
     };
-    if !request.is_renewable() {
-        return false;
-    }
     let until = worker
         .now()
         .mono
