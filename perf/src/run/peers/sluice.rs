@@ -217,7 +217,7 @@ admin: {{ bind: "127.0.0.1:0" }}
 data: data
 access_log: "off"
 workers: 1
-limits: {{ connections_per_address: 20000 }}
+limits: {{ connections_per_address: 20000, handshakes_per_worker: 100000 }}
 issuers:
   perf:
     kind: entra
