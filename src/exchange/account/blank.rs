@@ -8,7 +8,7 @@ use crate::base::clock::Now;
 use crate::record::Timings;
 
 impl Account {
-    /// An account of an exchange of which nothing is known; see [`Core::account`].
+    /// An account of an exchange of which nothing is known; see [`crate::exchange::Core::account`].
     pub(in crate::exchange) fn new(now: Now) -> Account {
         Account {
             opened: now,

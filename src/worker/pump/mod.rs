@@ -45,7 +45,7 @@ enum Stop {
 pub(super) enum Ended<S> {
     /// It is over, and the connection goes on so.
     So(After),
-    /// Its reply is a stream, the rest of which follows: see [`stream`].
+    /// Its reply is a stream, the rest of which follows: see [`stream()`].
     Streams(Box<Streaming<S>>),
 }
 
