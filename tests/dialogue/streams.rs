@@ -181,8 +181,8 @@ fn after_hanging_up(version: &'static str) -> bool {
             return Ok(());
         };
         conn.body(&head)?;
-        conn.send(EVENTS)?;
-        conn.send(chunk(": begun\n\n"))?;
+        // In one piece: whoever has seen the head may be gone before the next.
+        conn.send(format!("{EVENTS}{}", chunk(": begun\n\n")))?;
         let mut alive = true;
         for _ in 0..20 {
             std::thread::sleep(Duration::from_millis(50));
