@@ -24,11 +24,7 @@ impl<const N: usize> Short<N> {
     /// A copy of as much of `text` as fits.
     #[must_use]
     pub fn new(text: &str) -> Short<N> {
-        let mut short = Short {
-            bytes: [0; N],
-            len: 0,
-            cut: false,
-        };
+        let mut short = Short::default();
         short.set(text);
         short
     }
@@ -63,8 +59,18 @@ impl<const N: usize> Short<N> {
     }
 }
 
+impl<const N: usize> Default for Short<N> {
+    fn default() -> Short<N> {
+        Short {
+            bytes: [0; N],
+            len: 0,
+            cut: false,
+        }
+    }
+}
+
 /// One request, as the access log shows it. Paths come here masked, and without their query.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct AccessEntry {
     /// When its head was complete.
     pub at: Wall,
@@ -119,38 +125,6 @@ pub struct AccessEntry {
 }
 
 impl AccessEntry {
-    /// Of a request of which nothing is known.
-    #[must_use]
-    pub fn new(at: Wall) -> AccessEntry {
-        AccessEntry {
-            at,
-            peer: None,
-            source: None,
-            exchange: None,
-            span: None,
-            connection: None,
-            method: Short::new(""),
-            rpc: Short::new(""),
-            tool: Short::new(""),
-            session: Short::new(""),
-            hidden: 0,
-            path: Short::new(""),
-            principal: Short::new(""),
-            certificate: Short::new(""),
-            client: Short::new(""),
-            kind: "",
-            agent: "",
-            blueprint: Short::new(""),
-            rule: Short::new(""),
-            status: 0,
-            outcome: "",
-            detail: Short::new(""),
-            took: Duration::ZERO,
-            bytes_in: 0,
-            bytes_out: 0,
-        }
-    }
-
     /// Forgets all of it, in place: a text is not overwritten.
     pub fn clear(&mut self) {
         // Named one by one, so that none is forgotten.
@@ -296,7 +270,10 @@ mod tests {
 
     #[test]
     fn nothing_of_an_entry_is_left_in_the_next() {
-        let mut entry = AccessEntry::new(Wall(1));
+        let mut entry = AccessEntry {
+            at: Wall(1),
+            ..AccessEntry::default()
+        };
         entry.path.set("/a");
         entry.principal.set("alice");
         (entry.status, entry.outcome, entry.hidden) = (200, "complete", 3);

@@ -1,7 +1,6 @@
 //! What is told of an exchange: its frames in the recording and its line in the access log.
 
 mod again;
-mod blank;
 mod came;
 mod journal;
 mod parts;
@@ -37,7 +36,9 @@ use crate::record::{
     Timings,
 };
 
-/// An exchange's account, from its first byte to its end frame: a large one, kept in one place.
+/// An exchange's account, from its first byte to its end frame: a large one, kept in one place. See
+/// [`Core::account`].
+#[derive(Default)]
 pub struct Account {
     opened: Now,
     entry: AccessEntry,
@@ -63,6 +64,40 @@ pub struct Account {
 }
 
 impl Account {
+    /// Forgets what it said, in its place.
+    pub(super) fn clear(&mut self) {
+        // Named one by one, so that none is forgotten.
+        let Account {
+            opened,
+            entry,
+            whence,
+            hops,
+            crossing,
+            identity,
+            possession,
+            connection,
+            log,
+            session,
+            generation,
+            asked,
+            parts,
+            looked,
+            cleared,
+            hits,
+            slot,
+            timings,
+        } = self;
+        entry.clear();
+        *opened = Now::default();
+        *whence = Whence::default();
+        (*hops, *crossing, *identity, *possession) = (None, None, None, None);
+        (*connection, *log, *session, *slot) = (None, None, None, None);
+        (*generation, *looked, *cleared, *hits) = (0, 0, 0, 0);
+        *asked = Asked::Nothing;
+        *parts = Parts::default();
+        *timings = Timings::default();
+    }
+
     /// The head is whole: durations count from here, not from the end of the last exchange.
     pub(super) fn begin(&mut self, now: Now) {
         self.opened = now;

@@ -240,10 +240,7 @@ impl Core {
     /// Opens an account for the next exchange of a caller's connection.
     #[must_use]
     pub fn account(&mut self, now: Now) -> Box<Account> {
-        let mut account = self
-            .accounts
-            .pop()
-            .unwrap_or_else(|| Box::new(Account::new(now)));
+        let mut account = self.accounts.pop().unwrap_or_default();
         account.begin(now);
         account
     }
