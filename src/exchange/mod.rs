@@ -10,10 +10,11 @@
 //!   any doubt: Refuse, and the state stays Broken: it refuses for ever         ┌───────┴───────┐
 //!                                                                         RequestHalf      ReplyHalf
 //!
-//!   RequestHalf  Head ─▶ SendingHead ─▶ Body ─▶ Gathered ─▶ Settling ─▶ Sending ─▶ Body … Done
-//!                 │ still stands?       NeedBytes  NeedRoom    NeedSync
-//!                 └◀ Recording ◀ Again, once, from SendingHead or Done: the connection had ended,
-//!                                or what the call showed was not taken
+//!   RequestHalf  Ready ─▶ Leaving ─▶ Gone: its head, which still has to stand when it leaves
+//!                  └◀ Recording ◀ Again, once, when Leaving or all is over: the connection had
+//!                                 ended, or what the call showed was not taken
+//!                Body ─▶ Gathered ─▶ Settling ─▶ Sending ─▶ Body … Done: its body, the first piece
+//!                NeedBytes  NeedRoom   NeedSync             of which leaves with the head
 //!   ReplyHalf    Head (again after each interim one) ─▶ Opening ─▶ Body … Done
 //!                 NeedBytes                             NeedRoom    NeedBytes, NeedRoom
 //! ```

@@ -188,6 +188,8 @@ pub struct End {
     pub waits: Vec<Wait>,
     /// How often the request went upstream once more.
     pub repeated: usize,
+    /// In how many pieces it left.
+    pub sends: usize,
 }
 
 #[expect(clippy::large_enum_variant, reason = "one at a time")]
@@ -256,6 +258,7 @@ impl Drive {
                 read_end: false,
                 waits: Vec::new(),
                 repeated: 0,
+                sends: 0,
             },
         }
     }
@@ -495,6 +498,7 @@ impl Drive {
         );
         match step {
             RequestStep::Send(bytes) => {
+                self.end.sends += 1;
                 let bytes = bytes.slices().concat();
                 let room = self.origin.takes.saturating_sub(self.end.to_upstream.len());
                 if room < bytes.len() {
@@ -617,10 +621,10 @@ impl Drive {
     }
 
     /// `pump::carry`, when a kept connection has ended.
-    fn once_more(&mut self, going: &mut Going, rig: &Rig) -> Moved {
+    fn once_more(&mut self, going: &mut Going, rig: &mut Rig) -> Moved {
         self.origin.stale -= 1;
         let took_nothing = self.end.to_upstream.is_empty();
-        if !going.request.again(took_nothing, rig.now) {
+        if !going.request.again(took_nothing, &mut rig.core, rig.now) {
             return Moved::Ended(Err(Stop::Refused(Refusal::UpstreamUnreachable)));
         }
         self.end.repeated += 1;

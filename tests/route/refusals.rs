@@ -8,6 +8,7 @@ use std::time::Duration;
 use sluice::auth::{Revocation, RevokedKind};
 use sluice::base::clock::Mono;
 use sluice::base::credential::{CallerTokens, Rebuff, Shelf};
+use sluice::base::limits::BUFFER_BYTES;
 use sluice::base::limits::Limits;
 use sluice::base::secret::Secret;
 use sluice::exchange::{Inbound, Refusal, Step, Way};
@@ -466,9 +467,11 @@ fn what_is_wrong_with_a_body() {
         "no 100 before it"
     );
 
+    // What is wrong at once keeps the head from going upstream, too.
+    let here = |name, status| want(name, status, Close, Admitted(Outcome::CallerMalformed));
     let sent = |name, status| Want {
         upstream: true,
-        ..want(name, status, Close, Admitted(Outcome::CallerMalformed))
+        ..here(name, status)
     };
     let chunked = "Transfer-Encoding: chunked\r\n";
     let large = post("/a", chunked, "5\r\nabcde\r\n4\r\nfghi\r\n0\r\n\r\n");
@@ -476,7 +479,7 @@ fn what_is_wrong_with_a_body() {
         small_bodies(),
         &large,
         Origin::new(OK),
-        &sent("BodyTooLarge", 413),
+        &here("BodyTooLarge", 413),
         late,
     );
     for body in [
@@ -487,8 +490,11 @@ fn what_is_wrong_with_a_body() {
         "0\r\nbad trailer\r\n\r\n",
     ] {
         let bad = post("/a", chunked, body);
-        refused(plain(), &bad, Origin::new(OK), &sent("Body", 400), late);
+        refused(plain(), &bad, Origin::new(OK), &here("Body", 400), late);
     }
+    let more_than_a_buffer = format!("{BUFFER_BYTES:x}\r\n{}XX", "a".repeat(BUFFER_BYTES));
+    let bad = post("/a", chunked, &more_than_a_buffer);
+    refused(plain(), &bad, Origin::new(OK), &sent("Body", 400), late);
     let slow = post("/a", "Content-Length: 5\r\n", "abc");
     refused(
         plain(),

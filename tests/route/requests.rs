@@ -1,6 +1,6 @@
 //! What the upstream gets of what the caller sends.
 
-use sluice::record::{Decision, Outcome};
+use sluice::record::{Class, Decision, Outcome};
 
 use super::check;
 use super::drive::{After, Caller, Drive, End, Origin};
@@ -82,6 +82,39 @@ fn listed_fields_go_upstream_and_the_credential_replaces_the_token() {
             assert!(!headers.contains(hidden), "{hidden}");
         }
     }
+}
+
+#[test]
+fn what_is_here_of_a_body_leaves_with_the_head() {
+    let chunked = "Transfer-Encoding: chunked\r\n";
+    for (more, body, sent) in [
+        ("Content-Length: 4\r\n", "body", "body"),
+        (chunked, "2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n", "body"),
+        (chunked, "0\r\n\r\n", ""),
+        ("Content-Length: 0\r\n", "", ""),
+        ("", "", ""),
+    ] {
+        let text = request("POST", "/a", more) + body;
+        let (_, end, upstream) = forwarded(Shape::default(), &text);
+        assert_eq!((upstream.body, end.sends), (sent.as_bytes().to_vec(), 1));
+    }
+    // What is not here keeps nothing waiting: neither a body that comes late, nor the disk.
+    let late = request("POST", "/a", "Content-Length: 4\r\n") + "bo";
+    let end = exchange(&mut Rig::new(Shape::default()), &late, Origin::new(OK), 0);
+    assert!(end.to_upstream.ends_with(b"bo") && end.sends == 1);
+    let durable = Shape {
+        class: Class::Durable,
+        ..Shape::default()
+    };
+    let whole = request("POST", "/a", "Content-Length: 4\r\n") + "body";
+    let mut rig = Rig::new(durable);
+    let drive = Drive::new(&mut rig, Origin::new(OK), 0);
+    let end = drive.run(&mut rig, &mut Caller::new(whole, 0), |rig, _| {
+        rig.sync();
+        true
+    });
+    assert!(end.refusal.is_none(), "{:?}", end.refusal);
+    assert_eq!(end.sends, 2);
 }
 
 #[test]

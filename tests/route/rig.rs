@@ -380,7 +380,11 @@ impl Rig {
             let mine = || self.told.iter().filter(|one| one.belongs_to(told.exchange));
             let counted = mine().map(|one| one.sequence);
             assert!(counted.eq(0..mine().count() as u64), "frames are counted");
-            let covers = mine().map(|one| one.covers).sum::<u64>();
+            let covers = mine().fold(0, |sum, one| match one.what {
+                // From its beginning.
+                What::Repeated => 0,
+                _ => sum + one.covers,
+            });
             let ends = mine().filter_map(|one| match one.what {
                 What::End(end) => Some(end.request_bytes),
                 _ => None,

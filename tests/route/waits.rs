@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sluice::base::limits::Limits;
+use sluice::base::limits::{BODY_IDLE_TIME, Limits};
 use sluice::base::secret::Secret;
 use sluice::exchange::Refusal;
 use sluice::record::{Class, Outcome, State};
@@ -56,6 +56,30 @@ fn nothing_goes_upstream_before_it_is_on_disk() {
     assert_eq!(syncs, 2, "the head, and the body");
     assert!(drive.end.to_upstream.len() > before);
     assert_eq!(check::request(&drive.end.to_upstream).body, b"body");
+}
+
+#[test]
+fn the_caller_does_not_answer_for_a_slow_way_upstream() {
+    let mut rig = Rig::new(Shape::default());
+    let text = request("POST", "/a", "Content-Length: 8\r\n");
+    let mut connected = None;
+    // An upstream that takes longer to reach than a body may be idle; and then none comes.
+    let end = run(&mut rig, &text, |rig, waits| {
+        if matches!(waits, [Wait::Connect]) && connected.is_none() {
+            rig.pass_until(rig.now.mono.after(2 * BODY_IDLE_TIME));
+            connected = Some(rig.now.mono);
+            return true;
+        }
+        false
+    });
+    assert!(
+        matches!(end.refusal, Some(Refusal::BodyTimeout)),
+        "{:?}",
+        end.refusal
+    );
+    assert!(!end.to_upstream.is_empty(), "the head went");
+    let waited = rig.now.mono.since(connected.expect("a way upstream"));
+    assert!(waited >= BODY_IDLE_TIME, "{waited:?}");
 }
 
 #[test]

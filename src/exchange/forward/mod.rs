@@ -8,6 +8,7 @@ mod shown;
 mod source;
 mod upward;
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use self::repeat::Repeat;
@@ -21,7 +22,6 @@ use super::received::Received;
 use super::refusal::Refusal;
 use crate::base::buffers::Buffer;
 use crate::base::clock::{Mono, Now};
-use crate::base::credential::Credential;
 use crate::http::write::{CRLF, LAST_CHUNK};
 use crate::http::{BodyDecoder, BodyLength, SizeLine};
 use crate::policy::Permit;
@@ -30,7 +30,6 @@ use crate::record::{Body, Pending, Receipt, Settle};
 pub(super) use self::aside::Return;
 pub use self::aside::{Aside, AsideStep};
 pub(super) use self::head::head;
-use self::head::show_instead;
 pub(super) use self::shown::{masked_room, pushed};
 pub use self::upward::Upward;
 
@@ -61,13 +60,19 @@ pub struct ToUpstream<'a> {
 }
 
 impl<'a> ToUpstream<'a> {
-    fn head(receipt: Receipt<Permit>, head: &'a [u8]) -> (ToUpstream<'a>, Permit) {
-        let bytes = ToUpstream {
+    /// A request's head, and what may go of its body.
+    fn head(
+        receipt: Receipt<Permit>,
+        head: &'a [u8],
+        body: Option<ToUpstream<'a>>,
+    ) -> (ToUpstream<'a>, Permit) {
+        let alone = ToUpstream {
             head,
             line: None,
             content: b"",
             tail: b"",
         };
+        let bytes = body.map_or(alone, |body| ToUpstream { head, ..body });
         (bytes, receipt.spend())
     }
 
@@ -79,7 +84,7 @@ impl<'a> ToUpstream<'a> {
     ) -> ToUpstream<'a> {
         // The receipt vouches for so many bytes and no more.
         let content = &content[..receipt.spend().len().min(content.len())];
-        let size = std::num::NonZeroU64::new(content.len() as u64).filter(|_| chunked);
+        let size = NonZeroU64::new(content.len() as u64).filter(|_| chunked);
         let tail = match (chunked, size, last) {
             (false, ..) => &b""[..],
             (true, Some(_), false) => CRLF,
@@ -111,6 +116,7 @@ impl<'a> ToUpstream<'a> {
 
 /// The caller-to-upstream direction of an exchange that may go on.
 pub struct RequestHalf {
+    lead: Lead,
     stage: Stage,
     head: Vec<u8>,
     source: Source,
@@ -124,23 +130,35 @@ pub struct RequestHalf {
     repeat: Repeat,
 }
 
-enum Stage {
-    Head(Receipt<Permit>),
+/// Where the head is.
+enum Lead {
     /// It goes upstream once more, and that is not in the recording yet.
     Again(Permit),
     /// It is in the ring; in the durable class it waits for the disk.
     Recording(Pending<Permit>),
-    SendingHead,
+    /// It may go. What is here of the body goes with it, if that may go at once.
+    Ready(Receipt<Permit>),
+    /// It is with the pump.
+    Leaving,
+    /// All of it is upstream.
+    Gone,
+    Broken,
+}
+
+/// Where the body is.
+enum Stage {
+    /// The next piece is to come.
     Body,
     /// A piece has come, and is not in the recording yet.
     Gathered(Piece),
-    /// A piece is in the ring; in the durable class it waits for the disk.
+    /// It is in the ring; in the durable class it waits for the disk.
     Settling {
         pending: Pending<Body>,
         piece: Piece,
     },
     /// A piece is with the pump.
     Sending(Piece),
+    /// There is no more of it.
     Done,
     Broken,
 }
@@ -161,13 +179,15 @@ impl RequestHalf {
         let bytes = received.bytes(bytes);
         let reading = Reading::of(&received.head, bytes, &judged.connection);
         let chunked = received.framing() == BodyLength::Chunked;
+        let source = match received.take_body() {
+            Some(body) => Source::Held { body, sent: 0 },
+            None => Source::Caller(BodyDecoder::new(received.head.body())),
+        };
         RequestHalf {
-            stage: Stage::Head(receipt),
+            lead: Lead::Ready(receipt),
+            stage: Stage::before(&source),
             head: text,
-            source: match received.take_body() {
-                Some(body) => Source::Held { body, sent: 0 },
-                None => Source::Caller(BodyDecoder::new(received.head.body())),
-            },
+            source,
             chunked,
             shown: Shown::by(&reading, core),
             reading,
@@ -187,148 +207,134 @@ impl RequestHalf {
         core: &mut Core,
         now: Now,
     ) -> RequestStep<'a> {
+        let lead = match self.next_lead(account, core, now) {
+            Ok(lead) => lead,
+            Err(step) => return step,
+        };
+        let piece = self.next_piece(caller, account, core, now);
+        let body = match (piece, &self.stage) {
+            (Ok(receipt), Stage::Sending(piece)) => {
+                let content = self.source.content(caller, piece);
+                Ok(ToUpstream::body(receipt, content, self.chunked, piece.last))
+            }
+            (Ok(_), _) => Err(RequestStep::Refuse(Refusal::Overloaded)),
+            (Err(step), _) => Err(step),
+        };
+        match (lead, body) {
+            (_, Err(refused @ RequestStep::Refuse(_))) => refused,
+            (None, Ok(bytes)) => RequestStep::Send(bytes),
+            (None, Err(step)) => step,
+            // It does not wait for the body.
+            (Some(receipt), body) => {
+                let (bytes, permit) = ToUpstream::head(receipt, &self.head, body.ok());
+                self.lead = Lead::Leaving;
+                self.repeat.keep(permit);
+                RequestStep::Send(bytes)
+            }
+        }
+    }
+
+    /// The right to send the head, if it has not left and may do so now.
+    fn next_lead(
+        &mut self,
+        account: &mut Account,
+        core: &mut Core,
+        now: Now,
+    ) -> Result<Option<Receipt<Permit>>, RequestStep<'static>> {
         loop {
-            let turn = match std::mem::replace(&mut self.stage, Stage::Broken) {
-                // Connecting upstream was a wait too.
-                Stage::Head(receipt) => match core.still_stands(receipt.what(), account, now) {
-                    Ok(()) => {
-                        let (bytes, permit) = ToUpstream::head(receipt, &self.head);
-                        self.stage = Stage::SendingHead;
-                        self.repeat.keep(permit);
-                        return RequestStep::Send(bytes);
-                    }
-                    Err(refusal) => Err(RequestStep::Refuse(refusal)),
-                },
-                Stage::Again(permit) => self.record_again(permit, account, core, now),
-                Stage::Recording(pending) => match core.writer.settle(pending) {
-                    Settle::Ready(receipt) => Ok(Stage::Head(receipt)),
+            self.lead = match std::mem::replace(&mut self.lead, Lead::Broken) {
+                Lead::Again(permit) => self.record_again(permit, account, core, now)?,
+                Lead::Recording(pending) => match core.writer.settle(pending) {
+                    Settle::Ready(receipt) => Lead::Ready(receipt),
                     Settle::NotYet(pending) => {
-                        let until = self.patience.since.after(self.wait);
-                        let stage = Stage::Recording(pending);
-                        self.wait_or_refuse(now, until, stage, RequestStep::NeedSync)
+                        let until = self.settled_until(now)?;
+                        self.lead = Lead::Recording(pending);
+                        return Err(RequestStep::NeedSync(until));
                     }
-                    Settle::Dead => Err(RequestStep::Refuse(Refusal::RecorderUnable)),
+                    Settle::Dead => return Err(RequestStep::Refuse(Refusal::RecorderUnable)),
                 },
-                Stage::Body => self.gather(caller, now),
-                Stage::Gathered(piece) => self.record(piece, caller, account, core, now),
+                // Connecting upstream was a wait too, and none for the caller's body.
+                Lead::Ready(receipt) => {
+                    self.patience.since = now.mono;
+                    return match core.still_stands(receipt.what(), account, now) {
+                        Ok(()) => Ok(Some(receipt)),
+                        Err(refusal) => Err(RequestStep::Refuse(refusal)),
+                    };
+                }
+                Lead::Gone => {
+                    self.lead = Lead::Gone;
+                    return Ok(None);
+                }
+                Lead::Leaving | Lead::Broken => {
+                    return Err(RequestStep::Refuse(Refusal::Overloaded));
+                }
+            };
+        }
+    }
+
+    /// The right to send the next piece of the body, which is in [`Stage::Sending`] then; or what that
+    /// waits for.
+    fn next_piece(
+        &mut self,
+        caller: &mut Buffer,
+        account: &mut Account,
+        core: &mut Core,
+        now: Now,
+    ) -> Result<Receipt<Body>, RequestStep<'static>> {
+        loop {
+            self.stage = match std::mem::replace(&mut self.stage, Stage::Broken) {
+                Stage::Body => self.gather(caller, now)?,
+                Stage::Gathered(piece) => self.record(piece, caller, account, core, now)?,
                 Stage::Settling { pending, piece } => match core.writer.settle(pending) {
                     Settle::Ready(receipt) => {
-                        let content = self.source.content(caller, &piece);
-                        let bytes = ToUpstream::body(receipt, content, self.chunked, piece.last);
                         self.stage = Stage::Sending(piece);
-                        return RequestStep::Send(bytes);
+                        return Ok(receipt);
                     }
                     Settle::NotYet(pending) => {
-                        let until = self.patience.since.after(self.wait);
-                        self.wait_or_refuse(
-                            now,
-                            until,
-                            Stage::Settling { pending, piece },
-                            RequestStep::NeedSync,
-                        )
+                        let until = self.settled_until(now)?;
+                        self.stage = Stage::Settling { pending, piece };
+                        return Err(RequestStep::NeedSync(until));
                     }
-                    Settle::Dead => Err(RequestStep::Refuse(Refusal::RecorderUnable)),
+                    Settle::Dead => return Err(RequestStep::Refuse(Refusal::RecorderUnable)),
                 },
                 Stage::Done => {
                     self.stage = Stage::Done;
-                    return RequestStep::Done;
+                    return Err(RequestStep::Done);
                 }
-                Stage::SendingHead | Stage::Sending(_) | Stage::Broken => {
-                    Err(RequestStep::Refuse(Refusal::Overloaded))
+                Stage::Sending(_) | Stage::Broken => {
+                    return Err(RequestStep::Refuse(Refusal::Overloaded));
                 }
             };
-            match turn {
-                Ok(stage) => self.stage = stage,
-                Err(step) => return step,
-            }
         }
     }
 
     /// The pump has sent what [`RequestHalf::next`] gave it last.
     pub fn sent(&mut self, caller: &mut Buffer, account: &mut Account, core: &mut Core, now: Now) {
         self.patience.since = now.mono;
-        self.stage = match std::mem::replace(&mut self.stage, Stage::Broken) {
-            Stage::SendingHead => {
-                self.repeat.sent();
-                if self.source.is_done() {
-                    Stage::Done
-                } else {
-                    Stage::Body
-                }
-            }
-            Stage::Sending(piece) => {
-                self.source.consume(caller, piece.consumed);
-                account.forwarded(piece.content.len());
-                if piece.last { Stage::Done } else { Stage::Body }
-            }
-            stage => stage,
-        };
-        if matches!(self.stage, Stage::Done) {
+        if let Lead::Leaving = self.lead {
+            self.lead = Lead::Gone;
+            self.repeat.sent();
+        }
+        if let Stage::Sending(piece) = &self.stage {
+            self.source.consume(caller, piece.consumed);
+            account.forwarded(piece.content.len());
+            self.stage = if piece.last { Stage::Done } else { Stage::Body };
+        }
+        if self.is_over() {
             account.sent(now);
             self.release(core);
         }
     }
 
-    /// It goes upstream by a connection that was kept, which may turn out to have ended.
-    pub fn by_kept(&mut self) {
-        self.repeat.by_kept();
-    }
-
-    /// The kept connection had ended: not one byte of a reply came. True when the request goes
-    /// upstream once more, by a fresh connection, as [`RequestHalf::next`] then says: when the old one
-    /// took nothing of it, or when it is safe and has no body. Whether the call may still go on is
-    /// looked at again.
-    pub fn again(&mut self, took_nothing: bool, now: Now) -> bool {
-        let is_whole = match self.stage {
-            Stage::SendingHead => took_nothing || self.repeat.is_safe,
-            Stage::Done => self.repeat.is_safe,
-            _ => false,
-        };
-        match self.repeat.of_stale().filter(|_| is_whole) {
-            Some(permit) => {
-                self.stage = Stage::Again(permit);
-                self.patience.since = now.mono;
-                self.repeat = Repeat::default();
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// Whether it can go upstream once more with another credential, as all of it is here.
-    fn is_renewable(&self) -> bool {
-        matches!(self.stage, Stage::Done) && self.repeat.is_renewable()
-    }
-
-    /// The upstream does not take what it was shown. True when the request goes there once more with
-    /// `other` in its place, as [`RequestHalf::next`] then says. Whether the call may still go on is
-    /// looked at again.
-    pub fn renew(
-        &mut self,
-        shown: &Credential,
-        other: &Credential,
-        core: &mut Core,
-        now: Now,
-    ) -> bool {
-        if !self.is_renewable() || !show_instead(&mut self.head, shown, other) {
-            return false;
-        }
-        let Some(permit) = self.repeat.of_rejected() else {
-            return false;
-        };
-        self.repeat = Repeat::default();
-        self.source.rewind();
-        self.shown = Shown::by(&self.reading, core);
-        self.left = self.bound;
-        self.patience.since = now.mono;
-        self.stage = Stage::Again(permit);
-        true
+    /// All of it is upstream.
+    fn is_over(&self) -> bool {
+        matches!((&self.lead, &self.stage), (Lead::Gone, Stage::Done))
     }
 
     /// A reply has begun: the request will not go upstream once more.
     pub fn answered(&mut self, core: &mut Core) {
         self.repeat = Repeat::default();
-        if let Stage::Done = self.stage {
+        if self.is_over() {
             self.release(core);
         }
     }
@@ -359,7 +365,11 @@ impl RequestHalf {
         if piece.content.is_empty() && !piece.last {
             self.source.consume(caller, piece.consumed);
             let until = self.patience.until();
-            return self.wait_or_refuse(now, until, Stage::Body, RequestStep::NeedBytes);
+            if now.mono >= until {
+                return Err(RequestStep::Refuse(self.patience.lost(now)));
+            }
+            self.stage = Stage::Body;
+            return Err(RequestStep::NeedBytes(until));
         }
         self.patience.came(piece.content.len(), now);
         self.left = self
@@ -369,21 +379,21 @@ impl RequestHalf {
         Ok(Stage::Gathered(piece))
     }
 
-    /// Stays in `stage` until `until`; then the wait has been too long.
-    fn wait_or_refuse(
-        &mut self,
-        now: Now,
-        until: Mono,
-        stage: Stage,
-        step: fn(Mono) -> RequestStep<'static>,
-    ) -> Result<Stage, RequestStep<'static>> {
-        if now.mono < until {
-            self.stage = stage;
-            return Err(step(until));
+    /// How long the recorder may take to reach the disk; it must not have taken that long.
+    fn settled_until(&self, now: Now) -> Result<Mono, RequestStep<'static>> {
+        let until = self.patience.since.after(self.wait);
+        (now.mono < until)
+            .then_some(until)
+            .ok_or(RequestStep::Refuse(Refusal::RecorderUnable))
+    }
+}
+
+impl Stage {
+    /// Before any of it.
+    fn before(source: &Source) -> Stage {
+        match source.is_done() {
+            true => Stage::Done,
+            false => Stage::Body,
         }
-        Err(RequestStep::Refuse(match stage {
-            Stage::Body => self.patience.lost(now),
-            _ => Refusal::RecorderUnable,
-        }))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::shown::{Shown, masked_room, pushed};
 use super::source::Piece;
-use super::{RequestHalf, RequestStep, Stage};
+use super::{Lead, RequestHalf, RequestStep, Stage};
 use crate::base::buffers::Buffer;
 use crate::base::clock::Now;
 use crate::exchange::{Account, Core, Refusal, Room};
@@ -62,13 +62,13 @@ impl RequestHalf {
         account: &mut Account,
         core: &mut Core,
         now: Now,
-    ) -> Result<Stage, RequestStep<'static>> {
+    ) -> Result<Lead, RequestStep<'static>> {
         let unable = RequestStep::Refuse(Refusal::RecorderUnable);
         let until = self.patience.since.after(self.wait);
         match core.room(AGAIN_ROOM, until, now) {
             Room::There => {}
             Room::Wait => {
-                self.stage = Stage::Again(permit);
+                self.lead = Lead::Again(permit);
                 return Err(RequestStep::NeedRoom(until));
             }
             Room::Never => return Err(unable),
@@ -77,7 +77,7 @@ impl RequestHalf {
             return Err(unable);
         };
         match core.writer.again(permit, log, now) {
-            Ok(pending) => Ok(Stage::Recording(pending)),
+            Ok(pending) => Ok(Lead::Recording(pending)),
             Err(_) => Err(unable),
         }
     }

@@ -1,6 +1,12 @@
 //! Whether a request may go upstream once more: when a kept connection turns out to have ended, or when
 //! the upstream does not take what it was shown.
 
+use super::head::show_instead;
+use super::shown::Shown;
+use super::{Lead, RequestHalf, Stage};
+use crate::base::clock::Now;
+use crate::base::credential::Credential;
+use crate::exchange::Core;
 use crate::exchange::phase::Judged;
 use crate::exchange::received::Received;
 use crate::http::BodyLength;
@@ -68,5 +74,71 @@ impl Repeat {
     /// See [`Repeat::of_rejected`].
     pub(super) fn is_renewable(&self) -> bool {
         self.renewable && self.permit.is_some()
+    }
+}
+
+impl RequestHalf {
+    /// It goes upstream by a connection that was kept, which may turn out to have ended.
+    pub fn by_kept(&mut self) {
+        self.repeat.by_kept();
+    }
+
+    /// The kept connection had ended: not one byte of a reply came. True when the request goes
+    /// upstream once more, by a fresh connection, as [`RequestHalf::next`] then says: when the old one
+    /// took nothing of it, or when it is safe and has no body. Whether the call may still go on is
+    /// looked at again.
+    pub fn again(&mut self, took_nothing: bool, core: &mut Core, now: Now) -> bool {
+        let is_whole = match self.lead {
+            Lead::Leaving => took_nothing || self.repeat.is_safe,
+            _ => self.is_over() && self.repeat.is_safe,
+        };
+        let Some(permit) = self.repeat.of_stale().filter(|_| is_whole) else {
+            return false;
+        };
+        self.stage = match std::mem::replace(&mut self.stage, Stage::Broken) {
+            // The first piece, as the head had not left before it: it is recorded once more, too.
+            Stage::Sending(piece) | Stage::Settling { piece, .. } => {
+                self.shown = Shown::by(&self.reading, core);
+                Stage::Gathered(piece)
+            }
+            stage => stage,
+        };
+        self.leave_again(permit, now);
+        true
+    }
+
+    fn leave_again(&mut self, permit: Permit, now: Now) {
+        self.lead = Lead::Again(permit);
+        self.patience.since = now.mono;
+        self.repeat = Repeat::default();
+    }
+
+    /// Whether it can go upstream once more with another credential, as all of it is here.
+    fn is_renewable(&self) -> bool {
+        self.is_over() && self.repeat.is_renewable()
+    }
+
+    /// The upstream does not take what it was shown. True when the request goes there once more with
+    /// `other` in its place, as [`RequestHalf::next`] then says. Whether the call may still go on is
+    /// looked at again.
+    pub fn renew(
+        &mut self,
+        shown: &Credential,
+        other: &Credential,
+        core: &mut Core,
+        now: Now,
+    ) -> bool {
+        if !self.is_renewable() || !show_instead(&mut self.head, shown, other) {
+            return false;
+        }
+        let Some(permit) = self.repeat.of_rejected() else {
+            return false;
+        };
+        self.source.rewind();
+        self.stage = Stage::before(&self.source);
+        self.shown = Shown::by(&self.reading, core);
+        self.left = self.bound;
+        self.leave_again(permit, now);
+        true
     }
 }

@@ -135,7 +135,11 @@ fn unanswered<D: Driver>(
     match refusal {
         Refusal::UpstreamUnreachable if upstream.was_kept() => {
             worker.count(Event::UpstreamStale);
-            let goes_again = request.again(upstream.took_nothing(), worker.now());
+            let goes_again = request.again(
+                upstream.took_nothing(),
+                &mut worker.core.borrow_mut(),
+                worker.now(),
+            );
             if goes_again {
                 worker.count(Event::UpstreamRetried);
             }
