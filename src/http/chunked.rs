@@ -22,6 +22,8 @@ use super::framing::{BodyError, Data, Noted, Piece};
 
 /// Digits of the largest size.
 const SIZE_DIGITS: u8 = 16;
+/// Digits of sizes that are read at once: up to 256 MiB.
+const USUAL_DIGITS: usize = 7;
 
 /// Between two calls. The state is copied out and put back by `BodyDecoder`, which poisons itself
 /// in between.
@@ -70,6 +72,9 @@ impl Chunks {
     pub(super) fn decode(&mut self, bytes: &[u8], noted: &mut Noted) -> Result<Piece, BodyError> {
         // Canonical so far: the size line started with this input and needs nothing dropped.
         let mut canonical = matches!(self.state, State::Size(line) if line.bytes == 0);
+        if canonical && let Some((size, at)) = usual_line(bytes) {
+            return self.data(bytes, at, size, size, true);
+        }
         for (at, byte) in bytes.iter().enumerate() {
             self.state = match self.state {
                 State::Size(line) => line.size_byte(*byte)?,
@@ -140,15 +145,39 @@ impl Chunks {
     }
 }
 
+/// The size that `bytes` begin with, and where its content does, if they have some: of a line as almost
+/// all are, which is a few digits and CR LF. The others go byte by byte.
+fn usual_line(bytes: &[u8]) -> Option<(u64, usize)> {
+    let mut size = 0;
+    for (at, byte) in bytes.iter().take(USUAL_DIGITS + 1).enumerate() {
+        size = match (digit(*byte), at) {
+            (Some(0), 0) => return None,
+            (Some(digit), _) => size << 4 | u64::from(digit),
+            (None, 1..) if bytes.len() > at + 2 && bytes[at..].starts_with(b"\r\n") => {
+                return Some((size, at + 2));
+            }
+            (None, _) => return None,
+        };
+    }
+    None
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
+}
+
 impl Line {
     fn size_byte(mut self, byte: u8) -> Result<State, BodyError> {
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            b'A'..=b'F' => byte - b'A' + 10,
-            b'\r' if self.digits > 0 => return self.next().map(State::SizeEnd),
-            b';' if self.digits > 0 => return self.next().map(State::Extension),
-            _ => return Err(BodyError::SizeLine),
+        let digit = match (digit(byte), byte) {
+            (Some(digit), _) => digit,
+            (None, b'\r') if self.digits > 0 => return self.next().map(State::SizeEnd),
+            (None, b';') if self.digits > 0 => return self.next().map(State::Extension),
+            (None, _) => return Err(BodyError::SizeLine),
         };
         if self.digits == SIZE_DIGITS {
             return Err(BodyError::SizeOverflow);
