@@ -380,6 +380,6 @@ pub const BACKLOG: u32 = 1024;
 /// Bytes that one direction of an exchange may move before others get their turn.
 pub const TURN_BYTES: usize = 512 * 1024;
 /// Tasks that wait for each other to send in a row.
-pub const ROW_TASKS: usize = 32;
+pub const ROW_TASKS: usize = 128;
 /// Exchanges on one connection before others get their turn: refusals need nobody to wait for.
 pub const TURN_EXCHANGES: usize = 16;
