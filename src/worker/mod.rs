@@ -5,8 +5,7 @@
 //! between bytes and sockets, [`io`] are the runtimes, `crowd` is who is connected, `core` what the
 //! connections of one core share, `seats` how their tasks wait for time and for what is told to all,
 //! `turn` in which order they get theirs, `rooms` the memory that an exchange has while it is under
-//! way. Nothing here judges anything: the exchange says what it
-//! needs, the worker waits for it.
+//! way. Nothing here judges anything: the exchange says what it needs, the worker waits for it.
 
 mod core;
 mod crowd;

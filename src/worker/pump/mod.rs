@@ -14,6 +14,8 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+
 use self::asks::{ask_credential, ask_groups, ask_key};
 use self::carry::{Carried, carry};
 pub(super) use self::stream::{Streaming, stream};
@@ -39,6 +41,11 @@ enum Stop {
     Drained,
     /// What is left is a stream, which goes on elsewhere.
     Streams,
+}
+
+/// Ends what goes on once the process cannot wait any longer.
+fn drained<D: Driver, T>(worker: &Worker<D>) -> impl Future<Output = Result<T, Stop>> {
+    worker.cut.raised().map(|()| Err(Stop::Drained))
 }
 
 /// What has become of an exchange.

@@ -5,7 +5,7 @@ use std::io;
 use std::pin::pin;
 use std::rc::Rc;
 
-use super::{Stop, aside, switched};
+use super::{Stop, aside, drained, switched};
 use crate::base::clock::Mono;
 use crate::base::limits::UNHEARD_TIME;
 use crate::exchange::{Account, Refusal, ReplyEnd, ReplyHalf, ReplyStep, RequestHalf, RequestStep};
@@ -112,11 +112,7 @@ pub(super) async fn side_by_side<D: Driver>(
         account,
         request_sent,
     );
-    let cut = async {
-        worker.cut.raised().await;
-        Err(Stop::Drained)
-    };
-    let ended = either(fed_by(down, up), cut).await;
+    let ended = either(fed_by(down, up), drained(worker)).await;
     let gone = matches!(ended, Err(Stop::CallerGone)) && request_sent.whole.get();
     if gone && reply.outlives_caller() {
         Box::pin(unheard(worker, upstream, reply, account, request_sent)).await;
@@ -215,12 +211,8 @@ pub(super) async fn unheard<D: Driver>(
     let until = worker.now().mono.after(UNHEARD_TIME);
     let (mut ear, _) = upstream.split();
     let rest = relay_reply(worker, &mut ear, None, reply, account, request_sent);
-    let cut = async {
-        worker.cut.raised().await;
-        Err(Stop::Drained)
-    };
     // However it ends, nobody is told.
-    let _ = worker.within(until, either(rest, cut)).await;
+    let _ = worker.within(until, either(rest, drained(worker))).await;
 }
 
 /// Upstream to caller, until all of the reply is there; without a mouth to nobody.

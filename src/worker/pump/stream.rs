@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::relay::{Sent, caller_gone, relay_reply, unheard};
-use super::{Departed, Ended, Stop, Stopping, conclude};
+use super::{Departed, Ended, Stop, Stopping, conclude, drained};
 use crate::base::gate::Pass;
 use crate::exchange::{Account, Forwarding, ReplyEnd, ReplyHalf};
 use crate::worker::core::Worker;
@@ -83,11 +83,7 @@ async fn rest<D: Driver>(
         account,
         &sent,
     );
-    let cut = async {
-        worker.cut.raised().await;
-        Err(Stop::Drained)
-    };
-    let ended = either(fed_by(down, caller_gone(worker, &mut ear)), cut).await;
+    let ended = either(fed_by(down, caller_gone(worker, &mut ear)), drained(worker)).await;
     if matches!(ended, Err(Stop::CallerGone)) && reply.outlives_caller() {
         Box::pin(unheard(worker, upstream, reply, account, &sent)).await;
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::pin::pin;
 use std::rc::Rc;
 
-use super::Stop;
+use super::{Stop, drained};
 use crate::base::clock::Mono;
 use crate::base::counters::Event;
 use crate::exchange::{
@@ -86,11 +86,7 @@ pub(super) async fn both_ways<D: Driver>(
         once(|| ends.up.get()).await;
         Ok(())
     };
-    let cut = async {
-        worker.cut.raised().await;
-        Err(Stop::Drained)
-    };
-    either(fed_by(onward, back), cut).await
+    either(fed_by(onward, back), drained(worker)).await
 }
 
 /// Caller to upstream, until the caller has said its last.
