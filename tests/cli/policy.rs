@@ -158,7 +158,9 @@ fn a_condition_of_an_http_call_is_told_what_it_goes_by() {
     let (exit, text) = at("2026-11-22T19:30Z");
     assert_eq!(exit, Some(1));
     assert!(text.contains("does not hold"), "{text}");
-    let (exit, text) = explained(&["GET", path, "--connection", "files"]);
+    // At an hour at which the condition fails for want of the field, and not for the time.
+    let morning = ["--at", "2026-11-22T09:30Z"];
+    let (exit, text) = explained(&[&["GET", path, "--connection", "files"], &morning[..]].concat());
     assert_eq!(exit, Some(1));
     assert!(
         text.contains("there is no such member (at character 32"),

@@ -103,7 +103,8 @@ class Gateway:
     def access_log(self):
         """The lines of the access log so far."""
         text = (self.place / "access.log").read_text()
-        return [json.loads(line) for line in text.splitlines()]
+        # The last one may be half there.
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
     def is_alive(self):
         return self.program.process.poll() is None

@@ -118,7 +118,8 @@ class Stage:
     def access_log(self):
         """The lines of the access log so far."""
         text = (self.place / "access.log").read_text()
-        return [json.loads(line) for line in text.splitlines()]
+        # The last one may be half there.
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
     def show_logs(self):
         """For whoever has to find out why."""
