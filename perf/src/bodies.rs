@@ -36,6 +36,9 @@ pub const LITERALS: [&str; 20] = [
     "Depot Eichkater",
 ];
 
+/// How many texts the long list has.
+pub const LONG_LIST: usize = 400;
+
 /// The first `count` texts of a list as long as one likes: [`LITERALS`], then case numbers.
 pub fn literals(count: usize) -> Vec<String> {
     let more = (LITERALS.len()..).map(|number| {

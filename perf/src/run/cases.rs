@@ -99,20 +99,6 @@ const REQUESTS: Requests = Requests {
 };
 
 const RELAYS: Duty = Duty::Relay;
-/// What a peer can do that knows no fields.
-const TEXTS: Duty = Duty::Mask {
-    literals: 20,
-    fields: 0,
-};
-/// What "everything on" means: what [`Duty::Guard`] does, and masks.
-const EVERYTHING: Duty = Duty::Mask {
-    literals: 20,
-    fields: 8,
-};
-const LONG_MASK: Duty = Duty::Mask {
-    literals: 400,
-    fields: 8,
-};
 
 /// Everyone's row with what the others do, further ones, then Sluice's with each of `ours`.
 fn rows(duty: Duty, ours: &[Duty], more: &[(Kind, Duty)]) -> Vec<Row> {
@@ -154,18 +140,14 @@ fn case(name: &'static str, way: Way, rows: Vec<Row>) -> Case {
 
 /// The ladder itself, at three sizes.
 fn bodies() -> Vec<Case> {
-    let long_texts = Duty::Mask {
-        literals: 400,
-        fields: 0,
-    };
-    let filters = [TEXTS, long_texts].map(|duty| (Kind::Nginx, duty));
+    let filters = [Duty::TEXTS, Duty::LONG_TEXTS].map(|duty| (Kind::Nginx, duty));
     let whole = [
         Duty::Policy,
         Duty::Guard,
         Duty::Durable,
-        TEXTS,
-        EVERYTHING,
-        LONG_MASK,
+        Duty::TEXTS,
+        Duty::EVERYTHING,
+        Duty::LONG_MASK,
     ];
     let of = |name, target, rates| {
         let way = Way::Requests(Requests {
@@ -282,7 +264,7 @@ fn events() -> Vec<Case> {
         case(
             "1 MiB of 256 B events",
             burst,
-            rows(Duty::Stream, &[Duty::Guard, EVERYTHING], &[]),
+            rows(Duty::Stream, &[Duty::Guard, Duty::EVERYTHING], &[]),
         ),
         ticks("1 stream, event per ms", "/tick", 1, None),
         ticks("100 streams, event per 10 ms", "/ticks", 100, None),

@@ -22,6 +22,7 @@ use super::issuer::Issued;
 use super::keys::Algorithm;
 use super::process::Child;
 use crate::Outcome;
+use crate::bodies;
 use crate::pki::Pki;
 
 /// Who stands between load and origin.
@@ -204,6 +205,17 @@ impl Tls {
 }
 
 impl Duty {
+    /// What a peer can do that knows no fields, and the same with a long list.
+    pub const TEXTS: Duty = Duty::mask(bodies::LITERALS.len(), 0);
+    pub const LONG_TEXTS: Duty = Duty::mask(bodies::LONG_LIST, 0);
+    /// What "everything on" means, and the same with a long list.
+    pub const EVERYTHING: Duty = Duty::mask(bodies::LITERALS.len(), bodies::FIELDS.len());
+    pub const LONG_MASK: Duty = Duty::mask(bodies::LONG_LIST, bodies::FIELDS.len());
+
+    const fn mask(literals: usize, fields: usize) -> Duty {
+        Duty::Mask { literals, fields }
+    }
+
     /// In the words of the table.
     pub fn says(self, kind: Kind) -> String {
         match self {

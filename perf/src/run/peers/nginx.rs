@@ -43,24 +43,15 @@ pub fn start(ground: &Ground) -> Outcome<Peer> {
             door(Duty::Relay, Tls::BOTH, "/up"),
             door(Duty::Stream, Tls::NONE, "/mcp"),
             door(Duty::Stream, Tls::DOWN, "/mcp"),
-            door(mask(20), Tls::NONE, "/masked"),
-            door(mask(LONG), Tls::NONE, "/long"),
+            door(Duty::TEXTS, Tls::NONE, "/masked"),
+            door(Duty::LONG_TEXTS, Tls::NONE, "/long"),
         ],
         children: vec![master],
     })
 }
 
-/// `sub_filter` knows no fields.
-fn mask(literals: usize) -> Duty {
-    Duty::Mask {
-        literals,
-        fields: 0,
-    }
-}
-
-/// A long list of literals, and how many of them fit one location: more than 255 it refuses. So the
-/// first half is replaced in one location, and the rest in another that the first is proxied to.
-const LONG: usize = 400;
+/// How many literals fit one location: more than 255 it refuses. So the first half of a long list is
+/// replaced in one location, and the rest in another that the first is proxied to.
 const FIT: usize = 200;
 
 /// Replaces some literals.
@@ -142,7 +133,7 @@ http {{
 /// One for each duty, and what the one for long lists needs.
 fn locations(ground: &Ground) -> String {
     let ca = ground.pki.ca.display();
-    let literals = bodies::literals(LONG);
+    let literals = bodies::literals(bodies::LONG_LIST);
     let filters = [&literals[..20], &literals[..FIT], &literals[FIT..]].map(filters);
     let [short, first, rest] = filters;
     format!(

@@ -37,17 +37,17 @@ const RUNGS: [Rung; 7] = [
         "record: durable, credential: upstream",
     ),
     rung(
-        TEXTS,
+        Duty::TEXTS,
         "/texts",
         "record: buffered, credential: upstream, masks: [texts]",
     ),
     rung(
-        MASK,
+        Duty::EVERYTHING,
         "/masked",
         "record: buffered, credential: upstream, masks: [short]",
     ),
     rung(
-        LONG_MASK,
+        Duty::LONG_MASK,
         "/long",
         "record: buffered, credential: upstream, masks: [long]",
     ),
@@ -69,20 +69,6 @@ const fn rung(duty: Duty, prefix: &'static str, has: &'static str) -> Rung {
         has,
     }
 }
-
-const TEXTS: Duty = Duty::Mask {
-    literals: bodies::LITERALS.len(),
-    fields: 0,
-};
-const MASK: Duty = Duty::Mask {
-    literals: bodies::LITERALS.len(),
-    fields: bodies::FIELDS.len(),
-};
-const LONG_MASK: Duty = Duty::Mask {
-    literals: LONG,
-    fields: bodies::FIELDS.len(),
-};
-const LONG: usize = 400;
 
 /// Starts it and waits until it lets a call pass.
 pub fn start(ground: &Ground, kind: Kind, program: &Path) -> Outcome<Peer> {
@@ -170,7 +156,7 @@ fn write_files(directory: &Path, ground: &Ground) -> Outcome<PathBuf> {
         "short.txt",
         &bodies::literals(bodies::LITERALS.len()).join("\n"),
     )?;
-    write("long.txt", &bodies::literals(LONG).join("\n"))?;
+    write("long.txt", &bodies::literals(bodies::LONG_LIST).join("\n"))?;
     fs::copy(&ground.pki.ca, directory.join("origin.pem"))?;
     fs::copy(&ground.pki.certificate, directory.join("server.pem"))?;
     fs::copy(&ground.pki.key, directory.join("server.key"))?;
