@@ -9,7 +9,7 @@ use sluice::record::Class;
 use super::check;
 use super::drive::{After, Caller, Drive, End, Origin, Wait};
 use super::replies::request;
-use super::rig::{Rig, Shape, What};
+use super::rig::{Hiding, Rig, Shape, What};
 use super::signer::{FIRST, START, good};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi";
@@ -110,8 +110,26 @@ fn what_never_left_goes_once_more_whatever_it_is() {
     assert_eq!(check::request(&end.to_upstream).body, b"body");
     // A byte that left is too many.
     let mut rig = Rig::new(Shape::default());
-    let end = run(&mut rig, &text, Origin { takes: 1, ..origin }, |_, _| false);
+    let one_byte = Origin {
+        takes: 1,
+        ..origin.clone()
+    };
+    let end = run(&mut rig, &text, one_byte, |_, _| false);
     assert_eq!(end.repeated, 0);
+    // What the recording's masks had taken of it, they take once more.
+    let mut rig = Rig::new(Shape {
+        hiding: Hiding::All,
+        ..Shape::default()
+    });
+    let body = r#"{"mail":"eve@tail.test"}"#;
+    let json = format!(
+        "Content-Type: application/json\r\nContent-Length: {}\r\n",
+        body.len()
+    );
+    let text = request("POST", "/a", &json) + body;
+    let end = run(&mut rig, &text, origin, |_, _| false);
+    assert_eq!(end.repeated, 1, "{:?}", end.refusal);
+    assert_eq!(check::request(&end.to_upstream).body, body.as_bytes());
 }
 
 #[test]

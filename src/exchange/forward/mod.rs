@@ -212,14 +212,12 @@ impl RequestHalf {
             Err(step) => return step,
         };
         let piece = self.next_piece(caller, account, core, now);
-        let body = match (piece, &self.stage) {
-            (Ok(receipt), Stage::Sending(piece)) => {
-                let content = self.source.content(caller, piece);
-                Ok(ToUpstream::body(receipt, content, self.chunked, piece.last))
-            }
-            (Ok(_), _) => Err(RequestStep::Refuse(Refusal::Overloaded)),
-            (Err(step), _) => Err(step),
-        };
+        let body = piece.map(|(receipt, piece)| {
+            let content = self.source.content(caller, &piece);
+            let last = piece.last;
+            self.stage = Stage::Sending(piece);
+            ToUpstream::body(receipt, content, self.chunked, last)
+        });
         match (lead, body) {
             (_, Err(refused @ RequestStep::Refuse(_))) => refused,
             (None, Ok(bytes)) => RequestStep::Send(bytes),
@@ -272,24 +270,20 @@ impl RequestHalf {
         }
     }
 
-    /// The right to send the next piece of the body, which is in [`Stage::Sending`] then; or what that
-    /// waits for.
+    /// The next piece of the body and the right to send it, or what that waits for.
     fn next_piece(
         &mut self,
         caller: &mut Buffer,
         account: &mut Account,
         core: &mut Core,
         now: Now,
-    ) -> Result<Receipt<Body>, RequestStep<'static>> {
+    ) -> Result<(Receipt<Body>, Piece), RequestStep<'static>> {
         loop {
             self.stage = match std::mem::replace(&mut self.stage, Stage::Broken) {
                 Stage::Body => self.gather(caller, now)?,
                 Stage::Gathered(piece) => self.record(piece, caller, account, core, now)?,
                 Stage::Settling { pending, piece } => match core.writer.settle(pending) {
-                    Settle::Ready(receipt) => {
-                        self.stage = Stage::Sending(piece);
-                        return Ok(receipt);
-                    }
+                    Settle::Ready(receipt) => return Ok((receipt, piece)),
                     Settle::NotYet(pending) => {
                         let until = self.settled_until(now)?;
                         self.stage = Stage::Settling { pending, piece };
@@ -354,9 +348,7 @@ impl RequestHalf {
                 core.pool.give_back_text(std::mem::take(body));
             }
         }
-        if let Shown::Masked(stream) = std::mem::replace(&mut self.shown, Shown::AsIs) {
-            core.give_back_stream(stream);
-        }
+        self.shown.turn_into(Shown::AsIs, core);
     }
 
     /// Decodes what has come of the body.

@@ -41,11 +41,7 @@ impl RequestHalf {
             Shown::Masked(stream) => match pushed(stream, content, piece.last) {
                 Ok(masked) => core.writer.request_chunk(log, &masked, content.len(), now),
                 Err(_) => {
-                    if let Shown::Masked(stream) =
-                        std::mem::replace(&mut self.shown, Shown::Withheld)
-                    {
-                        core.give_back_stream(stream);
-                    }
+                    self.shown.turn_into(Shown::Withheld, core);
                     core.writer.request_withheld(log, content, now)
                 }
             },

@@ -98,13 +98,19 @@ impl RequestHalf {
         self.stage = match std::mem::replace(&mut self.stage, Stage::Broken) {
             // The first piece, as the head had not left before it: it is recorded once more, too.
             Stage::Sending(piece) | Stage::Settling { piece, .. } => {
-                self.shown = Shown::by(&self.reading, core);
+                self.show_from_start(core);
                 Stage::Gathered(piece)
             }
             stage => stage,
         };
         self.leave_again(permit, now);
         true
+    }
+
+    /// The recording shows the body once more, too.
+    fn show_from_start(&mut self, core: &mut Core) {
+        let shown = Shown::by(&self.reading, core);
+        self.shown.turn_into(shown, core);
     }
 
     fn leave_again(&mut self, permit: Permit, now: Now) {
@@ -136,7 +142,7 @@ impl RequestHalf {
         };
         self.source.rewind();
         self.stage = Stage::before(&self.source);
-        self.shown = Shown::by(&self.reading, core);
+        self.show_from_start(core);
         self.left = self.bound;
         self.leave_again(permit, now);
         true

@@ -48,6 +48,13 @@ impl Shown {
             Reading::Withheld => Shown::Withheld,
         }
     }
+
+    /// Goes on as `other`, and gives back what it had lent.
+    pub(super) fn turn_into(&mut self, other: Shown, core: &mut Core) {
+        if let Shown::Masked(stream) = std::mem::replace(self, other) {
+            core.give_back_stream(stream);
+        }
+    }
 }
 
 /// Pushes a piece of a body through its masks.
