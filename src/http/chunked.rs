@@ -150,7 +150,7 @@ impl Chunks {
 fn usual_line(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut size = 0;
     for (at, byte) in bytes.iter().take(USUAL_DIGITS + 1).enumerate() {
-        size = match (digit(*byte), at) {
+        size = match (char::from(*byte).to_digit(16), at) {
             (Some(0), 0) => return None,
             (Some(digit), _) => size << 4 | u64::from(digit),
             (None, 1..) if bytes.len() > at + 2 && bytes[at..].starts_with(b"\r\n") => {
@@ -162,18 +162,9 @@ fn usual_line(bytes: &[u8]) -> Option<(u64, usize)> {
     None
 }
 
-fn digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        b'A'..=b'F' => Some(byte - b'A' + 10),
-        _ => None,
-    }
-}
-
 impl Line {
     fn size_byte(mut self, byte: u8) -> Result<State, BodyError> {
-        let digit = match (digit(byte), byte) {
+        let digit = match (char::from(byte).to_digit(16), byte) {
             (Some(digit), _) => digit,
             (None, b'\r') if self.digits > 0 => return self.next().map(State::SizeEnd),
             (None, b';') if self.digits > 0 => return self.next().map(State::Extension),

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
-from suite.program import Program, await_ready
+from suite.program import Program, await_ready, read_log
 
 AUDIENCE = "api://sluice"
 CALLER = "caller"
@@ -102,9 +102,7 @@ class Gateway:
 
     def access_log(self):
         """The lines of the access log so far."""
-        text = (self.place / "access.log").read_text()
-        # The last one may be half there.
-        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        return read_log(self.place / "access.log")
 
     def is_alive(self):
         return self.program.process.poll() is None

@@ -1,5 +1,6 @@
 """A program that runs beside the suite. Every part of the peers suite starts its own with this."""
 
+import json
 import re
 import signal
 import subprocess
@@ -83,3 +84,10 @@ def await_ready(gateway):
             if time.monotonic() > until:
                 raise AssertionError(f"the gateway does not get ready: {error}") from error
         time.sleep(0.05)
+
+
+def read_log(path):
+    """The lines so far of a log of JSON that is being written."""
+    text = path.read_text()
+    # The last one may be half there.
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from . import cast
-from .program import Program, await_ready
+from .program import Program, await_ready, read_log
 from .upgrades import Sockets
 from .vault import Vault
 
@@ -117,9 +117,7 @@ class Stage:
 
     def access_log(self):
         """The lines of the access log so far."""
-        text = (self.place / "access.log").read_text()
-        # The last one may be half there.
-        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        return read_log(self.place / "access.log")
 
     def show_logs(self):
         """For whoever has to find out why."""

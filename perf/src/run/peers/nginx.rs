@@ -134,8 +134,8 @@ http {{
 fn locations(ground: &Ground) -> String {
     let ca = ground.pki.ca.display();
     let literals = bodies::literals(bodies::LONG_LIST);
-    let filters = [&literals[..20], &literals[..FIT], &literals[FIT..]].map(filters);
-    let [short, first, rest] = filters;
+    let short = &literals[..bodies::LITERALS.len()];
+    let [short, first, rest] = [short, &literals[..FIT], &literals[FIT..]].map(filters);
     format!(
         r"    location / {{ proxy_pass http://origin; }}
     location /mcp/ {{
