@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::caller::Caller;
-use super::origin::Origin;
+use super::origin::{Origin, PATIENCE};
 use super::scene::{AGENT, Plan, STRANGER};
 
 const EVENTS: &str =
@@ -104,7 +104,7 @@ fn a_request_of_the_servers_is_judged_and_answered_in_the_callers_place() {
     read_head(&mut caller);
     let heard = read_until(&mut caller, "ping");
     assert_eq!(heard, PING);
-    let answer = told.recv_timeout(Duration::from_secs(5)).unwrap();
+    let answer = told.recv_timeout(PATIENCE).unwrap();
     let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
     assert_eq!(answer["id"], "s1");
     assert_eq!(answer["error"]["code"], 40300, "{answer}");
@@ -203,7 +203,7 @@ fn after_hanging_up(version: &'static str) -> bool {
     caller.send(agent.posting(&body.to_string()));
     read_head(&mut caller);
     drop(caller);
-    told.recv_timeout(Duration::from_secs(10)).unwrap()
+    told.recv_timeout(PATIENCE).unwrap()
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn a_server_of_the_oldest_transport_is_reached_by_a_sealed_address() {
     let posted = agent.posting(&body).replacen("/mcp/tickets", address, 1);
     let reply = Caller::plain(scene.address).ask(&posted);
     assert_eq!((reply.status, reply.text()), (202, "Accepted"));
-    let head = told.recv_timeout(Duration::from_secs(5)).unwrap();
+    let head = told.recv_timeout(PATIENCE).unwrap();
     assert!(
         head.starts_with("POST /messages?sessionId=s-1 HTTP/1.1\r\n"),
         "{head}"

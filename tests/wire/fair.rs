@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use sluice::worker::io::IoChoice;
 
-use super::origin::{Origin, reply};
+use super::origin::{Origin, PATIENCE, reply};
 use super::scene::{Plan, Scene};
 
 on_every_driver!(
@@ -122,7 +122,7 @@ fn upstream_connections_that_nobody_uses_are_closed(io: IoChoice) {
     let scene = plan.ready();
     let mut caller = scene.caller();
     assert_eq!(caller.ask(scene.get("/")).status, 200);
-    let clean = told.recv_timeout(Duration::from_secs(3)).unwrap();
+    let clean = told.recv_timeout(PATIENCE).unwrap();
     assert!(clean, "a whole exchange's connection ends by a reset");
     assert_eq!(caller.ask(scene.get("/")).status, 200);
     assert_eq!(origin.connections(), 2);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sluice::worker::io::IoChoice;
 
 use super::caller::Caller;
-use super::origin::{Origin, reply};
+use super::origin::{Origin, PATIENCE, reply};
 use super::scene::Scene;
 
 on_every_driver!(
@@ -277,7 +277,7 @@ fn a_caller_that_goes_takes_its_exchange_with_it(io: IoChoice) {
             .socket()
             .shutdown(Shutdown::Both)
             .unwrap();
-        let end = told.recv_timeout(Duration::from_secs(5)).unwrap();
+        let end = told.recv_timeout(PATIENCE).unwrap();
         assert_eq!(
             end,
             Err(std::io::ErrorKind::ConnectionReset),

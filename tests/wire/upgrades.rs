@@ -12,7 +12,7 @@ use sluice::worker::io::IoChoice;
 
 use super::caller::Caller;
 use super::issuer::CLIENT;
-use super::origin::{Conn, Origin, field, read_head, reply};
+use super::origin::{Conn, Origin, PATIENCE, field, read_head, reply};
 use super::revoke::revoke;
 use super::scene::{LEAF, Plan, Recorded, Scene, eventually, now, token};
 
@@ -224,7 +224,7 @@ fn either_side_may_end_first(io: IoChoice) {
         caller.send("still here");
     }
     drop(caller);
-    let all = is_done.recv_timeout(Duration::from_secs(10)).unwrap();
+    let all = is_done.recv_timeout(PATIENCE).unwrap();
     assert_eq!(all, b"still here".repeat(5));
     ended(&scene, "complete");
 }
@@ -365,7 +365,7 @@ fn a_caller_that_dies_takes_its_upstream_with_it(io: IoChoice) {
     let caller = open(&scene, scene.caller(), "");
     resets(caller.wire.get_ref().socket());
     drop(caller);
-    let ended_so = ends.recv_timeout(Duration::from_secs(5)).unwrap();
+    let ended_so = ends.recv_timeout(PATIENCE).unwrap();
     assert!(ended_so.is_err(), "a clean end");
     ended(&scene, "caller_gone");
 }
