@@ -56,6 +56,8 @@ def comparable(transcript, run, hidden=None, early=frozenset()):
     for entry in steps:
         events = [event for event in entry.get("events", []) if event["event"] not in early]
         entry["events"] = [event for event in events if event["event"] not in ASIDE]
+        if entry["do"] == "cancel":
+            del entry["events"][1:]  # how far the call gets before it is stopped is nobody's promise
         entry["aside"] = [event for event in events if event["event"] in ASIDE]
         if entry["do"] == "list" and "result" in entry:
             entry["result"] = filtered(entry["result"], hidden)
