@@ -7,7 +7,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { createHash, createSign, generateKeyPairSync, randomUUID } from 'node:crypto';
+import { createHash, createSign, generateKeyPairSync, randomInt, randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer as createPlain } from 'node:http';
 import { createServer, request } from 'node:https';
@@ -151,12 +151,22 @@ async function startServer() {
   return `http://127.0.0.1:${await listening(server)}/mcp`;
 }
 
-/** A port that was free a moment ago. */
+/**
+ * A port that nobody has, nor is given who asks for any: it is below those (`ip_local_port_range`).
+ * One of those may be another's again before the gateway listens there.
+ */
 async function freePort() {
-  const server = createPlain();
-  const port = await listening(server);
-  await new Promise((done) => server.close(done));
-  return port;
+  for (;;) {
+    const port = randomInt(20_000, 30_000);
+    const server = createPlain();
+    const free = await new Promise((done) => {
+      server.once('error', () => done(false));
+      server.listen(port, '127.0.0.1', () => done(true));
+    });
+    if (!free) continue;
+    await new Promise((done) => server.close(done));
+    return port;
+  }
 }
 
 /** The gateway: the URL of its connection, and how to stop it. */
@@ -202,15 +212,20 @@ async function startGateway(entra, upstream) {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   process.on('exit', () => program.kill());
+  const said = [];
   const port = await new Promise((done, fail) => {
     for (const stream of [program.stdout, program.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
         const port = line.match(/listening on 127\.0\.0\.1:(\d+)/)?.[1];
         if (port) done(port);
         else if (process.env.VERBOSE) console.error(line);
+        said.push(line);
       });
     }
-    program.on('exit', (code) => fail(new Error(`the gateway ended with ${code}`)));
+    // Once its streams are read to their end: the last line says why.
+    program.on('close', (code) => {
+      fail(new Error(`the gateway ended with ${code}:\n${said.join('\n')}`));
+    });
   });
   await knowsEntra(`http://127.0.0.1:${facade}/.well-known/oauth-authorization-server`);
   return { url: `http://127.0.0.1:${port}/mcp/tickets`, stop: () => ended(program) };
@@ -295,7 +310,6 @@ async function signIn({ Client, StreamableHTTPClientTransport: Transport }, Unau
 
 /** Ends a program, and waits until it has. */
 function ended(program) {
-  program.removeAllListeners('exit');
   return new Promise((done) => {
     program.once('exit', done);
     program.kill();
